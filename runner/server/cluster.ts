@@ -1,0 +1,133 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { UserError } from "../user-error.ts";
+import type { Programs } from "./programs.ts";
+import { serverUser } from "./server-user.ts";
+
+const run = promisify(execFile);
+
+/** A cluster below `directory`: its files in `data`, its log in `server.log`. */
+export interface ClusterPlace {
+  readonly directory: string;
+  readonly programs: Programs;
+}
+
+/** Settings of the server's configuration file, by name. */
+export type ServerSettings = Readonly<Record<string, string | number | boolean>>;
+
+/** A port on loopback that nothing listens on at this moment. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+/** Runs a program of the cluster as the account that owns its files. */
+async function runProgram(place: ClusterPlace, program: string, args: string[]): Promise<string> {
+  const [file, words] = serverUser().as(place.directory, [join(place.programs.directory, program), ...args]);
+  const { stdout } = await run(file, words, {
+    cwd: "/",
+    env: { ...process.env, LC_ALL: "C", PGPASSWORD: "" },
+  });
+  return stdout;
+}
+
+/**
+ * Makes a cluster with SCRAM passwords and data checksums, in a folder beside and renamed when complete, so
+ * that a killed run leaves nothing under the final name.
+ */
+export async function createCluster(place: ClusterPlace, password: string): Promise<void> {
+  const account = serverUser();
+  mkdirSync(place.directory, { recursive: true, mode: 0o700 });
+  account.own(place.directory);
+  const unique = randomBytes(6).toString("hex");
+  const made = join(place.directory, `data.${unique}`);
+  const passwordFile = join(place.directory, `password.${unique}`);
+  try {
+    writeFileSync(passwordFile, password, { mode: 0o600 });
+    account.own(passwordFile);
+    const options = [
+      "--auth=scram-sha-256",
+      "--data-checksums",
+      "--encoding=UTF8",
+      "--no-locale",
+      "--no-sync",
+    ];
+    await runProgram(place, "initdb", [
+      `--pgdata=${made}`,
+      "--username=postgres",
+      `--pwfile=${passwordFile}`,
+      ...options,
+    ]);
+    appendFileSync(join(made, "postgresql.conf"), "include 'pgstack.conf'\n");
+    writeFileSync(join(made, "pgstack.conf"), "");
+    account.own(join(made, "pgstack.conf"));
+    renameSync(made, join(place.directory, "data"));
+  } finally {
+    rmSync(passwordFile, { force: true });
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+/** Writes the server's settings; they count from the next start. */
+export function configureCluster(place: ClusterPlace, settings: ServerSettings): void {
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
+  writeFileSync(join(place.directory, "data", "pgstack.conf"), lines.join(""));
+}
+
+/** The process of a running server, or undefined. */
+export function serverProcess(place: ClusterPlace): number | undefined {
+  const file = join(place.directory, "data", "postmaster.pid");
+  if (!existsSync(file)) return undefined;
+  const pid = Number(readFileSync(file, "utf8").split("\n")[0]);
+  try {
+    process.kill(pid, 0);
+    return pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM" ? pid : undefined;
+  }
+}
+
+/** Starts the server and waits until it answers. Throws UserError with the end of its log. */
+export async function startCluster(place: ClusterPlace): Promise<void> {
+  const log = join(place.directory, "server.log");
+  const data = join(place.directory, "data");
+  try {
+    await runProgram(place, "pg_ctl", [
+      "start",
+      "--wait",
+      "--timeout=60",
+      `--pgdata=${data}`,
+      `--log=${log}`,
+    ]);
+  } catch (error) {
+    if (serverProcess(place) !== undefined) return; // another start was quicker
+    const tail = existsSync(log)
+      ? readFileSync(log, "utf8").trimEnd().split("\n").slice(-8).join("\n  ")
+      : "";
+    throw new UserError(`The server in ${place.directory} did not start. Its log (${log}) ends:\n  ${tail}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Ends the server at once, sessions included; a server that is not running is left as it is. */
+export async function stopCluster(place: ClusterPlace): Promise<void> {
+  if (serverProcess(place) === undefined) return;
+  const data = join(place.directory, "data");
+  await runProgram(place, "pg_ctl", ["stop", "--wait", "--timeout=60", "--mode=fast", `--pgdata=${data}`]);
+}

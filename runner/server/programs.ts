@@ -1,0 +1,73 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { UserError } from "../user-error.ts";
+
+const run = promisify(execFile);
+
+/** Where Debian, PGDG for Red Hat, Homebrew and Postgres.app put the programs of each major version. */
+const versionedDirectories = [
+  ["/usr/lib/postgresql", "bin"],
+  ["/usr", "bin", "pgsql-"],
+  ["/opt/homebrew/opt", "bin", "postgresql@"],
+  ["/usr/local/opt", "bin", "postgresql@"],
+  ["/Applications/Postgres.app/Contents/Versions", "bin"],
+] as const;
+
+/** The PostgreSQL programs of one version. */
+export interface Programs {
+  /** Folder with `postgres`, `pg_dump`, … */
+  readonly directory: string;
+  /** Major version, such as 15. */
+  readonly major: number;
+  /** As the programs print it, such as "15.18". */
+  readonly version: string;
+}
+
+function candidates(): string[] {
+  const versioned = versionedDirectories.flatMap(([root, bin, prefix = ""]) =>
+    existsSync(root)
+      ? readdirSync(root)
+          .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+          .map((name) => join(root, name, bin))
+      : [],
+  );
+  return [...versioned, ...(process.env.PATH ?? "").split(delimiter)]; // Debian's PATH holds slow wrappers
+}
+
+async function inspect(directory: string, program: string): Promise<Programs | undefined> {
+  const path = join(directory, program);
+  if (!existsSync(path)) return undefined;
+  const answer = await run(path, ["--version"]).catch(() => undefined);
+  const version = answer?.stdout.match(/\(PostgreSQL\) (\S+)/)?.[1];
+  return version === undefined ? undefined : { directory, version, major: Number.parseInt(version, 10) };
+}
+
+/** Every installed version that has `program`, newest first. */
+export async function installedPrograms(program = "pg_dump"): Promise<Programs[]> {
+  const directories = new Set(
+    candidates()
+      .filter(existsSync)
+      .map((directory) => realpathSync(directory)),
+  );
+  const found = await Promise.all([...directories].map((directory) => inspect(directory, program)));
+  return found.filter((one) => one !== undefined).sort((a, b) => b.major - a.major);
+}
+
+/**
+ * The folder with `program` (`postgres`, `pg_dump`, …): of the given major version, or the newest.
+ * Throws UserError that says what to install.
+ */
+export async function findPrograms(program: string, wanted?: { major: number }): Promise<Programs> {
+  const found = await installedPrograms(program);
+  const fit = wanted === undefined ? found[0] : found.find(({ major }) => major === wanted.major);
+  if (fit !== undefined) return fit;
+  const version = wanted === undefined ? "" : ` ${wanted.major}`;
+  const present = found.length === 0 ? "none" : found.map((one) => one.version).join(", ");
+  throw new UserError(
+    `PostgreSQL${version}'s program "${program}" is needed, found: ${present}. ` +
+      `Install PostgreSQL${version} (Debian: apt-get install postgresql${version.replace(" ", "-")}; ` +
+      `macOS: brew install postgresql@${wanted?.major ?? 18}).`,
+  );
+}

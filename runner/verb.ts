@@ -1,0 +1,33 @@
+import type { ParseArgsConfig } from "node:util";
+import type { ExitCode } from "./user-error.ts";
+
+/** The flags of a verb, in the form of `node:util`'s parseArgs. */
+export type Flags = NonNullable<ParseArgsConfig["options"]>;
+
+/** What a verb is called with. Nothing else of the process is read or written by a verb. */
+export interface Call {
+  /** Parsed flags by name. */
+  readonly flags: { readonly [name: string]: string | boolean | (string | boolean)[] | undefined };
+  /** Words that are not flags. */
+  readonly words: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** All of standard input (resources send their settings there as JSON). */
+  readonly stdin: () => Promise<string>;
+  /** A result, to standard output; a newline is added. */
+  readonly print: (text: string) => void;
+  /** Everything else, to standard error; a newline is added. */
+  readonly log: (text: string) => void;
+  /** True where standard error is a terminal: progress may redraw a line. */
+  readonly terminal: boolean;
+}
+
+/** One verb of the command line: a file of its own under verbs/, its default export. */
+export interface Verb {
+  /** One line for the list of verbs. */
+  readonly summary: string;
+  /** The call's form, without the leading `./pgstack`. */
+  readonly usage: string;
+  readonly flags: Flags;
+  /** Does the work; resolves to the exit code. Throws UserError for what a person can mend. */
+  readonly run: (call: Call) => Promise<ExitCode>;
+}

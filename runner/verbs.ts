@@ -1,0 +1,11 @@
+import type { Verb } from "./verb.ts";
+
+type Load = () => Promise<{ default: Verb }>;
+
+/** Verbs for people, by name; each is loaded only when it is called, so that a start stays quick. */
+export const verbs: Record<string, Load> = {
+  doctor: () => import("./verbs/doctor.ts"),
+};
+
+/** Verbs that the resources of a stack call; their settings come as JSON on standard input. */
+export const resourceVerbs: Record<string, Load> = {};
