@@ -1,0 +1,75 @@
+import * as v from "valibot";
+
+/** PostgreSQL keeps 63 bytes of a name (NAMEDATALEN - 1) and cuts the rest silently. */
+const identifierBytes = 63;
+
+/** Any legal PostgreSQL identifier: dashes, capitals, blanks and Unicode included. */
+export const Identifier = v.pipe(
+  v.string("a name"),
+  v.check(
+    (name) => name !== "" && !name.includes("\0") && Buffer.byteLength(name) <= identifierBytes,
+    `a name of 1 to ${identifierBytes} bytes`,
+  ),
+);
+
+/** A role of a stack; PostgreSQL keeps the names that start with pg_, and "public", for itself. */
+export const RoleName = v.pipe(
+  Identifier,
+  v.check(
+    (name) => !/^pg_/.test(name) && name !== "public" && name !== "none",
+    "a name that PostgreSQL does not reserve",
+  ),
+);
+
+/** Any printable password; a backslash is refused, since the PostgreSQL provider stores it doubled. */
+export const Password = v.pipe(
+  v.string("a text"),
+  v.nonEmpty("a password that is not empty"),
+  v.check(
+    (text) => !text.includes("\\"),
+    "a password without a backslash (the PostgreSQL provider stores it doubled)",
+  ),
+  v.check((text) => !/\p{Cc}/u.test(text), "a password of printable characters"),
+);
+
+export const Port = v.pipe(
+  v.number("a port number"),
+  v.integer("a whole number"),
+  v.minValue(1, "a port from 1 to 65535"),
+  v.maxValue(65535, "a port from 1 to 65535"),
+);
+
+export const ConnectionLimit = v.pipe(
+  v.number("a number"),
+  v.integer("a whole number"),
+  v.minValue(-1, "-1 (no limit) or more"),
+);
+
+const milliseconds: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const durationForm = "a duration such as 500ms, 30s, 5min, 1h, or 0 for none";
+
+/** A duration in PostgreSQL's units, read into milliseconds. https://www.postgresql.org/docs/current/config-setting.html */
+export const Duration = v.pipe(
+  v.union([v.string(), v.number()], durationForm),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const [, amount = "", unit = "ms"] = /^(\d+)\s*(ms|s|min|h|d)?$/.exec(String(dataset.value)) ?? [];
+    const value = Number(amount) * (milliseconds[unit] ?? 1);
+    if (amount !== "" && value <= 2_147_483_647) return value;
+    addIssue({ message: durationForm });
+    return NEVER;
+  }),
+);
+
+/** A list without doubles. */
+export function unique<Item extends v.GenericSchema<string>>(item: Item) {
+  return v.pipe(
+    v.array(item, "a list"),
+    v.check((list) => new Set(list).size === list.length, "a list without doubles"),
+  );
+}
