@@ -8,4 +8,7 @@ export const verbs: Record<string, Load> = {
 };
 
 /** Verbs that the resources of a stack call; their settings come as JSON on standard input. */
-export const resourceVerbs: Record<string, Load> = {};
+export const resourceVerbs: Record<string, Load> = {
+  "instance-ensure": () => import("./verbs/instance-ensure.ts"),
+  "instance-remove": () => import("./verbs/instance-remove.ts"),
+};

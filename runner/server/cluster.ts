@@ -46,11 +46,22 @@ async function runProgram(place: ClusterPlace, program: string, args: string[]):
   return stdout;
 }
 
+/** Capitals and order of letters beyond ASCII, where the platform has a locale that needs no language pack. */
+function localeOptions(major: number): string[] {
+  if (major >= 17) return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"];
+  return process.platform === "linux" ? ["--locale=C.UTF-8"] : ["--no-locale"];
+}
+
 /**
  * Makes a cluster with SCRAM passwords and data checksums, in a folder beside and renamed when complete, so
  * that a killed run leaves nothing under the final name.
+ * @param beforeRename called with the cluster's folder once its files are complete
  */
-export async function createCluster(place: ClusterPlace, password: string): Promise<void> {
+export async function createCluster(
+  place: ClusterPlace,
+  password: string,
+  beforeRename: (directory: string) => void = () => {},
+): Promise<void> {
   const account = serverUser();
   mkdirSync(place.directory, { recursive: true, mode: 0o700 });
   account.own(place.directory);
@@ -72,10 +83,12 @@ export async function createCluster(place: ClusterPlace, password: string): Prom
       "--username=postgres",
       `--pwfile=${passwordFile}`,
       ...options,
+      ...localeOptions(place.programs.major),
     ]);
     appendFileSync(join(made, "postgresql.conf"), "include 'pgstack.conf'\n");
     writeFileSync(join(made, "pgstack.conf"), "");
     account.own(join(made, "pgstack.conf"));
+    beforeRename(place.directory);
     renameSync(made, join(place.directory, "data"));
   } finally {
     rmSync(passwordFile, { force: true });

@@ -1,0 +1,116 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { ConnectionSettings } from "../connection.ts";
+import { withClient } from "../connection.ts";
+import { projectPath } from "../project.ts";
+import {
+  type ClusterPlace,
+  configureCluster,
+  createCluster,
+  serverProcess,
+  startCluster,
+  stopCluster,
+} from "../server/cluster.ts";
+import { findPrograms, type Programs } from "../server/programs.ts";
+import { UserError } from "../user-error.ts";
+import type { InstanceSettings } from "./settings.ts";
+
+const host = "127.0.0.1";
+
+function versionOf(data: string): number | undefined {
+  const file = join(data, "PG_VERSION");
+  return existsSync(file) ? Number(readFileSync(file, "utf8")) : undefined;
+}
+
+async function placeOf({ directory }: InstanceSettings): Promise<ClusterPlace> {
+  const path = projectPath(directory);
+  const major = versionOf(join(path, "data"));
+  const programs: Programs = await findPrograms("initdb", major === undefined ? undefined : { major });
+  return { directory: path, programs };
+}
+
+/** Ours are the folders that hold the password we made, next to the data. */
+function refuseForeign({ directory }: ClusterPlace): void {
+  if (existsSync(join(directory, "data")) && !existsSync(join(directory, "admin-password")))
+    throw new UserError(
+      `Expected no data, or a local instance of pgstack, in ${directory}; found a data directory of something else. ` +
+        "Move it away, or name the stack differently.",
+    );
+}
+
+/** The password is on disk before the cluster is, so that a killed run can go on. */
+function adminPassword({ directory }: ClusterPlace): string {
+  const file = join(directory, "admin-password");
+  return readFileSync(file, "utf8");
+}
+
+async function makeOnce(place: ClusterPlace): Promise<void> {
+  if (existsSync(join(place.directory, "data"))) return;
+  const password = randomBytes(24).toString("base64url");
+  await createCluster(place, password, (directory) => {
+    const file = join(directory, "admin-password");
+    writeFileSync(`${file}.new`, password, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  });
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port }, () => resolve(true)).on("error", () => resolve(false));
+    socket.setTimeout(2000, () => resolve(false)).on("close", () => socket.destroy());
+    socket.on("connect", () => socket.end());
+  });
+}
+
+/** The port in the file that a running server writes about itself. */
+function runningPort(place: ClusterPlace): number | undefined {
+  if (serverProcess(place) === undefined) return undefined;
+  return Number(readFileSync(join(place.directory, "data", "postmaster.pid"), "utf8").split("\n")[3]);
+}
+
+async function startOn(place: ClusterPlace, port: number): Promise<void> {
+  const running = runningPort(place);
+  if (running === port) return;
+  if (await isListening(port))
+    throw new UserError(
+      `Port ${port} on ${host} is taken by another program. Stop it, or choose another port: ` +
+        "pulumi config set --path pgstack:instance.port PORT",
+    );
+  if (running !== undefined) await stopCluster(place);
+  configureCluster(place, {
+    listen_addresses: host,
+    port,
+    unix_socket_directories: "",
+    password_encryption: "scram-sha-256",
+    wal_level: "logical",
+  });
+  await startCluster(place);
+}
+
+/**
+ * Sees to it that the local instance exists, runs and answers on its port. Safe to repeat.
+ * Throws UserError for a taken port, a folder that is not ours and a server that does not start.
+ */
+export async function ensureInstance(settings: InstanceSettings): Promise<ConnectionSettings> {
+  const place = await placeOf(settings);
+  refuseForeign(place);
+  await makeOnce(place);
+  await startOn(place, settings.port);
+  const password = adminPassword(place);
+  const admin = { host, port: settings.port, user: "postgres", password, database: "postgres" } as const;
+  const connection: ConnectionSettings = { ...admin, sslMode: "disable" };
+  await withClient(connection, (client) => client.query("SELECT 1"));
+  return connection;
+}
+
+/** Stops the server and removes its files. What is not there, or not ours, is left as it is. */
+export async function removeInstance(settings: InstanceSettings): Promise<void> {
+  const path = projectPath(settings.directory);
+  if (!existsSync(join(path, "admin-password"))) return;
+  await stopCluster(await placeOf(settings));
+  for (const name of ["data", "server.log", "admin-password"])
+    rmSync(join(path, name), { recursive: true, force: true });
+  if (readdirSync(path).length === 0) rmdirSync(path);
+}
