@@ -4,8 +4,15 @@ import { ExitCode, RefusedError, UserError } from "./user-error.ts";
 import type { Call, Verb } from "./verb.ts";
 import { resourceVerbs, verbs } from "./verbs.ts";
 
-function help(): string {
-  return `pgstack: a verb is needed, one of: ${Object.keys(verbs).join(", ")}`;
+function known(): string {
+  return `Known: ${Object.keys(verbs).join(", ")}; ./pgstack help says what each does.`;
+}
+
+/** Every verb with its summary, for `./pgstack help`. */
+async function help(): Promise<ExitCode> {
+  const all = await Promise.all(Object.values(verbs).map(async (load) => (await load()).default));
+  process.stdout.write(`${all.map(({ usage, summary }) => `  ${usage}\n      ${summary}`).join("\n")}\n`);
+  return ExitCode.done;
 }
 
 function parse(verb: Verb, args: string[]): Pick<Call, "flags" | "words"> {
@@ -19,8 +26,9 @@ function parse(verb: Verb, args: string[]): Pick<Call, "flags" | "words"> {
 
 async function run(args: string[]): Promise<ExitCode> {
   const [name = "", ...rest] = args;
+  if (name === "help") return help();
   const load = verbs[name] ?? resourceVerbs[name];
-  if (load === undefined) throw new RefusedError(name === "" ? help() : `Unknown verb "${name}". ${help()}`);
+  if (load === undefined) throw new RefusedError(`Expected a verb, found "${name}". ${known()}`);
   const verb = (await load()).default;
   return verb.run({
     ...parse(verb, rest),
@@ -36,7 +44,7 @@ async function run(args: string[]): Promise<ExitCode> {
 try {
   process.exitCode = await run(process.argv.slice(2));
 } catch (error) {
-  const known = error instanceof UserError;
-  process.stderr.write(`${known ? `error: ${error.message}` : ((error as Error).stack ?? error)}\n`);
-  process.exitCode = known ? error.exitCode : ExitCode.failed;
+  const mistake = error instanceof UserError;
+  process.stderr.write(`${mistake ? `error: ${error.message}` : ((error as Error).stack ?? error)}\n`);
+  process.exitCode = mistake ? error.exitCode : ExitCode.failed;
 }

@@ -7,8 +7,10 @@ export const verbs: Record<string, Load> = {
   doctor: () => import("./verbs/doctor.ts"),
 };
 
-/** Verbs that the resources of a stack call; their settings come as JSON on standard input. */
+/** Verbs that a stack's resources and the entry script call; most read JSON from standard input. */
 export const resourceVerbs: Record<string, Load> = {
   "instance-ensure": () => import("./verbs/instance-ensure.ts"),
   "instance-remove": () => import("./verbs/instance-remove.ts"),
+  "pending-operations": () => import("./verbs/pending-operations.ts"),
+  "stack-facts": () => import("./verbs/stack-facts.ts"),
 };

@@ -46,13 +46,16 @@ function adminPassword({ directory }: ClusterPlace): string {
   return readFileSync(file, "utf8");
 }
 
+function writeWhole(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
 async function makeOnce(place: ClusterPlace): Promise<void> {
   if (existsSync(join(place.directory, "data"))) return;
   const password = randomBytes(24).toString("base64url");
   await createCluster(place, password, (directory) => {
-    const file = join(directory, "admin-password");
-    writeFileSync(`${file}.new`, password, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    writeWhole(join(directory, "admin-password"), password);
   });
 }
 
@@ -98,6 +101,7 @@ export async function ensureInstance(settings: InstanceSettings): Promise<Connec
   refuseForeign(place);
   await makeOnce(place);
   await startOn(place, settings.port);
+  writeWhole(join(place.directory, "instance.json"), JSON.stringify(settings)); // for a start after a reboot
   const password = adminPassword(place);
   const admin = { host, port: settings.port, user: "postgres", password, database: "postgres" } as const;
   const connection: ConnectionSettings = { ...admin, sslMode: "disable" };
@@ -110,7 +114,7 @@ export async function removeInstance(settings: InstanceSettings): Promise<void> 
   const path = projectPath(settings.directory);
   if (!existsSync(join(path, "admin-password"))) return;
   await stopCluster(await placeOf(settings));
-  for (const name of ["data", "server.log", "admin-password"])
+  for (const name of ["data", "server.log", "instance.json", "admin-password"])
     rmSync(join(path, name), { recursive: true, force: true });
   if (readdirSync(path).length === 0) rmdirSync(path);
 }

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "../user-error.ts";
 import type { Programs } from "./programs.ts";
@@ -63,6 +63,7 @@ export async function createCluster(
   beforeRename: (directory: string) => void = () => {},
 ): Promise<void> {
   const account = serverUser();
+  mkdirSync(dirname(place.directory), { recursive: true });
   mkdirSync(place.directory, { recursive: true, mode: 0o700 });
   account.own(place.directory);
   const unique = randomBytes(6).toString("hex");

@@ -27,6 +27,17 @@ function unprivilegedAccount(): { uid: number; gid: number } {
   );
 }
 
+/** The arguments of setpriv that let the account enter `directory`. */
+function entry(account: string[], directory: string): string[] {
+  const entering = [...account, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
+  const fit = [account, entering].find((prefix) => reaches(prefix, directory));
+  if (fit !== undefined) return fit;
+  throw new UserError(
+    `The server runs as an unprivileged user, who may not enter ${directory}. ` +
+      "Move the project to a folder that every user may enter, or run as an ordinary user.",
+  );
+}
+
 function reaches(prefix: string[], directory: string): boolean {
   try {
     execFileSync("setpriv", [...prefix, "test", "-x", directory], { stdio: "ignore" });
@@ -45,9 +56,8 @@ export function serverUser(): ServerUser {
   if (process.getuid?.() !== 0) return self;
   const { uid, gid } = unprivilegedAccount();
   const plain = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
-  const entering = [...plain, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
   return {
     own: (path) => chownSync(path, uid, gid),
-    as: (directory, command) => ["setpriv", [...(reaches(plain, directory) ? plain : entering), ...command]],
+    as: (directory, command) => ["setpriv", [...entry(plain, directory), ...command]],
   };
 }

@@ -1,0 +1,77 @@
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import type { DatabaseConfig } from "./config/database.ts";
+
+export interface DatabaseArgs {
+  readonly config: DatabaseConfig;
+  /** The owner's role, which must exist first. */
+  readonly owner: postgresql.Role;
+  readonly provider: postgresql.Provider;
+  /** The server, where it is made here: with it goes all that is in it. */
+  readonly instance: pulumi.Resource | undefined;
+  /** Whether `destroy` refuses to drop it. */
+  readonly protect: boolean;
+}
+
+/** The database, with the schemas and extensions that its owner starts from, made one after the other. */
+export class Database extends pulumi.ComponentResource {
+  readonly database: postgresql.Database;
+  /** All that later resources wait for. */
+  readonly contents: readonly pulumi.Resource[];
+
+  constructor(name: string, args: DatabaseArgs, options?: pulumi.ComponentResourceOptions) {
+    super("pgstack:index:Database", name, {}, options);
+    this.database = createDatabase(name, args, this);
+    this.contents = createContents(args, this.database, this);
+    this.registerOutputs({});
+  }
+}
+
+/** What counts only when a database is made; a change must never replace it. */
+const creationOnly = ["encoding", "lcCollate", "lcCtype", "template"];
+
+function createDatabase(name: string, args: DatabaseArgs, parent: pulumi.Resource): postgresql.Database {
+  return new postgresql.Database(
+    `${name}-${args.config.name}`,
+    {
+      name: args.config.name,
+      owner: args.owner.name,
+      encoding: "UTF8",
+      lcCollate: "DEFAULT",
+      lcCtype: "DEFAULT",
+      template: "template0",
+    },
+    {
+      parent,
+      provider: args.provider,
+      ignoreChanges: creationOnly,
+      protect: args.protect,
+      ...(args.instance && { deletedWith: args.instance }),
+    },
+  );
+}
+
+function createContents(
+  args: DatabaseArgs,
+  database: postgresql.Database,
+  parent: pulumi.Resource,
+): pulumi.Resource[] {
+  const made: pulumi.Resource[] = [database];
+  const options = () => ({
+    parent,
+    provider: args.provider,
+    deletedWith: database,
+    dependsOn: made.at(-1) ?? database,
+  });
+  for (const name of args.config.schemas)
+    made.push(
+      new postgresql.Schema(
+        `schema-${name}`,
+        { name, database: database.name, owner: args.owner.name },
+        options(),
+      ),
+    );
+  for (const name of args.config.extensions)
+    made.push(new postgresql.Extension(`extension-${name}`, { name, database: database.name }, options()));
+  return made;
+}

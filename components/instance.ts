@@ -1,0 +1,96 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { ExistingInstanceConfig, InstanceConfig, LocalInstanceConfig } from "./config/instance.ts";
+import { runner } from "./runner.ts";
+
+/** How the administrator of a server connects to it; in the form that `runner/connection.ts` reads. */
+export interface Administrator {
+  readonly host: pulumi.Output<string>;
+  readonly port: pulumi.Output<number>;
+  readonly user: pulumi.Output<string>;
+  /** Secret. */
+  readonly password: pulumi.Output<string>;
+  readonly database: pulumi.Output<string>;
+  readonly sslMode: pulumi.Output<string>;
+  /** Path of a PEM file, or undefined for the system's authorities. */
+  readonly sslRootCert: string | undefined;
+}
+
+/** What a local instance prints of itself. */
+interface ConnectionJson {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly sslMode: string;
+}
+
+export interface InstanceArgs {
+  readonly config: InstanceConfig;
+  /** Of the existing instance's `adminUser`. Secret. */
+  readonly adminPassword: string | undefined;
+}
+
+/** The server of a stack: made here for kind local, or one that others run. */
+export class Instance extends pulumi.ComponentResource {
+  readonly administrator: Administrator;
+  /** What stands and falls with the server; undefined where others run it. */
+  readonly resource: pulumi.Resource | undefined;
+
+  constructor(
+    name: string,
+    { config, adminPassword }: InstanceArgs,
+    options?: pulumi.ComponentResourceOptions,
+  ) {
+    super("pgstack:index:Instance", name, {}, options);
+    if (config.kind === "local") {
+      const cluster = createLocal(name, config, this);
+      this.resource = cluster;
+      this.administrator = administratorOf(cluster);
+    } else {
+      this.administrator = existingAdministrator(config, adminPassword ?? "");
+    }
+    this.registerOutputs({});
+  }
+}
+
+function createLocal(name: string, { port }: LocalInstanceConfig, parent: pulumi.Resource): local.Command {
+  const directory = `.pgstack/${pulumi.getStack()}`;
+  return new local.Command(
+    `${name}-local`,
+    {
+      create: runner("instance-ensure"),
+      delete: runner("instance-remove"),
+      stdin: JSON.stringify({ directory, port }),
+      logging: "stderr",
+    },
+    { parent, additionalSecretOutputs: ["stdout"] },
+  );
+}
+
+function administratorOf({ stdout }: local.Command): Administrator {
+  const connection = stdout.apply((json): ConnectionJson => JSON.parse(json));
+  const open = pulumi.unsecret(connection);
+  return {
+    host: open.host,
+    port: open.port,
+    user: open.user,
+    password: connection.password,
+    database: open.database,
+    sslMode: open.sslMode,
+    sslRootCert: undefined,
+  };
+}
+
+function existingAdministrator(config: ExistingInstanceConfig, password: string): Administrator {
+  return {
+    host: pulumi.output(config.host),
+    port: pulumi.output(config.port),
+    user: pulumi.output(config.adminUser),
+    password: pulumi.secret(password),
+    database: pulumi.output(config.adminDatabase),
+    sslMode: pulumi.output(config.sslMode),
+    sslRootCert: config.sslRootCert,
+  };
+}

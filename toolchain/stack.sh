@@ -1,0 +1,167 @@
+# Runs pulumi and the runner's verbs on a stack. Sourced by ./pgstack.
+# shellcheck shell=sh
+
+# Where the user has chosen a backend (by variable, login or Pulumi.yaml), it counts; else state lives in .pgstack/.
+own_backend() {
+  [ -z "${PULUMI_BACKEND_URL:-}" ] && ! grep -q '^backend:' "$root/Pulumi.yaml" &&
+    ! grep -qs '"current": *"[^"]' "${PULUMI_HOME:-${HOME:-/nonexistent}/.pulumi}/credentials.json"
+}
+
+# A passphrase of this checkout's own, since a stack that holds secrets needs one.
+make_passphrase() {
+  [ -s "$state/passphrase" ] && return 0
+  (umask 077 && mkdir -p "$state" && head -c 24 /dev/urandom | base64 >"$state/passphrase.$$" && ln "$state/passphrase.$$" "$state/passphrase" 2>/dev/null) || :
+  rm -f "$state/passphrase.$$"
+}
+
+url_path() { printf '%s' "$1" | sed 's/%/%25/g; s/ /%20/g; s/#/%23/g; s/?/%3F/g'; }
+
+export_environment() {
+  PATH=$root/node_modules/.bin${toolchain_path:+:$toolchain_path}:$PATH
+  export PATH PULUMI_SKIP_UPDATE_CHECK=true
+  exports='PATH PULUMI_SKIP_UPDATE_CHECK'
+  case $toolchain_path in
+    "$cache"/toolchain-*) export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true; exports="$exports PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION" ;;
+  esac
+  if own_backend; then
+    [ -d "$state/backend" ] || mkdir -p -m 700 "$state/backend"
+    export PULUMI_BACKEND_URL="file://$(url_path "$state/backend")"
+    exports="$exports PULUMI_BACKEND_URL"
+  fi
+  case ${PULUMI_BACKEND_URL:-} in file:*) needs_passphrase ;; esac
+}
+
+needs_passphrase() {
+  [ -z "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ] || return 0
+  make_passphrase
+  export PULUMI_CONFIG_PASSPHRASE_FILE="$state/passphrase"
+  exports="$exports PULUMI_CONFIG_PASSPHRASE_FILE"
+}
+
+quote() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
+
+print_environment() {
+  for name in $exports; do
+    eval "value=\$$name"
+    printf 'export %s=%s\n' "$name" "$(quote "$value")"
+  done
+}
+
+stack_file() { printf '%s/Pulumi.%s.yaml' "$root" "$1"; }
+
+# The folder of a file backend, or nothing.
+backend_folder() {
+  case ${PULUMI_BACKEND_URL:-} in file://*) printf '%s' "${PULUMI_BACKEND_URL#file://}" | sed 's/%20/ /g; s/%23/#/g; s/%3F/?/g; s/%25/%/g' ;; esac
+}
+
+checkpoint() { printf '%s/.pulumi/stacks/pgstack/%s.json' "$(backend_folder)" "$1"; }
+
+stack_exists() {
+  if [ -n "$(backend_folder)" ]; then [ -f "$(checkpoint "$1")" ]; else pulumi stack --show-name --stack "$1" >/dev/null 2>&1; fi
+}
+
+create_stack() {
+  stack_exists "$1" && return 0
+  [ -f "$(stack_file "$1")" ] || refuse "stack \"$1\" has no configuration: write Pulumi.$1.yaml (Pulumi.dev.yaml is an example)"
+  forget_lost_passphrase "$1"
+  say "creating stack $1"
+  (cd "$root" && pulumi stack init "$1" >&2)
+}
+
+# A salt belongs to the passphrase of the checkout that made it. Without secrets below it, a new one does as well.
+forget_lost_passphrase() {
+  [ "${PULUMI_CONFIG_PASSPHRASE_FILE:-}" = "$state/passphrase" ] && grep -q '^encryptionsalt:' "$(stack_file "$1")" || return 0
+  grep -q 'secure:' "$(stack_file "$1")" &&
+    refuse "Pulumi.$1.yaml holds secrets that another passphrase locks: set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to it"
+  sed '/^encryptionsalt:/d' "$(stack_file "$1")" >"$state/stack-file.$$" && cat "$state/stack-file.$$" >"$(stack_file "$1")"
+  rm -f "$state/stack-file.$$"
+}
+
+# An engine that was killed leaves its lock behind. One whose process is gone on this machine is nobody's.
+clear_stale_lock() {
+  for lock in "$(backend_folder)/.pulumi/locks/organization/pgstack/$1"/*.json; do
+    [ -f "$lock" ] || continue
+    pid=$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$lock")
+    grep -q "\"hostname\": *\"$(hostname)\"" "$lock" && [ -n "$pid" ] || continue
+    ps -p "$pid" -o comm= 2>/dev/null | grep -q pulumi && continue
+    say "stack $1 was locked by a pulumi (process $pid) that is no longer running; clearing its lock"
+    rm -f "$lock"
+  done
+}
+
+# What a killed engine had begun to make: known as made where it is there, forgotten where it is not.
+take_over_pending() {
+  if [ -n "$(backend_folder)" ]; then grep -q '"pending_operations": *\[ *$' "$(checkpoint "$1")" 2>/dev/null || return 0; fi
+  pending=$(cd "$root" && pulumi stack export --stack "$1" | node runner/main.ts pending-operations) || return 0
+  say "the last update of stack $1 was cut off; taking over what it had begun"
+  # shellcheck disable=SC2086 # a flag with its value on each line
+  (cd "$root" && set -f && IFS='
+' && pulumi refresh --stack "$1" --yes --skip-preview --suppress-outputs --non-interactive --clear-pending-creates $pending >&2)
+}
+
+# A server that was made for the stack and does not run (a reboot, a crash) is started again.
+start_instance() {
+  [ -f "$state/$1/instance.json" ] || return 0
+  pid=$(sed -n 1p "$state/$1/data/postmaster.pid" 2>/dev/null) && [ -n "$pid" ] && ps -p "$pid" >/dev/null && return 0
+  say "starting the local instance of stack $1"
+  node "$root/runner/main.ts" instance-ensure <"$state/$1/instance.json" >/dev/null
+}
+
+is_local() { grep -Eq '^ *(pgstack:instance: *\{[^}]*)?kind: *local' "$(stack_file "$1")" 2>/dev/null; }
+
+confirmed() {
+  case " $* " in *" --yes "* | *" -y "* | *" --preview-only "*) return 0 ;; *) return 1 ;; esac
+}
+
+run_pulumi() {
+  command=$1 stack=dev
+  shift
+  case ${1:-} in '' | -*) ;; *) stack=$1; shift ;; esac
+  if [ "$command" != preview ] && [ ! -t 0 ] && ! confirmed "$@"; then
+    [ "$stack" = dev ] || refuse "without a terminal, stack $stack is changed only with a named flag: ./pgstack $command $stack --yes"
+    set -- --yes "$@"
+  fi
+  pulumi_on_stack "$command" "$stack" "$@"
+}
+
+pulumi_on_stack() {
+  command=$1 stack=$2
+  shift 2
+  [ "$command" != up ] || create_stack "$stack"
+  ! is_local "$stack" || { need_postgresql && start_instance "$stack"; }
+  clear_stale_lock "$stack"
+  [ "$command" = preview ] || take_over_pending "$stack"
+  code=0
+  (cd "$root" && exec pulumi "$command" --stack "$stack" "$@") || code=$?
+  case $code in 0) ;; 7) exit 3 ;; *) exit 1 ;; esac # 7: --expect-no-changes met changes
+}
+
+option_of() { # the value of flag $1 among the other words
+  wanted=$1
+  shift
+  while [ $# -gt 0 ]; do
+    case $1 in "$wanted") printf '%s' "${2:-}"; return ;; "$wanted="*) printf '%s' "${1#*=}"; return ;; --) return ;; esac
+    shift
+  done
+}
+
+# What the runner may know of a stack, secrets included, through its environment alone.
+export_stack() {
+  stack_exists "$1" || [ -f "$(stack_file "$1")" ] || refuse "there is no stack \"$1\": its configuration would be Pulumi.$1.yaml"
+  ! is_local "$1" || start_instance "$1"
+  outputs='{}' settings='{}'
+  if stack_exists "$1"; then
+    outputs=$(cd "$root" && pulumi stack output --json --show-secrets --stack "$1")
+    settings=$(cd "$root" && pulumi config --json --show-secrets --stack "$1")
+  fi
+  PGSTACK_STACK=$(STACK=$1 OUTPUTS=$outputs SETTINGS=$settings node "$root/runner/main.ts" stack-facts)
+  export PGSTACK_STACK
+}
+
+run_verb() {
+  verb=$1
+  shift
+  stack=$(option_of --stack "$@")
+  [ -z "$stack" ] || export_stack "$stack"
+  exec node "$root/runner/main.ts" "$verb" "$@"
+}
