@@ -40,7 +40,7 @@ function entry(account: string[], directory: string): string[] {
 
 function reaches(prefix: string[], directory: string): boolean {
   try {
-    execFileSync("setpriv", [...prefix, "test", "-x", directory], { stdio: "ignore" });
+    execFileSync("setpriv", [...prefix, "stat", `${directory}/.`], { stdio: "ignore" });
     return true;
   } catch {
     return false;

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError, parseConfig } from "../../components/config.ts";
+
+const least = {
+  instance: JSON.stringify({ kind: "local" }),
+  database: JSON.stringify({ name: "app", owner: "app_owner" }),
+};
+const server = { ...least, instance: JSON.stringify({ kind: "existing", host: "db.internal" }) };
+const existing = { ...server, adminPassword: "s3" };
+
+function faultsOf(raw: Record<string, string>): string {
+  try {
+    parseConfig(raw);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.message;
+  }
+  assert.fail("expected a ConfigError");
+}
+
+test("the least configuration is filled in with the documented defaults", () => {
+  const config = parseConfig(least);
+  assert.deepEqual(config.instance, { kind: "local", port: 54329 });
+  assert.deepEqual(config.database.schemas, ["public"]);
+  assert.equal(config.migrations.lockTimeout, 5000);
+  assert.equal(config.migrations.to, "latest");
+  assert.equal(config.protect, false);
+  assert.equal(parseConfig(existing).protect, true);
+});
+
+test("every fault is reported in one error, with key, finding and what is allowed", () => {
+  const message = faultsOf({
+    instance: JSON.stringify({ kind: "remote" }),
+    database: JSON.stringify({ name: "x".repeat(64), ownr: "a" }),
+    roles: JSON.stringify([{ name: "pg_reader", access: "write", statementTimeout: "3 parsecs" }]),
+    colour: "red",
+  });
+  for (const part of [
+    /pgstack:instance.kind: expected local or existing, found "remote"/,
+    /pgstack:database.name: expected a name of 1 to 63 bytes/,
+    /pgstack:database.ownr: unknown key/,
+    /pgstack:roles.0.name: expected a name that PostgreSQL does not reserve, found "pg_reader"/,
+    /pgstack:roles.0.access: expected readonly or readwrite, found "write"/,
+    /pgstack:roles.0.statementTimeout: expected a duration such as 500ms/,
+    /pgstack:colour: unknown key; known: instance/,
+  ])
+    assert.match(message, part);
+});
+
+test("a secret that is refused is not repeated", () => {
+  const message = faultsOf({ ...existing, passwords: JSON.stringify({ app_owner: "hunter\\2" }) });
+  assert.match(
+    message,
+    /passwords.app_owner: expected a password without a backslash \(the PostgreSQL provider/,
+  );
+  assert.doesNotMatch(message, /hunter/);
+  assert.doesNotMatch(faultsOf({ ...least, adminPassword: "top\\secret" }), /top/);
+});
+
+test("names may be any legal identifier, and passwords any printable text", () => {
+  const config = parseConfig({
+    ...existing,
+    database: JSON.stringify({ name: "a=b ü", owner: "My-Own er" }),
+    passwords: JSON.stringify({ "My-Own er": "@:/%'\" #?&=é" }),
+  });
+  assert.equal(config.database.name, "a=b ü");
+  assert.equal(config.passwords["My-Own er"], "@:/%'\" #?&=é");
+});
+
+test("durations are read in PostgreSQL's units into milliseconds", () => {
+  const cases = [
+    ["500ms", 500],
+    ["30s", 30_000],
+    ["5min", 300_000],
+    [0, 0],
+    [250, 250],
+  ] as const;
+  for (const [lockTimeout, milliseconds] of cases)
+    assert.equal(
+      parseConfig({ ...least, migrations: JSON.stringify({ lockTimeout }) }).migrations.lockTimeout,
+      milliseconds,
+    );
+});
+
+test("keys that contradict each other are refused", () => {
+  assert.match(faultsOf({ ...least, adminPassword: "x" }), /adminPassword: expected nothing for kind local/);
+  assert.match(faultsOf(server), /pulumi config set --secret pgstack:adminPassword/);
+  assert.match(
+    faultsOf({ ...least, roles: JSON.stringify([{ name: "a", access: "readonly", schemas: ["audit"] }]) }),
+    /"a" names schema "audit", which is not in database.schemas/,
+  );
+  assert.match(
+    faultsOf({ ...least, passwords: '{"nobody_here":"x"}' }),
+    /passwords: expected roles of this stack/,
+  );
+});
