@@ -6,7 +6,6 @@ export interface DatabaseArgs {
   readonly config: DatabaseConfig;
   /** The owner's role, which must exist first. */
   readonly owner: postgresql.Role;
-  readonly provider: postgresql.Provider;
   /** The server, where it is made here: with it goes all that is in it. */
   readonly instance: pulumi.Resource | undefined;
   /** Whether `destroy` refuses to drop it. */
@@ -43,7 +42,6 @@ function createDatabase(name: string, args: DatabaseArgs, parent: pulumi.Resourc
     },
     {
       parent,
-      provider: args.provider,
       ignoreChanges: creationOnly,
       protect: args.protect,
       ...(args.instance && { deletedWith: args.instance }),
@@ -59,7 +57,7 @@ function createContents(
   const made: pulumi.Resource[] = [database];
   const options = () => ({
     parent,
-    provider: args.provider,
+
     deletedWith: database,
     dependsOn: made.at(-1) ?? database,
   });

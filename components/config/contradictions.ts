@@ -1,0 +1,29 @@
+import type { Values } from "./parse.ts";
+
+/** Faults that no key shows by itself. */
+export function contradictions({ instance, adminPassword, database, roles, passwords }: Values): string[] {
+  const names = roles.map(({ name }) => name);
+  const login = new Set([database.owner, ...names]);
+  return [
+    instance.kind === "existing" && adminPassword === undefined
+      ? "pgstack:adminPassword: expected the password of instance.adminUser, found nothing; " +
+        "set it by: pulumi config set --secret pgstack:adminPassword"
+      : [],
+    instance.kind === "local" && adminPassword !== undefined
+      ? "pgstack:adminPassword: expected nothing for kind local, which makes its own, found a value"
+      : [],
+    names.includes(database.owner)
+      ? `pgstack:roles: expected roles beside the owner, found "${database.owner}"`
+      : [],
+    roles.flatMap(({ name, schemas = [] }) =>
+      schemas
+        .filter((schema) => !database.schemas.includes(schema))
+        .map(
+          (schema) => `pgstack:roles: "${name}" names schema "${schema}", which is not in database.schemas`,
+        ),
+    ),
+    Object.keys(passwords)
+      .filter((name) => !login.has(name))
+      .map((name) => `pgstack:passwords: expected roles of this stack, found "${name}"`),
+  ].flat();
+}

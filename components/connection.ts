@@ -1,0 +1,54 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Administrator } from "./instance.ts";
+
+/** A role that logs in to the stack's database. */
+export interface Login {
+  readonly user: pulumi.Input<string>;
+  /** Secret. */
+  readonly password: pulumi.Input<string>;
+  readonly database: pulumi.Input<string>;
+}
+
+/**
+ * The PG* variables that lead a program to the database as that role: the way in which every resource tells its
+ * command where to go, since variables show in no list of processes.
+ */
+export function connectionEnvironment(
+  server: Administrator,
+  { user, password, database }: Login,
+): Record<string, pulumi.Output<string>> {
+  return {
+    PGHOST: server.host,
+    PGPORT: server.port.apply(String),
+    PGUSER: pulumi.output(user),
+    PGPASSWORD: pulumi.secret(password),
+    PGDATABASE: pulumi.output(database),
+    PGSSLMODE: server.sslMode,
+    ...(server.sslRootCert !== undefined && { PGSSLROOTCERT: pulumi.output(server.sslRootCert) }),
+  };
+}
+
+/** An address as RFC 3986 wants it: encodeURIComponent leaves !'()* alone, which shells and some drivers do not. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** The connection URL, each part percent-encoded. Secret, since it holds the password. */
+export function connectionUrl(
+  server: Administrator,
+  { user, password, database }: Login,
+): pulumi.Output<string> {
+  const { host, port, sslMode, sslRootCert } = server;
+  return pulumi.secret(
+    pulumi
+      .all([host, port, sslMode, user, password, database])
+      .apply(([host, port, sslMode, user, password, database]) => {
+        const authority = `${encode(user)}:${encode(password)}@${host.includes(":") ? `[${host}]` : host}:${port}`;
+        const authorities = sslRootCert === undefined ? "" : `&sslrootcert=${encode(sslRootCert)}`;
+        return `postgresql://${authority}/${encode(database)}?sslmode=${sslMode}${authorities}`;
+      }),
+  );
+}
