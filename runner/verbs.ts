@@ -13,4 +13,8 @@ export const resourceVerbs: Record<string, Load> = {
   "instance-remove": () => import("./verbs/instance-remove.ts"),
   "pending-operations": () => import("./verbs/pending-operations.ts"),
   "stack-facts": () => import("./verbs/stack-facts.ts"),
+  "password-generate": () => import("./verbs/password-generate.ts"),
+  "public-grants": () => import("./verbs/public-grants.ts"),
+  "role-grants": () => import("./verbs/role-grants.ts"),
+  "role-retire": () => import("./verbs/role-retire.ts"),
 };

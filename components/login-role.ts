@@ -1,0 +1,79 @@
+import { local } from "@pulumi/command";
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import type { RoleConfig } from "./config/roles.ts";
+import { scramVerifier } from "./scram.ts";
+
+/** What a login role is made from; the owner needs no more than a name. */
+export type LoginRoleSettings = Pick<RoleConfig, "name"> &
+  Partial<
+    Pick<
+      RoleConfig,
+      | "connectionLimit"
+      | "statementTimeout"
+      | "idleInTransactionTimeout"
+      | "validUntil"
+      | "passwordVersion"
+      | "memberOf"
+    >
+  >;
+
+export interface LoginRoleArgs {
+  readonly settings: LoginRoleSettings;
+  /** From the stack's config; without one, a password is generated. */
+  readonly password?: pulumi.Input<string> | undefined;
+  /** What must be there before the role. */
+  readonly after?: readonly pulumi.Resource[];
+  /** What takes the role with it when it is removed, such as a local instance. */
+  readonly deletedWith?: pulumi.Resource | undefined;
+}
+
+function generatedPassword(settings: LoginRoleSettings, opts: pulumi.CustomResourceOptions) {
+  const generate = "node runner/main.ts password-generate";
+  const command = new local.Command(
+    `${settings.name}-password`,
+    {
+      create: generate,
+      stdin: JSON.stringify({ passwordVersion: settings.passwordVersion ?? 1 }),
+      logging: "none",
+    },
+    { ...opts, additionalSecretOutputs: ["stdout"] },
+  );
+  return command.stdout.apply((result) => (JSON.parse(result) as { password: string }).password);
+}
+
+/** As PostgreSQL prints it where the server's time zone is UTC, so that a refresh finds no difference. */
+function timestamp(text: string): string {
+  return text === "infinity" ? text : `${new Date(text).toISOString().slice(0, 19).replace("T", " ")}+00`;
+}
+
+/**
+ * A role that logs in, and its password. The server is given a SCRAM verifier: no statement holds the password.
+ */
+export class LoginRole extends pulumi.ComponentResource {
+  readonly role: postgresql.Role;
+  /** Secret. */
+  readonly password: pulumi.Output<string>;
+
+  constructor(name: string, args: LoginRoleArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("pgstack:index:LoginRole", name, {}, opts);
+    const { settings, after = [], deletedWith } = args;
+    this.password = pulumi.secret(args.password ?? generatedPassword(settings, { parent: this }));
+    const identity = JSON.stringify([pulumi.getStack(), settings.name, settings.passwordVersion ?? 1]);
+    this.role = new postgresql.Role(
+      `${name}-role`,
+      {
+        name: settings.name,
+        login: true,
+        password: this.password.apply((password) => scramVerifier(password, identity)),
+        connectionLimit: settings.connectionLimit ?? -1,
+        statementTimeout: settings.statementTimeout ?? 0,
+        idleInTransactionSessionTimeout: settings.idleInTransactionTimeout ?? 0,
+        validUntil: timestamp(settings.validUntil ?? "infinity"),
+        roles: [...(settings.memberOf ?? [])].sort(),
+      },
+      { parent: this, dependsOn: [...after], ...(deletedWith && { deletedWith }) },
+    );
+    this.registerOutputs({ role: this.role.name });
+  }
+}

@@ -1,0 +1,129 @@
+import type { DefaultHolding, Holding, ObjectKind } from "./catalog.ts";
+import type { Access, RoleDeclaration } from "./declaration.ts";
+import { concernsSchema, concernsTable, type Exclusion, parseExclusion } from "./exclusion.ts";
+
+/** What each kind of access means on each kind of object. */
+export const rights: Record<Access, Record<ObjectKind, readonly string[]>> = {
+  readonly: { schema: ["USAGE"], table: ["SELECT"], sequence: ["SELECT"], function: [] },
+  readwrite: {
+    schema: ["USAGE"],
+    table: ["SELECT", "INSERT", "UPDATE", "DELETE"],
+    sequence: ["SELECT", "USAGE"],
+    function: ["EXECUTE"],
+  },
+};
+
+/** Privileges that can be held on single columns. */
+const columnPrivileges = new Set(["SELECT", "INSERT", "UPDATE", "REFERENCES"]);
+
+/** What a grantee should hold on an object: on the whole, and on columns alone. */
+export interface Desired {
+  readonly whole: readonly string[];
+  readonly columns: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A grantee's rights as a whole: what it should hold on an object, and on those to come. */
+export interface Rule {
+  readonly on: (object: Holding) => Desired;
+  readonly defaults: readonly DefaultHolding[];
+}
+
+const nothing: Desired = { whole: [], columns: {} };
+
+/** The schemas that the role may use, of those that exist or are declared; never pgstack's own. */
+function schemasOf(declaration: RoleDeclaration, existing: readonly string[]): Set<string> {
+  const all = declaration.allSchemas ? [...declaration.schemas, ...existing] : declaration.schemas;
+  return new Set(all.filter((schema) => schema !== "pgstack"));
+}
+
+/** An exclusion of a parent holds for its partitions too: they hold its rows. */
+function exclusionsOf(object: Holding, exclusions: readonly Exclusion[]): Exclusion[] {
+  const names = [object, ...object.parents];
+  return exclusions.filter((one) => names.some(({ schema, name }) => concernsTable(one, schema, name)));
+}
+
+function onTable(object: Holding, wanted: readonly string[], exclusions: readonly Exclusion[]): Desired {
+  const matching = exclusionsOf(object, exclusions);
+  if (matching.some(({ column }) => column === undefined)) return nothing;
+  const hidden = Object.keys(object.columns).filter((name) =>
+    matching.some(({ column }) => column?.test(name)),
+  );
+  if (hidden.length === 0) return { whole: wanted, columns: {} };
+  const visible = Object.keys(object.columns).filter((name) => !hidden.includes(name));
+  const onColumns = wanted.filter((privilege) => columnPrivileges.has(privilege));
+  return {
+    whole: wanted.filter((privilege) => !columnPrivileges.has(privilege)),
+    columns: Object.fromEntries(visible.map((name) => [name, onColumns])),
+  };
+}
+
+/** A view or policy calls a function with the reader's rights, so the reader needs EXECUTE; not on one that lends its owner's. */
+function onFunction({ calledByViews, securityDefiner }: Holding, wanted: readonly string[]): Desired {
+  return { whole: calledByViews && !securityDefiner ? ["EXECUTE"] : wanted, columns: {} };
+}
+
+function defaultsIn(schema: string | undefined, creator: string, wanted: Partial<typeof rights.readonly>) {
+  return Object.entries(wanted).map(([kind, held]) => ({ creator, schema, kind: kind as ObjectKind, held }));
+}
+
+/**
+ * Rights on what comes later. A role of every schema reads new schemas too, by default privileges that name none.
+ * A schema that an exclusion concerns gets none: what comes there is granted by the next update, when it can be told
+ * from what is excluded.
+ */
+function desiredDefaults(
+  { access, allSchemas }: RoleDeclaration,
+  schemas: Iterable<string>,
+  exclusions: readonly Exclusion[],
+  creators: readonly string[],
+): DefaultHolding[] {
+  const { schema: _, ...objects } = rights[access];
+  const everywhere = allSchemas && exclusions.length === 0;
+  const open = [...schemas].filter((schema) => !exclusions.some((one) => concernsSchema(one, schema)));
+  const { function: __, ...reading } = rights.readonly;
+  return creators.flatMap((creator) => [
+    ...(everywhere ? defaultsIn(undefined, creator, reading) : []),
+    ...open.flatMap((schema) => defaultsIn(schema, creator, objects)),
+  ]);
+}
+
+/** What the declared role should hold. `existing` names the schemas that are there. */
+export function ruleOf(
+  declaration: RoleDeclaration,
+  existing: readonly string[],
+  creators: readonly string[],
+): Rule {
+  const schemas = schemasOf(declaration, existing);
+  const exclusions = declaration.exclude.map((text) => parseExclusion(text, [...schemas, ...existing]));
+  const wanted = rights[declaration.access];
+  return {
+    on: (object) => {
+      if (!schemas.has(object.schema)) return nothing;
+      if (object.kind === "table") return onTable(object, wanted.table, exclusions);
+      if (object.kind === "function") return onFunction(object, wanted.function);
+      return { whole: wanted[object.kind], columns: {} };
+    },
+    defaults: desiredDefaults(
+      declaration,
+      [...schemas].filter((schema) => existing.includes(schema)),
+      exclusions,
+      creators.filter((name) => name !== declaration.role),
+    ),
+  };
+}
+
+/** What PUBLIC is left with: it makes nothing in a schema, and runs no function that lends its owner's rights. */
+export function publicRule(creators: readonly string[]): Rule {
+  return {
+    on: ({ kind, held, columns, securityDefiner }) => ({
+      whole:
+        kind === "schema"
+          ? held.filter((privilege) => privilege !== "CREATE")
+          : kind === "function" && securityDefiner
+            ? []
+            : held,
+      columns,
+    }),
+    defaults: creators.map((creator) => ({ creator, schema: undefined, kind: "function", held: [] })),
+  };
+}

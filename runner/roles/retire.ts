@@ -1,0 +1,53 @@
+import pg from "pg";
+import { UserError } from "../user-error.ts";
+import { readRoleOid } from "./catalog.ts";
+import { withCatalogLock } from "./exclusive.ts";
+import { withRightsOf } from "./membership.ts";
+
+const quote = pg.escapeIdentifier;
+
+/** What keeps a role alive in another database than this. */
+async function heldElsewhere(client: pg.Client, oid: number): Promise<string[]> {
+  const { rows } = await client.query(
+    `SELECT d.datname AS database, CASE s.deptype WHEN 'o' THEN 'owns' ELSE 'has rights on' END AS how,
+       count(*)::int AS count
+     FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
+     WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = $1 AND s.deptype IN ('o', 'a', 'r', 'i')
+       AND d.datname <> current_database()
+     GROUP BY 1, 2 ORDER BY 1, 2`,
+    [oid],
+  );
+  const owned = await client.query("SELECT datname AS name FROM pg_database WHERE datdba = $1 ORDER BY 1", [
+    oid,
+  ]);
+  return [
+    ...owned.rows.map(({ name }) => `owns database "${name}"`),
+    ...rows.map(
+      ({ database, how, count }) =>
+        `${how} ${count} object${count === 1 ? "" : "s"} in database "${database}"`,
+    ),
+  ];
+}
+
+/**
+ * Readies a role for DROP ROLE: what it owns in this database goes to `owner`, its rights and default privileges
+ * here are revoked. Throws UserError where another database holds it, before anything is changed.
+ * @returns false where the role is gone already
+ */
+export async function retireRole(client: pg.Client, role: string, owner: string): Promise<boolean> {
+  return withCatalogLock(client, async () => {
+    const oid = await readRoleOid(client, role);
+    if (oid === undefined) return false;
+    const elsewhere = await heldElsewhere(client, oid);
+    if (elsewhere.length > 0)
+      throw new UserError(
+        `Role "${role}" cannot be dropped: it ${elsewhere.join(", ")}. Expected it to be this database's alone. ` +
+          `In each database named run: REASSIGN OWNED BY ${quote(role)} TO …; DROP OWNED BY ${quote(role)}; then repeat.`,
+      );
+    await withRightsOf(client, [role, owner], async () => {
+      await client.query(`REASSIGN OWNED BY ${quote(role)} TO ${quote(owner)}`);
+      await client.query(`DROP OWNED BY ${quote(role)}`);
+    });
+    return true;
+  });
+}

@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import pg from "pg";
+import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
+import { applyPlan, planPublic, planRole } from "../../runner/roles/apply.ts";
+import type { RoleDeclaration } from "../../runner/roles/declaration.ts";
+import { retireRole } from "../../runner/roles/retire.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+
+let cluster: ThrowawayCluster;
+let databases = 0;
+
+before(async () => {
+  cluster = await startThrowawayCluster();
+  await run(cluster.admin, "CREATE ROLE owner LOGIN PASSWORD 'pw'");
+});
+after(() => cluster.close());
+
+async function run(settings: ConnectionSettings, ...statements: string[]): Promise<unknown[][]> {
+  return withClient(settings, async (client) => {
+    const answers: unknown[][] = [];
+    for (const sql of statements) answers.push((await client.query(sql)).rows);
+    return answers;
+  });
+}
+
+/** SQLSTATE that a statement ends with as this role, in a transaction that may write; "ok" where it succeeds. */
+async function outcome(settings: ConnectionSettings, sql: string): Promise<string> {
+  return withClient(settings, async (client) => {
+    await client.query("BEGIN READ WRITE");
+    try {
+      await client.query(sql);
+      return "ok";
+    } catch (error) {
+      return (error as pg.DatabaseError).code ?? String(error);
+    } finally {
+      await client.query("ROLLBACK");
+    }
+  });
+}
+
+/** A new database of the owner, and the ways into it. */
+async function database(...schema: string[]) {
+  const name = `d${++databases}`;
+  await run(
+    cluster.admin,
+    `CREATE DATABASE ${name} OWNER owner`,
+    `REVOKE ALL ON DATABASE ${name} FROM PUBLIC`,
+  );
+  const admin = { ...cluster.admin, database: name };
+  const as = (user: string) => ({ ...admin, user, password: "pw" });
+  if (schema.length > 0) await run(as("owner"), ...schema);
+  return { name, admin, as };
+}
+
+async function role(name: string, database: string): Promise<void> {
+  await run(
+    cluster.admin,
+    `CREATE ROLE ${name} LOGIN PASSWORD 'pw'`,
+    `GRANT CONNECT ON DATABASE ${database} TO ${name}`,
+  );
+}
+
+function declaration(role: string, more: Partial<RoleDeclaration> = {}): RoleDeclaration {
+  const base = { role, access: "readonly", owner: "owner", schemas: ["public"], allSchemas: true } as const;
+  return { ...base, exclude: [], creators: [], ...more };
+}
+
+const grant = (admin: ConnectionSettings, one: RoleDeclaration) =>
+  withClient(admin, (client) => applyPlan(client, () => planRole(client, one)));
+const restrict = (admin: ConnectionSettings) =>
+  withClient(admin, (client) =>
+    applyPlan(client, () => planPublic(client, { owner: "owner", creators: [] })),
+  );
+
+const denied = "42501";
+
+test("A readonly role reads what exists and whatever the owner makes later, and nothing else", async () => {
+  const { name, admin, as } = await database("CREATE TABLE old (id int)");
+  await role("reader", name);
+  await restrict(admin);
+  await grant(admin, declaration("reader"));
+  await run(
+    as("owner"),
+    "CREATE TABLE young (id serial)",
+    "CREATE VIEW seen AS SELECT * FROM young",
+    "CREATE TABLE parts (id int) PARTITION BY RANGE (id)",
+    "CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (9)",
+    "CREATE SCHEMA later",
+    "CREATE TABLE later.t (id int)",
+    "CREATE FUNCTION write() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'INSERT INTO old VALUES (1)'",
+  );
+  const reader = as("reader");
+  for (const relation of ["old", "young", "seen", "parts", "part", "later.t", "young_id_seq"])
+    assert.equal(await outcome(reader, `SELECT * FROM ${relation}`), "ok", relation);
+  for (const sql of [
+    "INSERT INTO old VALUES (1)",
+    "UPDATE young SET id = 1",
+    "DELETE FROM later.t",
+    "TRUNCATE old",
+    "CREATE TABLE mine (id int)",
+    "CREATE TEMP TABLE mine (id int)",
+    "CREATE SCHEMA mine",
+    "SELECT nextval('young_id_seq')",
+    "SELECT write()",
+  ])
+    assert.equal(await outcome(reader, sql), denied, sql);
+  const [rows] = await run(reader, "SHOW default_transaction_read_only");
+  assert.deepEqual(rows, [{ default_transaction_read_only: "on" }]);
+});
+
+test("Granting twice does nothing the second time", async () => {
+  const { name, admin } = await database("CREATE TABLE t (id serial, x text)", "CREATE SCHEMA s");
+  await role("twice", name);
+  const first = await grant(admin, declaration("twice", { access: "readwrite", exclude: ["t.x"] }));
+  assert.ok(first.statements.length > 0);
+  assert.deepEqual(await grant(admin, declaration("twice", { access: "readwrite", exclude: ["t.x"] })), {
+    statements: [],
+  });
+  await restrict(admin);
+  assert.deepEqual(await restrict(admin), { statements: [] });
+});
+
+test("Excluded tables, their partitions and excluded columns stay hidden, also when a table grant came before", async () => {
+  const { name, admin, as } = await database(
+    "CREATE TABLE users (id int, email text, name text)",
+    "CREATE SCHEMA audit",
+    "CREATE TABLE audit.log (id int)",
+    "CREATE TABLE secret (id int) PARTITION BY RANGE (id)",
+    "CREATE TABLE open_name PARTITION OF secret FOR VALUES FROM (0) TO (9)",
+  );
+  await role("partial", name);
+  await grant(admin, declaration("partial"));
+  const hidden = declaration("partial", { exclude: ["users.email", "audit.*", "secret"] });
+  await grant(admin, hidden);
+  await run(as("owner"), "CREATE TABLE audit.next (id int)", "CREATE TABLE fresh (id int)");
+  await grant(admin, hidden);
+  const partial = as("partial");
+  for (const sql of ["SELECT id, name FROM users", "SELECT count(*) FROM users", "TABLE fresh"])
+    assert.equal(await outcome(partial, sql), "ok", sql);
+  for (const sql of [
+    "SELECT * FROM users",
+    "SELECT email FROM users",
+    "TABLE audit.log",
+    "TABLE audit.next",
+    "TABLE secret",
+    "TABLE open_name",
+  ])
+    assert.equal(await outcome(partial, sql), denied, sql);
+  await grant(admin, declaration("partial"));
+  assert.equal(await outcome(partial, "SELECT * FROM users"), "ok");
+});
+
+test("Readonly becomes readwrite and readonly again", async () => {
+  const { name, admin, as } = await database(
+    "CREATE TABLE t (id serial)",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+  );
+  await role("changer", name);
+  await restrict(admin);
+  const both = as("changer");
+  await grant(admin, declaration("changer", { access: "readwrite" }));
+  await run(as("owner"), "CREATE TABLE n (id int)");
+  for (const sql of ["INSERT INTO t DEFAULT VALUES", "UPDATE n SET id = 1", "DELETE FROM n", "SELECT f()"])
+    assert.equal(await outcome(both, sql), "ok", sql);
+  assert.equal(await outcome(both, "CREATE TABLE x (id int)"), denied);
+  await grant(admin, declaration("changer"));
+  await run(as("owner"), "CREATE TABLE m (id int)");
+  for (const sql of ["INSERT INTO t DEFAULT VALUES", "DELETE FROM n", "DELETE FROM m"])
+    assert.equal(await outcome(both, sql), denied, sql);
+});
+
+test("What a second creator and a superuser made, and will make, is covered", async () => {
+  const { name, admin, as } = await database();
+  await run(cluster.admin, "CREATE ROLE migrator LOGIN PASSWORD 'pw' IN ROLE owner");
+  await run(admin, "CREATE TABLE of_admin (id int)");
+  await role("wide", name);
+  await grant(admin, declaration("wide"));
+  await run(as("migrator"), "CREATE TABLE of_migrator (id int)");
+  await run(admin, "CREATE TABLE of_admin_later (id int)");
+  for (const table of ["of_admin", "of_migrator", "of_admin_later"])
+    assert.equal(await outcome(as("wide"), `TABLE ${table}`), "ok", table);
+});
+
+test("A view that calls a function can be read", async () => {
+  const { name, admin, as } = await database();
+  await role("viewer", name);
+  await restrict(admin);
+  await run(
+    as("owner"),
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE VIEW v AS SELECT f()",
+  );
+  await grant(admin, declaration("viewer"));
+  assert.equal(await outcome(as("viewer"), "TABLE v"), "ok");
+});
+
+test("A retired role leaves its objects to the owner and can be dropped", async () => {
+  const { name, admin, as } = await database("CREATE TABLE t (id int)");
+  await role("leaver", name);
+  await grant(admin, declaration("leaver", { access: "readwrite" }));
+  await run(
+    admin,
+    "GRANT CREATE ON SCHEMA public TO leaver",
+    "SET ROLE leaver",
+    "CREATE TABLE mine AS SELECT 1 AS x",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO owner",
+  );
+  assert.equal(await withClient(admin, (client) => retireRole(client, "leaver", "owner")), true);
+  await run(cluster.admin, "DROP ROLE leaver");
+  assert.deepEqual(await run(as("owner"), "TABLE mine"), [[{ x: 1 }]]);
+  assert.equal(await withClient(admin, (client) => retireRole(client, "leaver", "owner")), false);
+});
+
+test("A role that another database holds is not retired, and the refusal names what holds it", async () => {
+  const here = await database("CREATE TABLE t (id int)");
+  const there = await database("CREATE TABLE t (id int)");
+  await role("shared", here.name);
+  await grant(here.admin, declaration("shared"));
+  await run(there.admin, "GRANT SELECT ON t TO shared");
+  const retire = withClient(here.admin, (client) => retireRole(client, "shared", "owner"));
+  await assert.rejects(retire, new RegExp(`has rights on 1 object in database "${there.name}"`));
+  assert.equal(await outcome(here.as("shared"), "TABLE t"), "ok");
+});
+
+test("Twelve roles granted side by side meet no catalog race", async () => {
+  const { name, admin } = await database(
+    "CREATE TABLE t (id int)",
+    "CREATE SCHEMA s",
+    "CREATE TABLE s.t (id int)",
+  );
+  const names = Array.from({ length: 12 }, (_, index) => `crowd${index}`);
+  for (const one of names) await role(one, name);
+  await Promise.all(names.map((one) => grant(admin, declaration(one))));
+  await Promise.all(names.map((one) => withClient(admin, (client) => retireRole(client, one, "owner"))));
+});
