@@ -4,7 +4,10 @@ type Load = () => Promise<{ default: Verb }>;
 
 /** Verbs for people, by name; each is loaded only when it is called, so that a start stays quick. */
 export const verbs: Record<string, Load> = {
+  backups: () => import("./verbs/backups.ts"),
   doctor: () => import("./verbs/doctor.ts"),
+  dump: () => import("./verbs/dump.ts"),
+  restore: () => import("./verbs/restore.ts"),
 };
 
 /** Verbs that a stack's resources and the entry script call; most read JSON from standard input. */

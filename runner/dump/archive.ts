@@ -1,0 +1,74 @@
+import type { Readable } from "node:stream";
+import type { Programs } from "../server/programs.ts";
+import { UserError } from "../user-error.ts";
+import { type Archive, type ArchiveEntry, ArchiveParser } from "./archive-parser.ts";
+import { runProgram } from "./run-program.ts";
+
+/** How a person names an object of a dump, such as `INDEX public.users_name_idx`. */
+export function entryLabel(entry: Pick<ArchiveEntry, "type" | "schema" | "name">): string {
+  return `${entry.type} ${entry.schema === null ? "" : `${entry.schema}.`}${entry.name}`;
+}
+
+/** The tables whose rows a dump holds. */
+export function tableData(archive: Archive): ArchiveEntry[] {
+  return archive.entries.filter((entry) => entry.type === "TABLE DATA");
+}
+
+/** Sum of the rows of all tables. */
+export function rowsOf(archive: Archive): number {
+  return tableData(archive).reduce((sum, entry) => sum + entry.rows, 0);
+}
+
+/**
+ * Reads a dump from its first byte to its last, as pg_restore would. Throws UserError when it is damaged or cut
+ * short: its table of contents alone would not show that.
+ */
+export async function readArchive(path: string, programs: Programs, signal?: AbortSignal): Promise<Archive> {
+  const parser = new ArchiveParser();
+  const errors: string[] = [];
+  const code = await runProgram({
+    programs,
+    program: "pg_restore",
+    args: ["--verbose", "--no-owner", "--no-privileges", "--file=-", path],
+    signal,
+    onLine: (line) => {
+      if (/error|fatal/.test(line)) errors.push(line.replace(/^pg_restore: /, ""));
+    },
+    onOutput: (output) => feed(parser, output),
+  });
+  const { archive, complete } = parser.finish();
+  if (code !== 0) throw damaged(path, errors.slice(0, 3).join("; ") || `pg_restore ended with ${code}`);
+  if (!complete) throw damaged(path, "the rows of a table have no end");
+  return archive;
+}
+
+async function feed(parser: ArchiveParser, output: Readable): Promise<void> {
+  for await (const chunk of output) parser.push(chunk as Buffer);
+}
+
+function damaged(path: string, reason: string): UserError {
+  return new UserError(`The dump ${path} cannot be read whole: ${reason}. It is damaged or incomplete.`);
+}
+
+/** Versions of the server and of the pg_dump that a dump comes from, read from its first bytes. */
+export async function archiveVersions(
+  path: string,
+  programs: Programs,
+): Promise<{ server: string; program: string }> {
+  let text = "";
+  const errors: string[] = [];
+  const code = await runProgram({
+    programs,
+    program: "pg_restore",
+    args: ["--list", path],
+    onLine: (line) => errors.push(line.replace(/^pg_restore: /, "")),
+    onOutput: async (output) => {
+      for await (const chunk of output) text += chunk;
+    },
+  });
+  const server = text.match(/^; +Dumped from database version: (\S+)/m)?.[1];
+  const program = text.match(/^; +Dumped by pg_dump version: (\S+)/m)?.[1];
+  if (code !== 0 || server === undefined || program === undefined)
+    throw damaged(path, errors.slice(0, 3).join("; ") || "pg_restore finds no table of contents");
+  return { server, program };
+}

@@ -1,0 +1,169 @@
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm, statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type ConnectionSettings, describe, withClient } from "../connection.ts";
+import type { Programs } from "../server/programs.ts";
+import { RefusedError, UserError } from "../user-error.ts";
+import { readArchive, rowsOf, tableData } from "./archive.ts";
+import {
+  bytesAt,
+  checksumOf,
+  looksLikeDump,
+  partialPath,
+  removeLeftovers,
+  seal,
+  syncFolderOf,
+} from "./files.ts";
+import { type DumpOptions, dumpArguments } from "./options.ts";
+import { formatBytes, type Output, reportProgress } from "./progress.ts";
+import { type DumpReport, reportPath, writeReport } from "./report.ts";
+import { runProgram } from "./run-program.ts";
+import { inspectSource, pgDumpFor, refuseUnreadable, type Source } from "./source.ts";
+
+/** A dump to be made. */
+export interface DumpRequest {
+  readonly source: ConnectionSettings;
+  /** Final path of the file or directory. */
+  readonly path: string;
+  readonly options: DumpOptions;
+  readonly label: string | null;
+  readonly stack: string | null;
+  /** Replaces a dump that is already at `path`. */
+  readonly overwrite: boolean;
+}
+
+/**
+ * Makes a dump: written beside its final name, read back whole, then renamed, so that whatever is killed or fails,
+ * nothing incomplete has the final name. Throws RefusedError before anything is written.
+ */
+export async function makeDump(
+  request: DumpRequest,
+  output: Output,
+  signal: AbortSignal,
+): Promise<DumpReport> {
+  const began = new Date();
+  const { path, options } = request;
+  refuseExisting(path, request.overwrite);
+  const source = await withClient(request.source, inspectSource);
+  const whole = options.tables.length + options.excludeTableData.length === 0 && !options.schemaOnly;
+  refuseUnreadable(source, request.source.user, whole);
+  const programs = await pgDumpFor(source);
+  await mkdir(dirname(path), { recursive: true });
+  await refuseFullDisk(path, source, options, whole);
+  for (const left of await removeLeftovers(path))
+    output.log(`removed ${left}, left by a run that was killed`);
+  const partial = partialPath(path);
+  try {
+    await writePartial(request, { programs, source, partial }, output, signal);
+    await seal(partial);
+    output.log("reading the dump back");
+    const report = await verified(request, { programs, source, partial, began }, signal);
+    await publish(report, partial);
+    return report;
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** `--overwrite` replaces a dump, and nothing that is not one. */
+function refuseExisting(path: string, overwrite: boolean): void {
+  if (!existsSync(path)) return;
+  if (!overwrite)
+    throw new RefusedError(`${path} exists. Choose another name, or replace it with --overwrite.`);
+  if (!looksLikeDump(path))
+    throw new RefusedError(
+      `${path} exists and is not a dump, so it is not overwritten. Choose another name.`,
+    );
+}
+
+interface Work {
+  readonly programs: Programs;
+  readonly source: Source;
+  readonly partial: string;
+}
+
+async function refuseFullDisk(
+  path: string,
+  source: Source,
+  options: DumpOptions,
+  whole: boolean,
+): Promise<void> {
+  if (!whole) return;
+  const disk = await statfs(dirname(path));
+  const free = disk.bavail * disk.bsize;
+  const least = source.tableBytes * (options.compression === "none" ? 0.7 : 0.05); // jsonb text shrinks up to 20 times
+  if (free < least)
+    throw new RefusedError(
+      `The dump of ${formatBytes(source.tableBytes)} in tables needs at least ${formatBytes(least)} in ` +
+        `${dirname(path)}, where ${formatBytes(free)} are free.`,
+    );
+}
+
+async function writePartial(
+  { source: connection, options, path }: DumpRequest,
+  { programs, source, partial }: Work,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  let done = 0;
+  const errors: string[] = [];
+  using _ = reportProgress(output, "dump", async () => ({
+    done: Math.min(Math.max(0, done - 1), source.tables),
+    total: source.tables,
+    bytes: await bytesAt(partial),
+  }));
+  const code = await runProgram({
+    programs,
+    program: "pg_dump",
+    args: dumpArguments(options, programs, partial),
+    connection,
+    signal,
+    onLine: (line) => {
+      if (/^pg_dump: dumping contents of table /.test(line)) done++;
+      else if (/^pg_dump: (warning|error|detail|hint)/.test(line)) errors.push(line);
+    },
+  });
+  if (code === 0) return;
+  const said = errors.join("\n  ") || `pg_dump ended with ${code}`;
+  throw new UserError(`The dump of ${describe(connection)} failed:\n  ${said}\nNothing is left at ${path}.`);
+}
+
+async function verified(
+  { options, path, label, stack }: DumpRequest,
+  { programs, source, partial, began }: Work & { began: Date },
+  signal: AbortSignal,
+): Promise<DumpReport> {
+  const [archive, checksum] = await Promise.all([
+    readArchive(partial, programs, signal),
+    checksumOf(partial),
+  ]);
+  const tables = tableData(archive);
+  return {
+    path,
+    format: options.format,
+    compression: options.compression,
+    ...checksum,
+    label,
+    stack,
+    database: source.database,
+    serverVersion: archive.serverVersion,
+    programVersion: archive.programVersion,
+    tables: tables.length,
+    rows: rowsOf(archive),
+    textBytes: archive.textBytes,
+    seconds: (Date.now() - began.getTime()) / 1000,
+    createdAt: began.toISOString(),
+    leftOut: source.invalidIndexes.map((name) => `INDEX ${name} (invalid in the source)`),
+    tableRows: tables.map(({ schema, name, rows }) => ({ schema: schema ?? "", name, rows })),
+  };
+}
+
+async function publish(report: DumpReport, partial: string): Promise<void> {
+  await rm(reportPath(report.path), { force: true });
+  const old = `${partial}.old`;
+  if (existsSync(report.path)) await rename(report.path, old); // a folder can't be renamed over another
+  await rename(partial, report.path);
+  await rm(old, { recursive: true, force: true });
+  await syncFolderOf(report.path);
+  await writeReport(report);
+}

@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from "node:fs";
+import { chmod, open, readdir, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** Size and SHA-256 of a dump. */
+export interface Checksum {
+  readonly bytes: number;
+  /** Of the file; of a directory: of the lines `sha256␠␠name\n` of its files in name order. */
+  readonly sha256: string;
+}
+
+async function fileChecksum(path: string): Promise<Checksum> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    hash.update(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+  }
+  return { bytes, sha256: hash.digest("hex") };
+}
+
+/** Reads every byte of a dump, file or directory. */
+export async function checksumOf(path: string): Promise<Checksum> {
+  if (!(await stat(path)).isDirectory()) return fileChecksum(path);
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for (const name of (await readdir(path)).sort()) {
+    const file = await fileChecksum(join(path, name));
+    hash.update(`${file.sha256}  ${name}\n`);
+    bytes += file.bytes;
+  }
+  return { bytes, sha256: hash.digest("hex") };
+}
+
+/** True for a directory with a table of contents and for a file with the archive's magic bytes. */
+export function looksLikeDump(path: string): boolean {
+  if (statSync(path).isDirectory()) return existsSync(join(path, "toc.dat"));
+  const start = Buffer.alloc(5);
+  const file = openSync(path, "r");
+  try {
+    readSync(file, start, 0, 5, 0);
+  } finally {
+    closeSync(file);
+  }
+  return start.toString("latin1") === "PGDMP";
+}
+
+/** Bytes written so far; 0 where nothing is there yet. */
+export async function bytesAt(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return 0;
+  if (!found.isDirectory()) return found.size;
+  const names = await readdir(path).catch(() => []);
+  const sizes = names.map((name) =>
+    stat(join(path, name)).then(
+      (file) => file.size,
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a dump readable by its owner alone, and lasting: every file and folder is synced to the disk. */
+export async function seal(path: string): Promise<void> {
+  const directory = (await stat(path)).isDirectory();
+  const files = directory ? (await readdir(path)).map((name) => join(path, name)) : [path];
+  for (const file of files) {
+    await chmod(file, 0o600);
+    await syncPath(file);
+  }
+  if (directory) {
+    await chmod(path, 0o700);
+    await syncPath(path);
+  }
+}
+
+/** Makes a rename in a folder lasting. */
+export async function syncFolderOf(path: string): Promise<void> {
+  await syncPath(dirname(path));
+}
+
+/** The name that a dump has until it is complete: beside its final one, with the process that writes it. */
+export function partialPath(path: string): string {
+  return `${path}.partial-${process.pid}`;
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Removes what killed runs left beside `path`; gives their paths. */
+export async function removeLeftovers(path: string): Promise<string[]> {
+  const prefix = `${basename(path)}.partial-`;
+  const names = await readdir(dirname(path)).catch(() => []);
+  const left = names.filter(
+    (name) => name.startsWith(prefix) && !alive(Number.parseInt(name.slice(prefix.length), 10)),
+  );
+  const paths = left.map((name) => join(dirname(path), name));
+  for (const one of paths) await rm(one, { recursive: true, force: true });
+  return paths;
+}

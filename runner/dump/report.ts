@@ -1,0 +1,66 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { partialPath, syncFolderOf } from "./files.ts";
+import type { DumpFormat } from "./options.ts";
+
+/** The rows of one table in a dump. */
+export interface TableRows {
+  readonly schema: string;
+  readonly name: string;
+  readonly rows: number;
+}
+
+/** What is known of a complete, verified dump; kept as JSON beside it, in `<path>.json`. */
+export interface DumpReport {
+  readonly path: string;
+  readonly format: DumpFormat;
+  readonly compression: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** The resource's label; null for a dump made by hand. */
+  readonly label: string | null;
+  /** The stack that it was made for; null for one made by URL. */
+  readonly stack: string | null;
+  readonly database: string;
+  readonly serverVersion: string;
+  readonly programVersion: string;
+  /** Number of tables with rows in the dump. */
+  readonly tables: number;
+  /** Rows of all tables together. */
+  readonly rows: number;
+  /** Length without compression. */
+  readonly textBytes: number;
+  readonly seconds: number;
+  /** When the dump was begun, in UTC (ISO 8601). */
+  readonly createdAt: string;
+  /** What the source holds and no dump can, by name. */
+  readonly leftOut: readonly string[];
+  readonly tableRows: readonly TableRows[];
+}
+
+/** Where the report on a dump is. */
+export function reportPath(path: string): string {
+  return `${path.replace(/\/+$/, "")}.json`;
+}
+
+/** Writes the report beside its dump, complete or not at all. */
+export async function writeReport(report: DumpReport): Promise<void> {
+  const path = reportPath(report.path);
+  await writeFile(partialPath(path), `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
+  await rename(partialPath(path), path);
+  await syncFolderOf(path);
+}
+
+/** The report on a dump, or undefined where there is none or where it is not one of ours. */
+export async function readReport(path: string): Promise<DumpReport | undefined> {
+  try {
+    const report = JSON.parse(await readFile(reportPath(path), "utf8")) as DumpReport;
+    return typeof report.sha256 === "string" && Array.isArray(report.tableRows) ? report : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A report as resources and `--json` show it: without the list of every table. */
+export function summaryOf({ tableRows: _, ...summary }: DumpReport): Omit<DumpReport, "tableRows"> {
+  return summary;
+}
