@@ -2,6 +2,7 @@ import { local } from "@pulumi/command";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type { RoleConfig } from "./config/roles.ts";
+import { runner } from "./runner.ts";
 import { scramVerifier } from "./scram.ts";
 
 /** What a login role is made from; the owner needs no more than a name. */
@@ -29,11 +30,10 @@ export interface LoginRoleArgs {
 }
 
 function generatedPassword(settings: LoginRoleSettings, opts: pulumi.CustomResourceOptions) {
-  const generate = "node runner/main.ts password-generate";
   const command = new local.Command(
     `${settings.name}-password`,
     {
-      create: generate,
+      create: runner("password-generate"),
       stdin: JSON.stringify({ passwordVersion: settings.passwordVersion ?? 1 }),
       logging: "none",
     },

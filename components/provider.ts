@@ -16,6 +16,7 @@ export function createProvider(administrator: Administrator, parent: pulumi.Reso
       sslmode: sslMode,
       ...(sslRootCert !== undefined && { sslrootcert: sslRootCert }),
       connectTimeout: 15,
+      superuser: false, // else it reads pg_shadow, which an admin of a managed service may not
     },
     { parent },
   );

@@ -1,6 +1,8 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Roles } from "./roles.ts";
+import { connectionEnvironment } from "./connection.ts";
+import type { Roles, StackRole } from "./roles.ts";
+import { runner } from "./runner.ts";
 
 export interface RoleGrantsArgs {
   readonly roles: Roles;
@@ -11,37 +13,56 @@ export interface RoleGrantsArgs {
 }
 
 /**
- * Each role's rights on the objects that exist, and its default privileges again, since a restore that replaces
- * schemas drops them. Made after the migrations, and again whenever `epoch` changes.
+ * Each role's rights on the objects that exist, its default privileges again (a restore that replaces schemas drops
+ * them), and the proof: a probe that tries, connected as the role, what it can do and cannot. Made after the
+ * migrations, and again whenever `epoch` changes.
  */
 export class RoleGrants extends pulumi.ComponentResource {
+  readonly #args: RoleGrantsArgs;
+
   constructor(name: string, args: RoleGrantsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:RoleGrants", name, {}, opts);
-    const { config } = args.roles.target;
-    const publicDeclaration = { owner: config.owner, creators: args.roles.creators };
-    let before = this.#grant("public", "public-grants", publicDeclaration, args, args.after);
-    for (const declaration of args.roles.declarations)
-      before = this.#grant(declaration.role, "role-grants", declaration, args, [before]);
+    this.#args = args;
+    const { roles, after } = args;
+    const publicDeclaration = { owner: roles.target.config.owner, creators: roles.creators };
+    let before = this.#grant("public", runner("public-grants"), publicDeclaration, after);
+    for (const { declaration } of roles.all)
+      before = this.#grant(declaration.role, runner("role-grants"), declaration, [before]);
+    for (const role of roles.all) this.#probe(role, before);
     this.registerOutputs({});
   }
 
-  #grant(
-    grantee: string,
-    verb: string,
-    declaration: object,
-    { roles, epoch }: RoleGrantsArgs,
-    after: readonly pulumi.Resource[],
-  ): pulumi.Resource {
-    const { admin, database } = roles.target;
+  #grant(grantee: string, create: string, declaration: object, after: readonly pulumi.Resource[]) {
+    const { roles, epoch } = this.#args;
     return new local.Command(
       `${grantee}-grants`,
       {
-        create: `node runner/main.ts ${verb}`,
+        create,
         stdin: pulumi.jsonStringify({ ...declaration, epoch }),
-        environment: admin,
+        environment: roles.admin,
         logging: "stderr",
       },
-      { parent: this, deletedWith: database, dependsOn: [roles, ...after] },
+      { parent: this, deletedWith: roles.target.database, dependsOn: [roles, ...after] },
+    );
+  }
+
+  #probe({ config, declaration, password }: StackRole, after: pulumi.Resource): void {
+    const { roles, epoch } = this.#args;
+    const { administrator, config: database, database: resource } = roles.target;
+    const { memberOf, validUntil } = config;
+    new local.Command(
+      `${config.name}-probe`,
+      {
+        create: runner("role-probe"),
+        stdin: pulumi.jsonStringify({ ...declaration, memberOf, validUntil, epoch }),
+        environment: connectionEnvironment(administrator, {
+          user: config.name,
+          password,
+          database: database.name,
+        }),
+        logging: "stderr",
+      },
+      { parent: this, deletedWith: resource, dependsOn: [after] },
     );
   }
 }

@@ -3,17 +3,19 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type { DatabaseConfig } from "./config/database.ts";
 import type { RoleConfig } from "./config/roles.ts";
+import { connectionEnvironment } from "./connection.ts";
+import type { Administrator } from "./instance.ts";
 import { LoginRole } from "./login-role.ts";
 import { creatorsOf, type Declaration, declare, inOrderOfMembership } from "./role-declaration.ts";
+import { runner } from "./runner.ts";
 
 /** The stack's database and the way to it, as far as roles need them. */
 export interface RolesTarget {
   readonly config: DatabaseConfig;
   readonly database: pulumi.Resource;
   /** A local instance: when it is removed, roles need no farewell. */
-  readonly instance?: pulumi.Resource | undefined;
-  /** PG* variables that lead the admin to the stack's database; PGPASSWORD among them as a secret. */
-  readonly admin: pulumi.Input<Record<string, pulumi.Input<string>>>;
+  readonly instance: pulumi.Resource | undefined;
+  readonly administrator: Administrator;
 }
 
 export interface RolesArgs {
@@ -26,6 +28,14 @@ export interface RolesArgs {
   readonly after: readonly pulumi.Resource[];
 }
 
+/** A role of the stack as it was made. */
+export interface StackRole {
+  readonly config: RoleConfig;
+  readonly declaration: Declaration;
+  /** Secret. */
+  readonly password: pulumi.Output<string>;
+}
+
 /**
  * The stack's roles, what PUBLIC loses, and each role's CONNECT, USAGE and default privileges: all that can be said
  * before there are objects. `RoleGrants` follows after the migrations. One thing is made after the other, since
@@ -33,19 +43,23 @@ export interface RolesArgs {
  */
 export class Roles extends pulumi.ComponentResource {
   readonly target: RolesTarget;
-  readonly declarations: readonly Declaration[];
+  /** PG* variables that lead the admin to the stack's database. */
+  readonly admin: Record<string, pulumi.Output<string>>;
+  /** Each after those that it is a member of. */
+  readonly all: readonly StackRole[];
   /** Roles beside the owner that make objects. */
   readonly creators: readonly string[];
-  /** By role. Secret. */
-  readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
 
   constructor(name: string, args: RolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Roles", name, {}, opts);
     this.target = args.target;
+    this.admin = connectionEnvironment(args.target.administrator, {
+      ...args.target.administrator,
+      database: args.target.config.name,
+    });
     const roles = inOrderOfMembership(args.roles);
     this.creators = creatorsOf(roles, args.target.config.owner);
-    this.declarations = roles.map((role) => declare(role, args.target.config, this.creators));
-    this.passwords = this.#createRoles(roles, args.passwords, this.#restrictPublic(args.after));
+    this.all = this.#createRoles(roles, args.passwords, this.#restrictPublic(args.after));
     this.registerOutputs({ roles: roles.map((role) => role.name) });
   }
 
@@ -53,26 +67,20 @@ export class Roles extends pulumi.ComponentResource {
     roles: readonly RoleConfig[],
     passwords: RolesArgs["passwords"],
     first: pulumi.Resource,
-  ): Record<string, pulumi.Output<string>> {
+  ): StackRole[] {
     let before = first;
-    const made: Record<string, pulumi.Output<string>> = {};
-    for (const [index, settings] of roles.entries()) {
-      const args = {
-        settings,
-        password: passwords[settings.name],
-        after: [before],
-        deletedWith: this.target.instance,
-      };
-      const login = new LoginRole(settings.name, args, { parent: this });
-      made[settings.name] = login.password;
-      before = this.#allow(login, this.declarations[index] as Declaration);
-    }
-    return made;
+    return roles.map((config) => {
+      const args = { settings: config, password: passwords[config.name], deletedWith: this.target.instance };
+      const login = new LoginRole(config.name, { ...args, after: [before] }, { parent: this });
+      const declaration = declare(config, this.target.config, this.creators);
+      before = this.#allow(login, declaration);
+      return { config, declaration, password: login.password };
+    });
   }
 
   /** Any role may connect to a new database, make temporary tables in it and run its functions, until PUBLIC may not. */
   #restrictPublic(after: readonly pulumi.Resource[]): pulumi.Resource {
-    const { config, database, admin } = this.target;
+    const { config, database } = this.target;
     const connect = new postgresql.Grant(
       "public-connect",
       { database: config.name, role: "public", objectType: "database", privileges: [] },
@@ -81,9 +89,9 @@ export class Roles extends pulumi.ComponentResource {
     return new local.Command(
       "public-access",
       {
-        create: "node runner/main.ts public-grants",
+        create: runner("public-grants"),
         stdin: JSON.stringify({ owner: config.owner, creators: this.creators }),
-        environment: admin,
+        environment: this.admin,
         logging: "stderr",
       },
       { parent: this, deletedWith: database, dependsOn: [connect] },
@@ -92,7 +100,7 @@ export class Roles extends pulumi.ComponentResource {
 
   /** CONNECT, and what can be given before there are objects. When the role goes, so does all it holds. */
   #allow(login: LoginRole, declaration: Declaration): pulumi.Resource {
-    const { config, database, instance, admin } = this.target;
+    const { config, database, instance } = this.target;
     const connect = new postgresql.Grant(
       `${declaration.role}-connect`,
       { database: config.name, role: login.role.name, objectType: "database", privileges: ["CONNECT"] },
@@ -101,10 +109,10 @@ export class Roles extends pulumi.ComponentResource {
     return new local.Command(
       `${declaration.role}-access`,
       {
-        create: "node runner/main.ts role-grants",
-        delete: "node runner/main.ts role-retire",
+        create: runner("role-grants"),
+        delete: runner("role-retire"),
         stdin: JSON.stringify(declaration),
-        environment: admin,
+        environment: this.admin,
         logging: "stderr",
       },
       { parent: login, dependsOn: [connect], ...(instance && { deletedWith: instance }) },

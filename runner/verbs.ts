@@ -19,5 +19,6 @@ export const resourceVerbs: Record<string, Load> = {
   "password-generate": () => import("./verbs/password-generate.ts"),
   "public-grants": () => import("./verbs/public-grants.ts"),
   "role-grants": () => import("./verbs/role-grants.ts"),
+  "role-probe": () => import("./verbs/role-probe.ts"),
   "role-retire": () => import("./verbs/role-retire.ts"),
 };

@@ -9,6 +9,8 @@ export interface Holding {
   /** Bare name; of a function, its quoted and qualified identity with argument types. */
   readonly name: string;
   readonly owner: string;
+  /** Of a relation: pg_class.relkind, such as `r` for a table and `v` for a view. */
+  readonly relkind: string;
   readonly held: readonly string[];
   /** Of a table that `withColumns` names: what is held on each column alone. */
   readonly columns: Readonly<Record<string, readonly string[]>>;
@@ -49,7 +51,7 @@ const schemasQuery = `
 
 const relationsQuery = `
   SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, n.nspname AS schema, c.relname AS name,
-    pg_get_userbyid(c.relowner) AS owner, ${held("c.relacl")} AS held,
+    c.relkind::text AS relkind, pg_get_userbyid(c.relowner) AS owner, ${held("c.relacl")} AS held,
     CASE WHEN c.relispartition OR c.relhassubclass THEN (
       WITH RECURSIVE up AS (
         SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid
@@ -93,6 +95,7 @@ export async function readHoldings(
   const functions = await client.query(functionsQuery, [grantee]);
   return [...schemas.rows, ...relations.rows, ...functions.rows].map((row) => ({
     ...row,
+    relkind: row.relkind ?? "",
     columns: row.columns ?? {},
     parents: row.parents ?? [],
     securityDefiner: row.securityDefiner ?? false,

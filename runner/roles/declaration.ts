@@ -19,6 +19,14 @@ export interface RoleDeclaration {
   readonly creators: readonly string[];
 }
 
+/** A role to try out. */
+export interface ProbedRole extends RoleDeclaration {
+  /** Roles that it is a member of, and whose rights it has. */
+  readonly memberOf: readonly string[];
+  /** Until when its password counts; `infinity`, or a date and time. */
+  readonly validUntil: string;
+}
+
 /** What PUBLIC is left with: the same database, seen without a role. */
 export type PublicDeclaration = Pick<RoleDeclaration, "owner" | "creators">;
 

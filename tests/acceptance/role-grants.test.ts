@@ -4,6 +4,7 @@ import pg from "pg";
 import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
 import { applyPlan, planPublic, planRole } from "../../runner/roles/apply.ts";
 import type { RoleDeclaration } from "../../runner/roles/declaration.ts";
+import { probeRole } from "../../runner/roles/probe.ts";
 import { retireRole } from "../../runner/roles/retire.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 
@@ -233,4 +234,65 @@ test("Twelve roles granted side by side meet no catalog race", async () => {
   for (const one of names) await role(one, name);
   await Promise.all(names.map((one) => grant(admin, declaration(one))));
   await Promise.all(names.map((one) => withClient(admin, (client) => retireRole(client, one, "owner"))));
+});
+
+test("A probe as the role finds what it can do and should not, and what it cannot and should", async () => {
+  const { name, admin, as } = await database(
+    "CREATE TABLE users (id serial, email text)",
+    "CREATE SCHEMA other",
+    "CREATE TABLE other.t (id int)",
+    "CREATE VIEW v AS SELECT 1",
+  );
+  await role("probed", name);
+  await restrict(admin);
+  const declared = {
+    ...declaration("probed", { exclude: ["users.email"] }),
+    memberOf: [],
+    validUntil: "infinity",
+  };
+  await grant(admin, declared);
+  const probe = async () => (await withClient(as("probed"), (client) => probeRole(client, declared))).faults;
+  assert.deepEqual(await probe(), []);
+  await run(
+    admin,
+    "GRANT SELECT (email) ON users TO PUBLIC",
+    "GRANT INSERT, DELETE ON other.t TO probed",
+    "GRANT USAGE ON SEQUENCE users_id_seq TO probed",
+    "GRANT CREATE ON SCHEMA other TO probed",
+    `GRANT TEMPORARY ON DATABASE ${name} TO PUBLIC`,
+    "ALTER ROLE probed RESET default_transaction_read_only",
+    "ALTER ROLE probed CREATEDB",
+    "CREATE FUNCTION lend() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+    "GRANT EXECUTE ON FUNCTION lend() TO PUBLIC",
+  );
+  assert.deepEqual((await probe()).toSorted(), [
+    "can advance public.users_id_seq",
+    "can delete from other.t",
+    "can insert into other.t",
+    "can make a table in other",
+    "can make a temporary table",
+    "can read public.users.email",
+    "can run public.lend() with its owner's rights",
+    "has the attribute CREATEDB",
+    "starts its transactions in read-write mode",
+  ]);
+  await grant(admin, declared);
+  await run(admin, "REVOKE ALL ON other.t FROM probed");
+  assert.ok((await probe()).some((fault) => fault.startsWith("cannot read other.t: permission denied")));
+});
+
+test("A probe of a readwrite role writes nothing and takes no number from a sequence", async () => {
+  const { name, admin, as } = await database("CREATE TABLE t (id serial PRIMARY KEY)");
+  await role("writer", name);
+  const declared = {
+    ...declaration("writer", { access: "readwrite" }),
+    memberOf: [],
+    validUntil: "infinity",
+  };
+  await grant(admin, declared);
+  assert.deepEqual((await withClient(as("writer"), (client) => probeRole(client, declared))).faults, []);
+  assert.deepEqual(await run(admin, "SELECT nextval('t_id_seq')::int AS next", "TABLE t"), [
+    [{ next: 1 }],
+    [],
+  ]);
 });

@@ -1,0 +1,90 @@
+import type pg from "pg";
+import { type Attempt, attemptsFor } from "./attempts.ts";
+import { readHoldings } from "./catalog.ts";
+import type { ProbedRole } from "./declaration.ts";
+import { ruleOf } from "./desired.ts";
+
+/** What a probe found: how many attempts were made, and what went otherwise than declared. */
+export interface Probe {
+  readonly attempts: number;
+  readonly faults: readonly string[];
+  /** Attempts that another session's lock kept from an answer. */
+  readonly undecided: readonly string[];
+}
+
+const insufficientPrivilege = "42501";
+const lockNotAvailable = "55P03";
+
+async function codeOf(
+  client: pg.Client,
+  sql: string,
+): Promise<{ code: string; message: string } | undefined> {
+  await client.query("SAVEPOINT attempt");
+  try {
+    await client.query(sql);
+    return undefined;
+  } catch (error) {
+    const { code = "", message } = error as pg.DatabaseError;
+    return { code, message };
+  } finally {
+    await client.query("ROLLBACK TO SAVEPOINT attempt");
+  }
+}
+
+async function tryOne(
+  client: pg.Client,
+  attempt: Attempt,
+): Promise<Partial<Record<"fault" | "undecided", string>>> {
+  const failure = await codeOf(client, attempt.sql);
+  if (failure?.code === lockNotAvailable) return { undecided: attempt.what };
+  if (attempt.allowed)
+    return failure === undefined ? {} : { fault: `cannot ${attempt.what}: ${failure.message}` };
+  if (failure?.code === insufficientPrivilege) return {};
+  return {
+    fault: `can ${attempt.what}${failure === undefined ? "" : ` (it got as far as: ${failure.message})`}`,
+  };
+}
+
+/** What no single statement shows: attributes of the role, its default of read-only, functions with others' rights. */
+async function standingFaults(client: pg.Client, { access, memberOf }: ProbedRole): Promise<string[]> {
+  const { rows } = await client.query(
+    `SELECT array_remove(ARRAY[CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END,
+        CASE WHEN rolcreaterole THEN 'CREATEROLE' END, CASE WHEN rolreplication THEN 'REPLICATION' END,
+        CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL) AS attributes,
+       current_setting('default_transaction_read_only') = 'on' AS readonly,
+       ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.prosecdef AND p.proowner <> r.oid
+         AND p.pronamespace::regnamespace::text !~ '^(pg_|information_schema$)'
+         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
+         AND has_schema_privilege(p.pronamespace, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS lending
+     FROM pg_roles r WHERE rolname = current_user`,
+  );
+  const { attributes, readonly, lending } = rows[0];
+  const own = access === "readonly" && memberOf.length === 0;
+  return [
+    ...attributes.map((attribute: string) => `has the attribute ${attribute}`),
+    ...(access === "readonly" && !readonly ? ["starts its transactions in read-write mode"] : []),
+    ...(own ? lending.map((name: string) => `can run ${name} with its owner's rights`) : []),
+  ];
+}
+
+/**
+ * Tries, connected as the role, what it must be able to do and must not; all in one transaction that writes nothing
+ * and is rolled back.
+ */
+export async function probeRole(client: pg.Client, declaration: ProbedRole): Promise<Probe> {
+  const standing = await standingFaults(client, declaration);
+  await client.query("BEGIN READ WRITE");
+  await client.query("SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'");
+  const holdings = await readHoldings(client, 0, { allColumns: true });
+  const existing = holdings.filter(({ kind }) => kind === "schema").map(({ schema }) => schema);
+  const attempts = attemptsFor(declaration, holdings, ruleOf(declaration, existing, []));
+  const faults = [...standing];
+  const undecided: string[] = [];
+  for (const attempt of attempts) {
+    const result = await tryOne(client, attempt);
+    if (result.fault !== undefined) faults.push(result.fault);
+    if (result.undecided !== undefined) undecided.push(result.undecided);
+  }
+  await client.query("ROLLBACK");
+  return { attempts: attempts.length, faults, undecided };
+}
