@@ -72,13 +72,14 @@ async function standingFaults(client: pg.Client, { access, memberOf }: ProbedRol
  * and is rolled back.
  */
 export async function probeRole(client: pg.Client, declaration: ProbedRole): Promise<Probe> {
-  const standing = await standingFaults(client, declaration);
   await client.query("BEGIN READ WRITE");
-  await client.query("SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'");
+  await client.query(
+    "SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'",
+  );
+  const faults = await standingFaults(client, declaration);
   const holdings = await readHoldings(client, 0, { allColumns: true });
   const existing = holdings.filter(({ kind }) => kind === "schema").map(({ schema }) => schema);
   const attempts = attemptsFor(declaration, holdings, ruleOf(declaration, existing, []));
-  const faults = [...standing];
   const undecided: string[] = [];
   for (const attempt of attempts) {
     const result = await tryOne(client, attempt);
