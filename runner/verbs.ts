@@ -12,9 +12,12 @@ export const verbs: Record<string, Load> = {
 
 /** Verbs that a stack's resources and the entry script call; most read JSON from standard input. */
 export const resourceVerbs: Record<string, Load> = {
+  "dump-delete": () => import("./verbs/dump-delete.ts"),
+  "dump-ensure": () => import("./verbs/dump-ensure.ts"),
   "instance-ensure": () => import("./verbs/instance-ensure.ts"),
   "instance-remove": () => import("./verbs/instance-remove.ts"),
   "pending-operations": () => import("./verbs/pending-operations.ts"),
+  "restore-ensure": () => import("./verbs/restore-ensure.ts"),
   "stack-facts": () => import("./verbs/stack-facts.ts"),
   "password-generate": () => import("./verbs/password-generate.ts"),
   "public-grants": () => import("./verbs/public-grants.ts"),

@@ -35,6 +35,8 @@ export interface RestoreRequest {
   /** The database to be replaced, as a user who may create databases and act as the owner. */
   readonly target: ConnectionSettings;
   readonly path: string;
+  /** What the report calls the dump: its path as people gave it. */
+  readonly from: string;
   /** The role that owns everything afterwards. */
   readonly owner: string;
   readonly jobs: number;
@@ -82,6 +84,8 @@ interface Prepared {
   readonly plan: RestorePlan;
   readonly script: string | undefined;
   readonly programs: Filling["programs"];
+  /** Milliseconds of the start, and seconds by finished part. */
+  readonly clock: { readonly began: number; readonly parts: Readonly<Record<string, number>> };
 }
 
 /**
@@ -94,26 +98,29 @@ export async function restoreDump(
   output: Output,
   signal: AbortSignal,
 ): Promise<RestoreReport> {
-  const began = Date.now();
-  const parts: Record<string, number> = {};
+  const clock = { began: Date.now(), parts: {} as Record<string, number> };
   const timed: Filling["timed"] = async (part, work) => {
     signal.throwIfAborted();
     const start = Date.now();
     const result = await work();
-    parts[part] = (Date.now() - start) / 1000;
+    clock.parts[part] = (Date.now() - start) / 1000;
     return result;
   };
-  const prepared = await timed("reading the dump", () => prepare(request, output, signal));
+  const ready = await timed("reading the dump", () => prepare(request, output, signal));
+  const prepared = { ...ready, clock };
   const incomplete = await withRestoreLock(request.target, async (maintenance) => {
     const left = await dropLeftovers(maintenance, request.target.database);
     for (const name of left) output.log(`dropped database ${name}, left by a restore that was killed`);
     return replace(request, prepared, maintenance, timed, output, signal);
   });
-  const report = reportOf(request, prepared, incomplete);
-  return { ...report, seconds: (Date.now() - began) / 1000, parts };
+  return reportOf(request, prepared, incomplete);
 }
 
-async function prepare(request: RestoreRequest, output: Output, signal: AbortSignal): Promise<Prepared> {
+async function prepare(
+  request: RestoreRequest,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Omit<Prepared, "clock">> {
   const { path, target, owner } = request;
   refuseNoDump(path);
   const script = request.sanitize === undefined ? undefined : await readFile(request.sanitize, "utf8");
@@ -188,7 +195,7 @@ async function finish(
 ): Promise<void> {
   const { fresh, signal } = filling;
   if (prepared.script !== undefined) await sanitize(filling, prepared.script);
-  const key = { from: request.path, sha256: prepared.dump.checksum.sha256 };
+  const key = { from: request.from, sha256: prepared.dump.checksum.sha256 };
   const report = reportOf(request, prepared, incomplete);
   await withClient(fresh.admin, (client) =>
     request.record ? recordRestore(client, key, report, request.owner) : forgetRestores(client),
@@ -210,14 +217,14 @@ function unchanged(target: ConnectionSettings, error: unknown): unknown {
 }
 
 function reportOf(
-  { path, target, owner }: RestoreRequest,
-  { dump, plan, programs, facts }: Prepared,
+  { from, target, owner }: RestoreRequest,
+  { dump, plan, programs, facts, clock }: Prepared,
   incomplete: readonly string[],
-): Omit<RestoreReport, "seconds" | "parts"> {
+): RestoreReport {
   const { archive, checksum, report } = dump;
   const tablespaces = missingTablespaces(facts, archive);
   return {
-    from: path,
+    from,
     database: target.database,
     owner,
     ...checksum,
@@ -225,6 +232,8 @@ function reportOf(
     programVersion: programs.version,
     tables: tableData(archive).length,
     rows: rowsOf(archive),
+    seconds: (Date.now() - clock.began) / 1000,
+    parts: { ...clock.parts },
     leftOut: plan.leftOut.map(entryLabel),
     incomplete: [...incomplete, ...(report?.leftOut ?? [])],
     notes: [

@@ -1,6 +1,7 @@
 import { type Backup, stackReports, verify } from "../dump/backups.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { summaryOf } from "../dump/report.ts";
+import { projectPath } from "../project.ts";
 import { stackFacts, targetFlags } from "../target.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
 import type { Call, Verb } from "../verb.ts";
@@ -8,7 +9,7 @@ import type { Call, Verb } from "../verb.ts";
 function directoryOf(call: Call): string {
   if (typeof call.flags.directory === "string") return call.flags.directory;
   const { directory } = (stackFacts(call).config.dump ?? {}) as { directory?: string };
-  return directory ?? "dumps";
+  return projectPath(directory ?? "dumps");
 }
 
 /** The time since, in its largest whole unit. */

@@ -1,6 +1,7 @@
 import { jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { withInterrupt } from "../dump/run-program.ts";
+import { projectPath } from "../project.ts";
 import { type RestoreReport, type RestoreRequest, restoreDump } from "../restore/restore.ts";
 import { resolveAdminTarget, stackFacts, targetFlags } from "../target.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
@@ -18,7 +19,7 @@ function sanitizeOf(call: Call): string | undefined {
   if (typeof call.flags.sanitize === "string") return call.flags.sanitize;
   if (call.flags.stack === undefined) return undefined;
   const { sanitize } = (stackFacts(call).config.restore ?? {}) as { sanitize?: string };
-  return sanitize;
+  return sanitize === undefined ? undefined : projectPath(sanitize);
 }
 
 function requestOf(call: Call): RestoreRequest {
@@ -28,6 +29,7 @@ function requestOf(call: Call): RestoreRequest {
   return {
     target: resolveAdminTarget(call),
     path,
+    from: path,
     owner: ownerOf(call),
     jobs: jobsOf(String(call.flags.jobs ?? "auto")),
     sha256: call.flags.sha256 as string | undefined,

@@ -1,0 +1,55 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { DumpConfig } from "./config/dump.ts";
+import { runner } from "./runner.ts";
+
+/** What is known of a finished dump; `runner/dump/report.ts` says what each part is. */
+export interface DumpOutput {
+  readonly path: string;
+  readonly label: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly serverVersion: string;
+  readonly programVersion: string;
+  readonly tables: number;
+  readonly rows: number;
+  readonly seconds: number;
+  readonly createdAt: string;
+  readonly leftOut: readonly string[];
+}
+
+export interface DumpArgs {
+  readonly config: DumpConfig;
+  /** The PG* variables of a user who may read everything in the stack's database. */
+  readonly connection: Readonly<Record<string, pulumi.Input<string>>>;
+  /** What the dump must hold: migrations, grants. */
+  readonly after: readonly pulumi.Resource[];
+}
+
+/**
+ * A verified dump of the stack's database. A changed label makes another; the command is repeated when anything else
+ * changes (a rotated password), and then reports the dump that is there.
+ */
+export class Dump extends pulumi.ComponentResource {
+  readonly report: pulumi.Output<DumpOutput>;
+
+  constructor(name: string, args: DumpArgs, options: pulumi.ComponentResourceOptions = {}) {
+    super("pgstack:index:Dump", name, {}, options);
+    const { config, connection, after } = args;
+    const command = new local.Command(
+      `${name}-database`,
+      {
+        create: runner("dump-ensure"),
+        update: runner("dump-ensure"),
+        ...(config.onDelete === "delete" && { delete: runner("dump-delete") }),
+        stdin: JSON.stringify({ stack: pulumi.getStack(), ...config }),
+        environment: connection,
+        addPreviousOutputInEnv: true,
+        logging: "stderr",
+      },
+      { parent: this, dependsOn: [...after] },
+    );
+    this.report = command.stdout.apply((json) => JSON.parse(json) as DumpOutput);
+    this.registerOutputs({ report: this.report });
+  }
+}

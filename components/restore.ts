@@ -1,0 +1,61 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { RestoreConfig } from "./config/restore.ts";
+import { runner } from "./runner.ts";
+
+/** What a restore did; `runner/restore/restore.ts` says what each part is. */
+export interface RestoreOutput {
+  readonly from: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly serverVersion: string;
+  readonly programVersion: string;
+  readonly tables: number;
+  readonly rows: number;
+  readonly seconds: number;
+  readonly leftOut: readonly string[];
+  readonly incomplete: readonly string[];
+  readonly notes: readonly string[];
+}
+
+export interface RestoreArgs {
+  readonly config: RestoreConfig;
+  /** The PG* variables of the server's administrator on the stack's database. */
+  readonly connection: Readonly<Record<string, pulumi.Input<string>>>;
+  /** Owns everything afterwards. */
+  readonly owner: pulumi.Input<string>;
+  /** The database that is filled. */
+  readonly database: pulumi.Resource;
+  /** What must be there first: schemas, extensions, roles, default privileges. */
+  readonly after: readonly pulumi.Resource[];
+}
+
+/**
+ * The stack's database, filled from a dump. Another `from` or `sha256` restores; the command is repeated when
+ * anything else changes, and then leaves the database alone.
+ */
+export class Restore extends pulumi.ComponentResource {
+  readonly report: pulumi.Output<RestoreOutput>;
+  /** Names the restore. Migrations and grants carry it, so that they are checked again after another one. */
+  readonly epoch: string;
+
+  constructor(name: string, args: RestoreArgs, options: pulumi.ComponentResourceOptions = {}) {
+    super("pgstack:index:Restore", name, {}, options);
+    const { config, connection, owner, database, after } = args;
+    const command = new local.Command(
+      `${name}-database`,
+      {
+        create: runner("restore-ensure"),
+        update: runner("restore-ensure"),
+        stdin: pulumi.jsonStringify({ ...config, owner }),
+        environment: connection,
+        addPreviousOutputInEnv: true,
+        logging: "stderr",
+      },
+      { parent: this, dependsOn: [...after], deletedWith: database },
+    );
+    this.report = command.stdout.apply((json) => JSON.parse(json) as RestoreOutput);
+    this.epoch = [config.from, config.sha256].filter((part) => part !== undefined).join(" ");
+    this.registerOutputs({ report: this.report });
+  }
+}

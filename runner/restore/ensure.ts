@@ -1,0 +1,66 @@
+import { type ConnectionSettings, withClient } from "../connection.ts";
+import { jobsOf } from "../dump/options.ts";
+import type { Output } from "../dump/progress.ts";
+import { RefusedError } from "../user-error.ts";
+import { recordedRestore } from "./record.ts";
+import { type RestoreReport, restoreDump } from "./restore.ts";
+
+/** A stack's restore as its resource sends it. */
+export interface RestoreSettings {
+  /** Relative to the project's root, where resources run, or absolute. */
+  readonly from: string;
+  readonly sha256: string | undefined;
+  readonly owner: string;
+  readonly jobs: string | number;
+  readonly overwrite: boolean;
+  readonly sanitize: string | undefined;
+}
+
+/** Reads the JSON that the resource sends. Throws RefusedError naming what is missing. */
+export function parseRestoreSettings(json: string): RestoreSettings {
+  const value = JSON.parse(json) as Partial<RestoreSettings>;
+  const missing = (["from", "owner"] as const).filter((name) => value[name] === undefined);
+  if (missing.length > 0) throw new RefusedError(`Settings of a restore lack ${missing.join(", ")}`);
+  return { ...(value as RestoreSettings), jobs: value.jobs ?? "auto", overwrite: value.overwrite ?? false };
+}
+
+function isOf(
+  { from, sha256 }: RestoreSettings,
+  done: { from: string; sha256: string } | undefined,
+): boolean {
+  return done !== undefined && done.from === from && (sha256 === undefined || done.sha256 === sha256);
+}
+
+/**
+ * Sees to it that the database comes from that dump. It does when the resource's last run printed so for this
+ * database, or when the database itself says so (a run that was killed before its result was kept).
+ * @param previous what the resource's last run printed
+ */
+export async function ensureRestore(
+  target: ConnectionSettings,
+  settings: RestoreSettings,
+  previous: RestoreReport | undefined,
+  output: Output,
+  signal: AbortSignal,
+): Promise<RestoreReport> {
+  if (previous?.database === target.database && isOf(settings, previous)) return previous;
+  const recorded = await withClient(target, (client) => recordedRestore<RestoreReport>(client));
+  if (recorded !== undefined && isOf(settings, recorded)) return recorded.report;
+  return restoreDump(
+    {
+      target,
+      path: settings.from,
+      from: settings.from,
+      owner: settings.owner,
+      jobs: jobsOf(settings.jobs),
+      sha256: settings.sha256,
+      sanitize: settings.sanitize,
+      overwrite: settings.overwrite,
+      overwriteFlag: "set restore.overwrite: true",
+      protectRows: true,
+      record: true,
+    },
+    output,
+    signal,
+  );
+}

@@ -1,0 +1,26 @@
+import { connectionFromEnvironment } from "../connection.ts";
+import { withInterrupt } from "../dump/run-program.ts";
+import { previousOutput } from "../resource.ts";
+import { ensureRestore, parseRestoreSettings } from "../restore/ensure.ts";
+import type { RestoreReport } from "../restore/restore.ts";
+import { ExitCode } from "../user-error.ts";
+import type { Verb } from "../verb.ts";
+
+const restoreEnsure: Verb = {
+  summary: "fills the database from a dump, once for each dump; prints the report",
+  usage: "restore-ensure < SETTINGS",
+  flags: {},
+  run: async (call) => {
+    const settings = parseRestoreSettings(await call.stdin());
+    const target = connectionFromEnvironment(call.env);
+    const previous = previousOutput<RestoreReport>(call.env);
+    const report = await withInterrupt((signal) => ensureRestore(target, settings, previous, call, signal));
+    for (const name of report.leftOut) call.log(`left out: ${name}`);
+    for (const note of report.notes) call.log(`note: ${note}`);
+    for (const name of report.incomplete) call.log(`warning: not restored: ${name}`);
+    call.print(JSON.stringify(report));
+    return ExitCode.done;
+  },
+};
+
+export default restoreEnsure;
