@@ -24,4 +24,7 @@ export const resourceVerbs: Record<string, Load> = {
   "role-grants": () => import("./verbs/role-grants.ts"),
   "role-probe": () => import("./verbs/role-probe.ts"),
   "role-retire": () => import("./verbs/role-retire.ts"),
+  "migration-revert": () => import("./verbs/migration-revert.ts"),
+  "migrations-check": () => import("./verbs/migrations-check.ts"),
+  "migrations-apply": () => import("./verbs/migrations-apply.ts"),
 };

@@ -4,7 +4,7 @@ import { Duration } from "./checks.ts";
 export const Migrations = v.strictObject({
   /** Folder with the migration files, relative to the project. */
   directory: v.optional(v.pipe(v.string("a folder"), v.nonEmpty("a folder")), "migrations"),
-  /** The revision to be at: a name, a unique prefix, `0` for none, or `latest`. */
+  /** The revision to be at: a name, a unique prefix, `-1` for one less than all, `0` for none, or `latest`. */
   to: v.optional(
     v.pipe(
       v.union([v.string(), v.number()], "a revision, 0 or latest"),
@@ -23,6 +23,13 @@ export const Migrations = v.strictObject({
   baseline: v.nullish(
     v.pipe(v.string("the name of a migration"), v.nonEmpty("the name of a migration")),
     null,
+  ),
+  /** Record the baseline as applied on a database that has its schema already, after comparing the two. */
+  adopt: v.optional(v.boolean("true or false"), false),
+  /** The table that keeps what is applied; another one for each application that shares a database. */
+  table: v.optional(
+    v.pipe(v.string("schema.table"), v.regex(/^[^.]+\.[^.]+$/, "schema.table")),
+    "pgstack.migrations",
   ),
 });
 /** How migrations are run: `pgstack:migrations`. Durations are milliseconds. */

@@ -1,0 +1,142 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { CheckResult } from "../runner/migrations/check.ts";
+import { readMigrations } from "../runner/migrations/directory.ts";
+import { isFolded, manifestOf } from "../runner/migrations/manifest.ts";
+import type { MigrationFile } from "../runner/migrations/migration.ts";
+import { sequenceOf } from "../runner/migrations/plan.ts";
+import type { MigrationRecord } from "../runner/migrations/record.ts";
+import type { MigrationSettings } from "../runner/migrations/settings.ts";
+import type { StackResult } from "../runner/migrations/stack.ts";
+import { keptFiles } from "../runner/migrations/target.ts";
+import { projectPath } from "../runner/project.ts";
+import { connectionEnvironment, type Login } from "./connection.ts";
+import type { Administrator } from "./instance.ts";
+import { checkDatabase } from "./migrations/database-check.ts";
+import { runner } from "./runner.ts";
+
+export interface MigrationsArgs {
+  readonly settings: MigrationSettings;
+  /** The server; its administrator stands in for the owner while the owner's password changes. */
+  readonly administrator: Administrator;
+  /** The database's owner, as whom migrations run. */
+  readonly owner: Login;
+  /** The database: with it goes all that is in it, and no down script runs. */
+  readonly deletedWith: pulumi.Resource;
+  /** What must be there before the first migration runs. */
+  readonly after?: readonly pulumi.Input<pulumi.Resource>[];
+  /** Another value after each restore, so that what the dump lacks is applied. */
+  readonly epoch?: pulumi.Input<string> | undefined;
+}
+
+type Environment = Record<string, pulumi.Input<string>>;
+
+/**
+ * The migrations of a database: one command that applies whatever is pending, then a record for each migration, whose
+ * end reverts it.
+ */
+export class Migrations extends pulumi.ComponentResource {
+  /** Migrations that are applied. */
+  readonly count: pulumi.Output<number>;
+  /** The one that was applied last, or null. */
+  readonly head: pulumi.Output<string | null>;
+  /** Files that `migrations.to` holds back. */
+  readonly pending: pulumi.Output<number>;
+  /** Everything is applied once this is done; grants on what migrations make wait for it. */
+  readonly applied: pulumi.Resource;
+
+  constructor(name: string, args: MigrationsArgs, options?: pulumi.ComponentResourceOptions) {
+    super("pgstack:index:Migrations", name, {}, options);
+    const files = readMigrations(projectPath(args.settings.directory), args.settings.directory);
+    const environment = environmentOf(args);
+    const check = checkDatabase(args.settings, environment, this);
+    const kept = check.then((result) => keptFiles(files, historyOf(result), args.settings));
+    const apply = createApply(name, args, { environment, check, kept }, this);
+    this.applied = apply;
+    const result = apply.stdout.apply((json) => JSON.parse(json) as StackResult);
+    this.count = result.count;
+    this.head = result.head;
+    this.pending = result.pending;
+    const records = Promise.all([check, kept]).then(([result, files]) =>
+      createRecords(files, result, args, { environment, apply }, this),
+    );
+    this.registerOutputs(records.then(() => ({})));
+  }
+}
+
+function historyOf(result: CheckResult | undefined) {
+  return { rows: (result?.applied ?? []).map((name) => ({ name })) };
+}
+
+function environmentOf({ administrator, owner }: MigrationsArgs): Environment {
+  return {
+    ...connectionEnvironment(administrator, owner),
+    PGSTACK_ADMIN_USER: administrator.user,
+    PGSTACK_ADMIN_PASSWORD: pulumi.secret(administrator.password),
+  };
+}
+
+interface ApplyInputs {
+  readonly environment: Environment;
+  readonly check: Promise<CheckResult | undefined>;
+  readonly kept: Promise<MigrationFile[]>;
+}
+
+function createApply(
+  name: string,
+  { settings: { to: _, ...settings }, epoch, deletedWith, after = [] }: MigrationsArgs,
+  { environment, check, kept }: ApplyInputs,
+  parent: pulumi.Resource,
+): local.Command {
+  const command = runner("migrations-apply");
+  const stdin = pulumi
+    .all([kept, epoch])
+    .apply(([files, epoch]) => JSON.stringify(manifestOf(files, settings, epoch ?? null)));
+  const token = check.then((result) => result?.token ?? "");
+  return new local.Command(
+    name,
+    {
+      create: command,
+      update: command,
+      stdin,
+      environment: { ...environment, PGSTACK_DRIFT: token },
+      logging: "stderr",
+    },
+    { parent, deletedWith, dependsOn: [...after] },
+  );
+}
+
+interface RecordInputs {
+  readonly environment: Environment;
+  readonly apply: local.Command;
+}
+
+/** In the order of application, so that the engine, which ends records backwards, reverts what was applied last first. */
+function createRecords(
+  files: readonly MigrationFile[],
+  check: CheckResult | undefined,
+  { settings, deletedWith }: MigrationsArgs,
+  { environment, apply }: RecordInputs,
+  parent: pulumi.Resource,
+): void {
+  const byName = new Map(files.map((file) => [file.name, file]));
+  const { table, lockTimeout, statementTimeout } = settings;
+  let previous: local.Command = apply;
+  for (const name of sequenceOf(files, historyOf(check))) {
+    const file = byName.get(name);
+    if (file === undefined || isFolded(name, settings.baseline)) continue;
+    const { up, down, checksum } = file;
+    const record: MigrationRecord = {
+      name,
+      up,
+      down,
+      checksum,
+      settings: { table, lockTimeout, statementTimeout },
+    };
+    previous = new local.Command(
+      `migration-${name}`,
+      { delete: runner("migration-revert"), stdin: JSON.stringify(record), environment, logging: "stderr" },
+      { parent, deletedWith, dependsOn: [previous] },
+    );
+  }
+}

@@ -1,0 +1,143 @@
+import pg from "pg";
+import { RefusedError } from "../user-error.ts";
+import { MigrationFailure } from "./failure.ts";
+import { findingsOf } from "./findings.ts";
+import { ensureHistory, type History, historyTable, insertSql, readHistory } from "./history.ts";
+import { withMigrationLock } from "./lock.ts";
+import { isFolded } from "./manifest.ts";
+import type { MigrationFile } from "./migration.ts";
+import { makePlan, type Plan } from "./plan.ts";
+import { type Job, type Run, runInTransaction, scriptOf } from "./run-migration.ts";
+import { StatementError } from "./run-script.ts";
+import { type Access, withSession } from "./session.ts";
+import type { MigrationSettings } from "./settings.ts";
+import { runStepwise } from "./stepwise.ts";
+
+/** What to apply, and how. */
+export interface ApplyRequest {
+  readonly access: Access;
+  readonly files: readonly MigrationFile[];
+  /** Names of the files that the target keeps. */
+  readonly kept: ReadonlySet<string>;
+  readonly settings: Omit<MigrationSettings, "to">;
+  /** Applied ones that are about to be reverted by the end of their records. */
+  readonly leaving: ReadonlySet<string>;
+  readonly log: (line: string) => void;
+  /** Called within the lock when all is applied. */
+  readonly afterwards?: (client: pg.Client, history: History) => Promise<void>;
+}
+
+/** What a run did. */
+export interface ApplyResult {
+  /** Applied by this run, in order. */
+  readonly applied: readonly string[];
+  readonly history: History;
+}
+
+function upJob(run: Run, file: MigrationFile): Job {
+  return {
+    name: file.name,
+    language: file.language,
+    direction: "up",
+    section: file.up,
+    origin: { label: file.file, firstLine: file.upLine },
+    record: (milliseconds) => insertSql(run.table, file, { milliseconds }),
+  };
+}
+
+/** Runs a job in the way that its script asks for. Throws MigrationFailure. */
+export async function runJob(
+  run: Run,
+  job: Job,
+  after: () => string,
+  stepwise: () => Promise<void>,
+): Promise<void> {
+  const { transaction } = scriptOf(job).options;
+  try {
+    if (transaction) await runInTransaction(run, job);
+    else await stepwise();
+  } catch (error) {
+    if (error instanceof RefusedError) throw error;
+    const failed = error instanceof StatementError ? error : undefined;
+    const place = failed?.place ?? { where: job.origin.label };
+    throw new MigrationFailure(
+      { name: job.name, direction: job.direction, ...place },
+      failed?.cause ?? (error as Error),
+      transaction ? after() : `Its statements before that one are done, and stay. ${after()}`,
+    );
+  }
+}
+
+function standingNow(applied: number, head: string | undefined, left: number): string {
+  const done = head === undefined ? "Nothing is applied" : `Applied now: ${applied}, head ${head}`;
+  return `${done}; still to apply: ${left}. The next run goes on from here.`;
+}
+
+async function applyPending(run: Run, pending: readonly MigrationFile[], before: History): Promise<void> {
+  const done = before.rows.filter(({ statementsDone }) => statementsDone === null).map(({ name }) => name);
+  const { Umzug } = await import("umzug"); // loads slowly, and most runs find nothing to do
+  const umzug = new Umzug({
+    migrations: pending.map((file) => ({
+      name: file.name,
+      up: async () => {
+        const after = () =>
+          standingNow(done.length, done.at(-1), pending.length + before.rows.length - done.length);
+        await runJob(run, upJob(run, file), after, () => runStepwise(run, upJob(run, file), file));
+        done.push(file.name);
+        run.log(`applied ${file.name} (${done.length - before.rows.length}/${pending.length})`);
+      },
+    })),
+    storage: { executed: async () => [], logMigration: async () => {}, unlogMigration: async () => {} }, // the row is written in the migration's transaction
+    context: {},
+    logger: undefined,
+  });
+  await umzug.up().catch((error: Error) => {
+    throw error.cause ?? error; // Umzug wraps what a migration throws
+  });
+}
+
+function refuse(plan: Plan, request: ApplyRequest): void {
+  const findings = findingsOf(plan, request.settings, request.leaving);
+  for (const { refused, message } of findings) if (!refused) request.log(message);
+  const refusals = findings.filter(({ refused }) => refused);
+  if (refusals.length > 0)
+    throw new RefusedError(`${refusals.map(({ message }) => message).join("\n")}\nNothing was run.`);
+}
+
+async function storeDowns(run: Run, files: readonly MigrationFile[]): Promise<void> {
+  for (const { name, down } of files) {
+    await run.session.client.query(`UPDATE ${run.table.sql} SET down = $2 WHERE name = $1`, [name, down]);
+    run.log(`stored the new down script of ${name}`);
+  }
+}
+
+/** The record of a migration that becomes part of the baseline ends; the mark tells its end to revert nothing. */
+async function markFolded({ session, table }: Run, baseline: string | null): Promise<void> {
+  const { rows } = await session.client.query<{ name: string }>(`SELECT name FROM ${table.sql}`);
+  const folded = rows.map(({ name }) => name).filter((name) => isFolded(name, baseline));
+  await session.client.query(
+    `UPDATE ${table.sql} SET baseline = NOT baseline WHERE baseline <> (name = ANY ($1::text[]))`,
+    [folded],
+  );
+}
+
+/** Applies everything pending up to the target, in order, under the lock. Throws RefusedError, MigrationFailure. */
+export async function applyMigrations(request: ApplyRequest): Promise<ApplyResult> {
+  const { access, files, kept, settings, log } = request;
+  const table = historyTable(settings.table);
+  return withSession(access, (session) =>
+    withMigrationLock(session.client, table, log, async () => {
+      const run: Run = { session, table, settings, log };
+      await ensureHistory(session.client, table);
+      const before = await readHistory(session.client, table);
+      const plan = makePlan(files, before, kept, settings.baseline);
+      refuse(plan, request);
+      if (plan.pending.length > 0) await applyPending(run, plan.pending, before);
+      await storeDowns(run, plan.newDowns);
+      await markFolded(run, settings.baseline);
+      const history = await readHistory(session.client, table);
+      await request.afterwards?.(session.client, history);
+      return { applied: plan.pending.map(({ name }) => name), history };
+    }),
+  );
+}

@@ -1,0 +1,64 @@
+import { createHash } from "node:crypto";
+import type pg from "pg";
+import { projectPath } from "../project.ts";
+import { UserError } from "../user-error.ts";
+import { readMigrations } from "./directory.ts";
+import { type Finding, findingsOf } from "./findings.ts";
+import { type History, historyTable, readHistory } from "./history.ts";
+import { makePlan, type Plan } from "./plan.ts";
+import { type Access, withSession } from "./session.ts";
+import type { MigrationSettings } from "./settings.ts";
+import { keptFiles } from "./target.ts";
+
+/** What a preview asks of the database. */
+export type CheckRequest = Pick<MigrationSettings, "directory" | "table" | "to" | "outOfOrder" | "baseline">;
+
+/** What the database says to a preview. */
+export interface CheckResult {
+  /** `absent`: the database does not exist yet. `unreachable`: nobody knows. */
+  readonly database: "read" | "absent" | "unreachable";
+  /** Why it could not be read. */
+  readonly reason?: string;
+  /** Names of what is applied, in the order of application. */
+  readonly applied: readonly string[];
+  /** Names of what `up` would apply. */
+  readonly pending: readonly string[];
+  /** Goes into the `migrations` resource: as long as nothing is missing it is what the last run left in the database. */
+  readonly token: string;
+  readonly findings: readonly Finding[];
+}
+
+/** New as long as something is missing, so that the resource is updated even where its manifest has not changed. */
+function tokenOf(history: History, plan: Plan): string {
+  if (plan.pending.length === 0) return history.token ?? "";
+  const names = plan.pending.map(({ name }) => name).join("\n");
+  return createHash("sha256").update(`${history.token}\n${names}`).digest("hex").slice(0, 16);
+}
+
+async function check(client: pg.Client, request: CheckRequest): Promise<CheckResult> {
+  const files = readMigrations(projectPath(request.directory), request.directory);
+  const history = await readHistory(client, historyTable(request.table));
+  const kept = new Set(keptFiles(files, history, request).map(({ name }) => name));
+  const plan = makePlan(files, history, kept, request.baseline);
+  return {
+    database: "read",
+    applied: history.rows.map(({ name }) => name),
+    pending: plan.pending.map(({ name }) => name),
+    token: tokenOf(history, plan),
+    findings: findingsOf(plan, request, undefined),
+  };
+}
+
+/** The database's part in a preview. A database that cannot be read is a result too; wrong files throw RefusedError. */
+export async function checkDatabase(access: Access, request: CheckRequest): Promise<CheckResult> {
+  const nothing = { applied: [], pending: [], token: "", findings: [] };
+  try {
+    return await withSession(access, ({ client }) => check(client, request));
+  } catch (error) {
+    if (!(error instanceof UserError) || error.exitCode !== 1) throw error;
+    const missing = (error.cause as { code?: string } | undefined)?.code === "3D000";
+    return missing
+      ? { database: "absent", ...nothing }
+      : { database: "unreachable", reason: error.message, ...nothing };
+  }
+}

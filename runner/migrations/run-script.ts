@@ -1,0 +1,56 @@
+import pg from "pg";
+import type { FailurePlace } from "./failure.ts";
+import { shorten } from "./failure.ts";
+import { type Script, type Segment, segmentsOf } from "./script.ts";
+import { sendScript } from "./script-query.ts";
+
+/** A statement of a script that PostgreSQL refused. */
+export class StatementError extends Error {
+  readonly place: Pick<FailurePlace, "where" | "statement" | "sql">;
+  override readonly cause: Error;
+
+  constructor(place: Pick<FailurePlace, "where" | "statement" | "sql">, cause: Error) {
+    super(cause.message);
+    this.name = "StatementError";
+    this.place = place;
+    this.cause = cause;
+  }
+}
+
+/** PostgreSQL counts characters from 1, a JavaScript string UTF-16 units from 0. */
+function offsetOf(text: string, position: number): number {
+  let at = 0;
+  for (let count = 1; count < position; count++) at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+  return at;
+}
+
+/** Names the statement that failed: by PostgreSQL's position, or by how many were done before it. */
+export function placeFailure(
+  script: Script,
+  segment: Segment,
+  completed: number,
+  error: Error,
+): StatementError {
+  const position = error instanceof pg.DatabaseError ? Number(error.position ?? 0) : 0;
+  const at =
+    position > 0 ? segment.start + offsetOf(script.text.slice(segment.start, segment.end), position) : -1;
+  const counted = segment.statements[Math.min(completed, segment.statements.length - 1)];
+  const failed = at < 0 ? counted : (segment.statements.findLast(({ start }) => start <= at) ?? counted);
+  if (failed === undefined) return new StatementError({ where: script.placeOf(0) }, error);
+  const number = script.statements.indexOf(failed) + 1;
+  const place = {
+    where: script.placeOf(Math.max(at, failed.start)),
+    statement: `statement ${number} of ${script.statements.length}`,
+    sql: shorten(script.text.slice(failed.start, failed.end)),
+  };
+  return new StatementError(place, error);
+}
+
+/** Runs a script's statements, in the caller's transaction. Throws StatementError. */
+export async function runScript(client: pg.Client, script: Script): Promise<void> {
+  for (const segment of segmentsOf(script)) {
+    const sql = script.text.slice(segment.start, segment.end);
+    const { completed, error } = await sendScript(client, sql, segment.copyData);
+    if (error !== undefined) throw placeFailure(script, segment, completed, error);
+  }
+}

@@ -1,0 +1,84 @@
+import pg from "pg";
+import { type ConnectionSettings, openClient } from "../connection.ts";
+import { UserError } from "../user-error.ts";
+
+/** Who a run of migrations connects as. */
+export interface Access {
+  /** The database's owner. */
+  readonly owner: ConnectionSettings;
+  /** Who may stand in for the owner where the owner's password is refused (it was changed in the same update). */
+  readonly admin?: ConnectionSettings | undefined;
+}
+
+/** One session that runs migrations as the owner. */
+export interface Session {
+  readonly client: pg.Client;
+  /** The role that migrations run as. */
+  readonly owner: string;
+  /** Another connection to the same place, to watch this one with. */
+  readonly openSecond: () => Promise<pg.Client>;
+  /** SQL that undoes whatever a script did to the session's state, and keeps the session's advisory lock (DISCARD ALL would not). */
+  readonly resetSql: string;
+}
+
+const reset = [
+  "SET SESSION AUTHORIZATION DEFAULT",
+  "RESET ALL",
+  "DEALLOCATE ALL",
+  "CLOSE ALL",
+  "UNLISTEN *",
+  "DISCARD TEMP",
+  "DISCARD SEQUENCES",
+];
+
+function passwordRefused(error: unknown): boolean {
+  const code = ((error as Error).cause as { code?: string } | undefined)?.code;
+  return code === "28P01" || code === "28000";
+}
+
+/** Opens a connection, and says how it becomes the owner. */
+async function connect({ owner, admin }: Access): Promise<[pg.Client, ConnectionSettings, string[]]> {
+  try {
+    return [await openClient(owner), owner, []];
+  } catch (error) {
+    if (admin === undefined || !passwordRefused(error)) throw error;
+    return [await openClient(admin), admin, [`SET ROLE ${pg.escapeIdentifier(owner.user)}`]];
+  }
+}
+
+/** The server ends a statement whose client was killed, so that its locks go with it (PostgreSQL 14 and newer). */
+async function watchClient(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ able: boolean }>(
+    "SELECT pg_catalog.current_setting('server_version_num')::int >= 140000 AS able",
+  );
+  return rows[0]?.able === true ? ["SET client_connection_check_interval = '1s'"] : [];
+}
+
+async function prepare(client: pg.Client, statements: readonly string[], owner: string): Promise<void> {
+  if (statements.length === 0) return;
+  await client.query(statements.join("; ")).catch((error: Error) => {
+    throw new UserError(
+      `The password of "${owner}" was refused, and the admin cannot act as it: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  });
+}
+
+/** Lends a session that runs as the owner; closes it afterwards. Throws UserError where no connection is to be had. */
+export async function withSession<T>(access: Access, use: (session: Session) => Promise<T>): Promise<T> {
+  const [client, settings, identity] = await connect(access);
+  try {
+    const standing = [...(await watchClient(client)), ...identity];
+    await prepare(client, standing, access.owner.user);
+    return await use({
+      client,
+      owner: access.owner.user,
+      openSecond: () => openClient(settings),
+      resetSql: [...reset, ...standing].join("; "),
+    });
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

@@ -1,0 +1,79 @@
+import { connectionFromEnvironment } from "../connection.ts";
+import { projectPath } from "../project.ts";
+import { applyMigrations } from "./apply.ts";
+import { readMigrations } from "./directory.ts";
+import { type History, historyTable, keepTokenSql } from "./history.ts";
+import { keptBy, type Manifest } from "./manifest.ts";
+import type { Access } from "./session.ts";
+
+/** What the stack's `migrations` resource keeps as its result. */
+export interface StackResult {
+  /** Migrations that are applied. */
+  readonly count: number;
+  /** The one applied last, of those that the stack keeps. */
+  readonly head: string | null;
+  /** Files that are not applied, since the target holds them back. */
+  readonly pending: number;
+  /** Applied ones that have, or are about to have, a record of their own in the stack. */
+  readonly recorded: readonly string[];
+}
+
+/** Who a stack's resources connect as: PG* is the owner, PGSTACK_ADMIN_USER and …_PASSWORD the stand-in. */
+export function accessFromEnvironment(env: NodeJS.ProcessEnv): Access {
+  const owner = connectionFromEnvironment(env);
+  const user = env.PGSTACK_ADMIN_USER;
+  return user ? { owner, admin: { ...owner, user, password: env.PGSTACK_ADMIN_PASSWORD } } : { owner };
+}
+
+/** The names in the result of the run before, which the plugin hands over. */
+function recordedBefore(env: NodeJS.ProcessEnv): string[] {
+  try {
+    return (JSON.parse(env.PULUMI_COMMAND_STDOUT ?? "") as Partial<StackResult>).recorded?.slice() ?? [];
+  } catch {
+    return []; // the first run, or one that failed
+  }
+}
+
+function resultOf(
+  history: History,
+  kept: ReadonlySet<string>,
+  leaving: ReadonlySet<string>,
+  files: number,
+): StackResult {
+  const applied = history.rows.filter(({ name }) => kept.has(name));
+  const single = history.rows.filter(
+    ({ name, baseline }) => !baseline && (kept.has(name) || leaving.has(name)),
+  );
+  return {
+    count: applied.length,
+    head: applied.at(-1)?.name ?? null,
+    pending: files - applied.length,
+    recorded: single.map(({ name }) => name),
+  };
+}
+
+/** Brings a database to what a stack's manifest asks for. Throws RefusedError, MigrationFailure. */
+export async function applyManifest(
+  manifest: Manifest,
+  env: NodeJS.ProcessEnv,
+  log: (line: string) => void,
+): Promise<StackResult> {
+  const files = readMigrations(projectPath(manifest.directory), manifest.directory);
+  const kept = keptBy(manifest, files);
+  const leaving = new Set(recordedBefore(env).filter((name) => !kept.has(name)));
+  const token = env.PGSTACK_DRIFT ?? "";
+  const { applied, history } = await applyMigrations({
+    access: accessFromEnvironment(env),
+    files,
+    kept,
+    leaving,
+    settings: manifest,
+    log,
+    afterwards: async (client) => {
+      await client.query(keepTokenSql(historyTable(manifest.table), token));
+    },
+  });
+  const result = resultOf(history, kept, leaving, files.length);
+  log(`${applied.length} applied now, ${result.count} in all, head ${result.head ?? "none"}`);
+  return result;
+}

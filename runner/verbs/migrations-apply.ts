@@ -1,0 +1,17 @@
+import type { Manifest } from "../migrations/manifest.ts";
+import { applyManifest } from "../migrations/stack.ts";
+import { ExitCode } from "../user-error.ts";
+import type { Verb } from "../verb.ts";
+
+const migrationsApply: Verb = {
+  summary: "applies what a stack's manifest asks for and the database lacks; prints count and head",
+  usage: "migrations-apply < MANIFEST",
+  flags: {},
+  run: async ({ stdin, env, print, log }) => {
+    const manifest = JSON.parse(await stdin()) as Manifest;
+    print(JSON.stringify(await applyManifest(manifest, env, log)));
+    return ExitCode.done;
+  },
+};
+
+export default migrationsApply;

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type ConnectionSettings, environmentOf, withClient } from "../../runner/connection.ts";
+import { applyMigrations } from "../../runner/migrations/apply.ts";
+import { readMigrations } from "../../runner/migrations/directory.ts";
+import { revertMigrations } from "../../runner/migrations/revert.ts";
+import { defaultSettings } from "../../runner/migrations/settings.ts";
+import { projectPath } from "../../runner/project.ts";
+import { startThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+
+function schemaOf(settings: ConnectionSettings, directory: string): string {
+  const args = ["--schema-only", "--no-owner", "--exclude-schema=pgstack"];
+  return execFileSync(join(directory, "pg_dump"), args, {
+    env: environmentOf(settings),
+    encoding: "utf8",
+  }).replace(/^\\.*$/gm, "");
+}
+
+async function loadModels(settings: ConnectionSettings): Promise<void> {
+  const models = globSync("models/*.sql", { cwd: projectPath(".") }).sort();
+  await withClient(settings, async (client) => {
+    for (const model of models) await client.query(readFileSync(projectPath(model), "utf8"));
+  });
+}
+
+test("the example's migrations build its models exactly, and lead back to an empty database", async () => {
+  await using cluster = await startThrowawayCluster();
+  const databases = ["migrated", "modelled", "blank"].map((database) => ({ ...cluster.admin, database }));
+  const [migrated, modelled, blank] = databases as [
+    ConnectionSettings,
+    ConnectionSettings,
+    ConnectionSettings,
+  ];
+  await withClient(cluster.admin, async (client) => {
+    for (const { database } of databases) await client.query(`CREATE DATABASE ${database}`);
+  });
+  const programs = cluster.place.programs.directory;
+  const files = readMigrations(projectPath("migrations"));
+  const request = { access: { owner: migrated }, settings: defaultSettings, log: () => {} };
+  const kept = new Set(files.map(({ name }) => name));
+  await applyMigrations({ ...request, files, kept, leaving: new Set() });
+  await loadModels(modelled);
+  assert.equal(schemaOf(migrated, programs), schemaOf(modelled, programs));
+  await revertMigrations(request, (applied) => applied.toReversed());
+  assert.equal(schemaOf(migrated, programs), schemaOf(blank, programs));
+});

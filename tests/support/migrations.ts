@@ -1,0 +1,78 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
+import { type ApplyResult, applyMigrations } from "../../runner/migrations/apply.ts";
+import { readMigrations } from "../../runner/migrations/directory.ts";
+import { defaultSettings, type MigrationSettings } from "../../runner/migrations/settings.ts";
+import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+
+/** A database of its own, with an owner who is no superuser, and a folder of migrations. */
+export interface Bench extends Disposable {
+  readonly owner: ConnectionSettings;
+  readonly admin: ConnectionSettings;
+  readonly directory: string;
+  /** Everything that was logged. */
+  readonly lines: string[];
+  readonly write: (name: string, text: string | Buffer) => void;
+  readonly remove: (name: string) => void;
+  /** Writes a migration from its two scripts. */
+  readonly migration: (name: string, up: string, down?: string, options?: string) => void;
+  readonly apply: (settings?: Partial<MigrationSettings>, leaving?: string[]) => Promise<ApplyResult>;
+  /** The first column of a query, run as the owner. */
+  readonly query: (sql: string) => Promise<unknown[]>;
+  /** Names in the history table, in the order of application. */
+  readonly history: () => Promise<string[]>;
+}
+
+let count = 0;
+
+async function createDatabase(admin: ConnectionSettings, name: string): Promise<void> {
+  await withClient(admin, async (client) => {
+    await client.query(`CREATE ROLE ${name} LOGIN PASSWORD 'secret'`);
+    await client.query(`CREATE DATABASE ${name} OWNER ${name}`);
+  });
+}
+
+/** Makes a fresh database on a cluster that the test shares. */
+export async function makeBench(cluster: ThrowawayCluster): Promise<Bench> {
+  const name = `bench_${++count}`;
+  await createDatabase(cluster.admin, name);
+  const owner = { ...cluster.admin, user: name, password: "secret", database: name };
+  const root = mkdtempSync(join(tmpdir(), "pgstack-migrations-"));
+  const directory = join(root, "migrations");
+  mkdirSync(directory);
+  const lines: string[] = [];
+  const write = (file: string, text: string | Buffer) => writeFileSync(join(directory, file), text);
+  const query = (sql: string) =>
+    withClient(owner, async (client) =>
+      (await client.query({ text: sql, rowMode: "array" })).rows.map((row) => row[0]),
+    );
+  return {
+    owner,
+    admin: { ...cluster.admin, database: name },
+    directory,
+    lines,
+    write,
+    remove: (file) => rmSync(join(directory, file)),
+    migration: (file, up, down, options = "") =>
+      write(
+        `${file}.sql`,
+        `-- migrate: up ${options}\n${up}\n-- migrate: down${down === undefined ? " irreversible" : `\n${down}`}\n`,
+      ),
+    apply: (settings = {}, leaving = []) => {
+      const files = readMigrations(directory, "migrations");
+      return applyMigrations({
+        access: { owner },
+        files,
+        kept: new Set(files.map((file) => file.name)),
+        settings: { ...defaultSettings, ...settings },
+        leaving: new Set(leaving),
+        log: (line) => lines.push(line),
+      });
+    },
+    query,
+    history: async () => (await query("SELECT name FROM pgstack.migrations ORDER BY position")) as string[],
+    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
+  };
+}
