@@ -8,6 +8,7 @@ export const verbs: Record<string, Load> = {
   doctor: () => import("./verbs/doctor.ts"),
   dump: () => import("./verbs/dump.ts"),
   restore: () => import("./verbs/restore.ts"),
+  revision: () => import("./verbs/revision.ts"),
 };
 
 /** Verbs that a stack's resources and the entry script call; most read JSON from standard input. */

@@ -1,0 +1,94 @@
+import {
+  buildFactBase,
+  type DependencyEdge,
+  encodeId,
+  type Fact,
+  type FactBase,
+  type StableId,
+} from "@supabase/pg-delta/core";
+
+/** The schema that holds this program's own bookkeeping. */
+const ownSchema = "pgstack";
+
+/** Kinds that belong to the server or to the stack's roles, never to a migration. */
+const foreignKinds = new Set(["role", "membership", "defaultPrivilege", "subscription", "userMapping"]);
+
+/** A column of a table. */
+export type ColumnId = Extract<StableId, { table: string; name: string }> & { readonly kind: "column" };
+
+/** Tells a column from all other objects. */
+export function isColumn(id: StableId): id is ColumnId {
+  return id.kind === "column";
+}
+
+/** The schema, table and name of an object as one dotted path, as `--ignore` sees it. */
+export function pathOf(id: StableId): string {
+  const { schema, table, type, name } = id as Partial<Record<"schema" | "table" | "type" | "name", string>>;
+  return [schema, table ?? type, name].filter((part) => part !== undefined).join(".");
+}
+
+/** A pattern with `*` for any text; one without a dot counts for the object's own name in every schema. */
+function matcher(pattern: string): (id: StableId) => boolean {
+  const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
+  const whole = new RegExp(`^${escaped}$`);
+  if (pattern.includes(".")) return (id) => whole.test(pathOf(id));
+  return (id) => "name" in id && !("table" in id) && whole.test(id.name);
+}
+
+function isOwn(id: StableId): boolean {
+  return id.kind === "schema" ? id.name === ownSchema : "schema" in id && id.schema === ownSchema;
+}
+
+/** A grant that the owner holds anyway, or on a schema (those are the stack's). */
+function isImpliedGrant(facts: FactBase, { id }: Fact): boolean {
+  if (id.kind !== "acl") return false;
+  const owned = facts.outgoingEdges(id.target).some(({ kind, to }) => {
+    return kind === "owner" && to.kind === "role" && to.name === id.grantee;
+  });
+  return owned || id.target.kind === "schema";
+}
+
+function keep(facts: FactBase, kept: readonly Fact[]): FactBase {
+  const names = new Set(kept.map(({ id }) => encodeId(id)));
+  const inside = ({ from, to }: DependencyEdge) => names.has(encodeId(from)) && names.has(encodeId(to));
+  return buildFactBase([...kept], facts.edges.filter(inside), facts.source);
+}
+
+/**
+ * What a migration may touch: all but roles, ownership, default privileges and grants on schemas (they are the
+ * stack's), this program's own schema, and what `ignore` names, each with what hangs on it.
+ */
+export function managedView(facts: FactBase, ignore: readonly string[]): FactBase {
+  const ignored = ignore.map(matcher);
+  const verdicts = new Map<string, boolean>();
+  const leftOut = (fact: Fact): boolean => {
+    const key = encodeId(fact.id);
+    const known = verdicts.get(key);
+    if (known !== undefined) return known;
+    const parent = fact.parent === undefined ? undefined : facts.get(fact.parent);
+    const verdict =
+      foreignKinds.has(fact.id.kind) ||
+      isOwn(fact.id) ||
+      isImpliedGrant(facts, fact) ||
+      ignored.some((matches) => matches(fact.id)) ||
+      (parent !== undefined && leftOut(parent));
+    verdicts.set(key, verdict);
+    return verdict;
+  };
+  return keep(
+    facts,
+    facts.facts().filter((fact) => !leftOut(fact)),
+  );
+}
+
+/**
+ * The models, with the grants that only the database has: those may be the stack's own, and an object that is
+ * dropped and made again must get them back. PUBLIC is the models' business.
+ */
+export function withGrantsOf(models: FactBase, live: FactBase): FactBase {
+  const carried = live.facts().filter(({ id, parent }) => {
+    if (id.kind !== "acl" || id.grantee === "PUBLIC" || models.has(id)) return false;
+    return models.has(id.target) && parent !== undefined && models.has(parent);
+  });
+  return buildFactBase([...models.facts(), ...carried], [...models.edges], models.source);
+}

@@ -1,0 +1,66 @@
+import type { FactBase } from "@supabase/pg-delta/core";
+import pg from "pg";
+import { type ConnectionSettings, openClient } from "../connection.ts";
+import type { Catalog } from "./catalog.ts";
+import { changesBetween, segmentsOf } from "./changes.ts";
+import type { ScratchServer } from "./scratch-server.ts";
+
+/** An open connection to a database of the scratch server. */
+export interface ScratchDatabase {
+  readonly settings: ConnectionSettings;
+  readonly client: pg.Client;
+}
+
+const missingRole = /^role "(.*)" does not exist$/s;
+
+/**
+ * Runs SQL on a scratch database. Where it names a role that the server lacks, and the server is ours alone, the
+ * role is made and the SQL runs again: roles are the stack's, so models and migrations may take them as given.
+ */
+export async function runOnScratch(server: ScratchServer, client: pg.Client, sql: string): Promise<void> {
+  for (;;) {
+    try {
+      await client.query(sql);
+      return;
+    } catch (error) {
+      await client.query("ROLLBACK").catch(() => {});
+      const role = (error as Error).message.match(missingRole)?.[1];
+      if (role === undefined || !server.private) throw error;
+      await client.query(`CREATE ROLE ${pg.escapeIdentifier(role)}`);
+    }
+  }
+}
+
+/** Makes the roles that a server has on a scratch server that is ours, so that grants and policies can name them. */
+export async function createRoles(client: pg.Client, roles: readonly string[]): Promise<void> {
+  const { rows } = await client.query<{ rolname: string }>("SELECT rolname FROM pg_roles");
+  const present = new Set(rows.map(({ rolname }) => rolname));
+  const statements = roles
+    .filter((role) => !present.has(role))
+    .map((role) => `CREATE ROLE ${pg.escapeIdentifier(role)}`);
+  if (statements.length > 0) await client.query(statements.join("; "));
+}
+
+/** Opens one more empty database. */
+export async function openScratchDatabase(server: ScratchServer): Promise<ScratchDatabase> {
+  const settings = await server.database();
+  return { settings, client: await openClient(settings) };
+}
+
+/**
+ * Builds a schema in an empty database from what was read of another's catalog. A dump would not do: pg_dump's
+ * own output need not load again.
+ */
+export async function copySchema(
+  server: ScratchServer,
+  client: pg.Client,
+  empty: FactBase,
+  schema: FactBase,
+  { roles, searchPath }: Pick<Catalog, "roles" | "searchPath">,
+): Promise<void> {
+  await client.query("SELECT set_config('search_path', $1, false)", [searchPath]);
+  await client.query("SET check_function_bodies = off");
+  for (const { actions } of segmentsOf(changesBetween(empty, schema, roles).actions))
+    await runOnScratch(server, client, actions.map(({ sql }) => sql.replace(/;?\s*$/, ";")).join("\n"));
+  await client.query("RESET check_function_bodies");
+}

@@ -1,0 +1,167 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, openSync, readFileSync, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { type ConnectionSettings, withClient } from "../connection.ts";
+import { findPrograms, type Programs } from "../server/programs.ts";
+import { serverUser } from "../server/server-user.ts";
+import { UserError } from "../user-error.ts";
+import { scratchTemplate } from "./scratch-template.ts";
+
+const run = promisify(execFile);
+
+/** A server on which databases may be made and thrown away; all of them are gone once it is closed. */
+export interface ScratchServer {
+  /** An empty database of its own. */
+  readonly database: () => Promise<ConnectionSettings>;
+  /** True where roles may be made freely: the server is ours alone. */
+  readonly private: boolean;
+  /** Safe to call twice. */
+  readonly close: () => Promise<void>;
+}
+
+const serverSettings = {
+  listen_addresses: "",
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  wal_level: "minimal",
+  max_wal_senders: "0",
+  autovacuum: "off",
+  jit: "off",
+  max_connections: "20",
+  shared_buffers: "32MB",
+  max_locks_per_transaction: "1024", // a copy of a large schema is made in one transaction
+  log_min_messages: "fatal",
+};
+
+function startServer(directory: string, binaries: string): ChildProcess {
+  const settings = { ...serverSettings, unix_socket_directories: directory };
+  const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const command = [join(binaries, "postgres"), "-D", join(directory, "data"), ...options];
+  const [file, args] = serverUser().as(directory, command);
+  const log = openSync(join(directory, "server.log"), "w");
+  return spawn(file, args, { cwd: "/", stdio: ["ignore", log, log], env: { ...process.env, LC_ALL: "C" } });
+}
+
+async function answers(settings: ConnectionSettings): Promise<boolean> {
+  try {
+    await withClient(settings, async () => {});
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function waitForServer(server: ChildProcess, settings: ConnectionSettings): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  const directory = settings.host;
+  while (!existsSync(join(directory, ".s.PGSQL.5432")) || !(await answers(settings))) {
+    if (server.exitCode !== null || Date.now() > deadline) {
+      const log = readFileSync(join(directory, "server.log"), "utf8").trim();
+      throw new UserError(`The scratch server did not start. Its log:\n${log}`);
+    }
+    await sleep(4);
+  }
+}
+
+async function stopServer(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null || server.pid === undefined) return;
+  const ended = new Promise((resolve) => server.once("exit", resolve));
+  server.kill("SIGQUIT"); // at once, without a checkpoint: nobody will miss its data
+  await ended;
+}
+
+async function createDatabase(admin: ConnectionSettings): Promise<ConnectionSettings> {
+  const name = `pgstack_scratch_${randomBytes(8).toString("hex")}`;
+  await withClient(admin, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE template0`));
+  return { ...admin, database: name };
+}
+
+/** An interrupted process removes its scratch server before it ends. */
+function onInterrupt(close: () => Promise<void>): () => void {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const interrupted = (signal: NodeJS.Signals) =>
+    void close().finally(() => process.kill(process.pid, signal));
+  for (const signal of signals) process.once(signal, interrupted);
+  return () => {
+    for (const signal of signals) process.off(signal, interrupted);
+  };
+}
+
+async function startOwnServer(programs: Programs): Promise<ScratchServer> {
+  const [template, directory] = await Promise.all([
+    scratchTemplate(programs),
+    mkdtemp(join(tmpdir(), "pgstack-scratch-")),
+  ]);
+  const admin = {
+    host: directory,
+    port: 5432,
+    user: "postgres",
+    database: "postgres",
+    sslMode: "disable",
+  } as const;
+  let server: ChildProcess | undefined;
+  const close = async () => {
+    ignoreInterrupts();
+    if (server !== undefined) await stopServer(server);
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const ignoreInterrupts = onInterrupt(close);
+  try {
+    serverUser().own(directory);
+    await run("cp", ["-Rp", join(template, "data"), directory]);
+    server = startServer(directory, programs.directory);
+    await waitForServer(server, admin);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const empty = ["postgres", "template1"]; // as initdb makes them
+  const database = async () => {
+    const name = empty.shift();
+    return name === undefined ? createDatabase(admin) : { ...admin, database: name };
+  };
+  return { database, private: true, close };
+}
+
+function existingServer(admin: ConnectionSettings): ScratchServer {
+  const made: ConnectionSettings[] = [];
+  const database = async () => {
+    const settings = await createDatabase(admin);
+    made.push(settings);
+    return settings;
+  };
+  const close = async () => {
+    ignoreInterrupts();
+    await withClient(admin, async (client) => {
+      for (const settings of made.splice(0))
+        await client.query(`DROP DATABASE IF EXISTS ${settings.database} WITH (FORCE)`);
+    });
+  };
+  const ignoreInterrupts = onInterrupt(close);
+  return { database, private: false, close };
+}
+
+/**
+ * Lends a scratch server, and removes it or the databases made on it, whatever happens: one of its own, started
+ * from a copy of a kept template and reached through a socket in a private folder, or the one at `url`.
+ * @param wanted major version (default: the newest installed), or where a server is whose user has CREATEDB
+ */
+export async function withScratchServer<T>(
+  wanted: { major?: number | undefined; url?: ConnectionSettings | undefined },
+  use: (server: ScratchServer, programs: Programs) => Promise<T>,
+): Promise<T> {
+  const version = wanted.major === undefined ? undefined : { major: wanted.major };
+  const programs = await findPrograms(wanted.url === undefined ? "initdb" : "pg_dump", version);
+  const server = wanted.url === undefined ? await startOwnServer(programs) : existingServer(wanted.url);
+  try {
+    return await use(server, programs);
+  } finally {
+    await server.close();
+  }
+}

@@ -1,0 +1,55 @@
+import { execFile } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Programs } from "../server/programs.ts";
+import { serverUser } from "../server/server-user.ts";
+
+const run = promisify(execFile);
+
+/** Options of initdb; the template's name carries their digest, so that a change makes a new template. */
+const initdbOptions = [
+  "--username=postgres",
+  "--auth=trust", // reached through a socket in a folder that only its owner may enter
+  "--encoding=UTF8",
+  "--no-locale",
+  "--no-sync",
+  "--wal-segsize=1",
+] as const;
+
+/** Where what can be made again is kept: XDG_CACHE_HOME, else ~/.cache. */
+function cacheDirectory(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "pgstack", "scratch");
+}
+
+async function makeTemplate(programs: Programs, place: string): Promise<void> {
+  const account = serverUser();
+  const made = `${place}.${randomBytes(6).toString("hex")}`;
+  mkdirSync(made, { recursive: true, mode: 0o700 });
+  try {
+    account.own(made);
+    const initdb = [join(programs.directory, "initdb"), `--pgdata=${join(made, "data")}`, ...initdbOptions];
+    const [file, args] = account.as(made, initdb);
+    await run(file, args, { cwd: "/", env: { ...process.env, LC_ALL: "C" } });
+    renameSync(made, place);
+  } catch (error) {
+    if (!existsSync(place)) throw error; // another run was quicker
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The files of a fresh cluster of this version, made once and kept in the user's cache, because initdb takes
+ * longer than everything else that a revision does. Complete whenever it exists, even with two runs at once.
+ * @returns a folder to copy, never to start
+ */
+export async function scratchTemplate(programs: Programs): Promise<string> {
+  const key = [programs.version, programs.directory, process.arch, ...initdbOptions].join("\n");
+  const digest = createHash("sha256").update(key).digest("hex").slice(0, 12);
+  const place = join(cacheDirectory(), `${programs.version}-${digest}`);
+  if (!existsSync(place)) await makeTemplate(programs, place);
+  return place;
+}

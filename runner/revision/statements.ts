@@ -1,0 +1,115 @@
+import type { FactBase, StableId } from "@supabase/pg-delta/core";
+import type { Action } from "@supabase/pg-delta/plan";
+import pg from "pg";
+import { fillerFor } from "./filler.ts";
+import { type ColumnId, isColumn, pathOf } from "./managed-view.ts";
+import { commentsOn, type Statement } from "./render.ts";
+
+/** The way that a script takes. */
+export interface Way {
+  readonly direction: "up" | "down";
+  readonly from: FactBase;
+  readonly to: FactBase;
+}
+
+const quoted = (schema: string, name: string) =>
+  `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
+
+/** The column that an action adds to a table which may hold rows, if it may not be NULL and has no value of its own. */
+function addedWithoutValue(action: Action, { from, to }: Way): ColumnId | undefined {
+  if (!/^ALTER TABLE .* ADD COLUMN .* NOT NULL/s.test(action.sql) || / DEFAULT | GENERATED /.test(action.sql))
+    return undefined;
+  const id = action.produces.find(isColumn);
+  const column = id === undefined ? undefined : to.get(id);
+  return column?.parent !== undefined && from.has(column.parent) ? id : undefined;
+}
+
+/**
+ * A column that comes back to a table with rows: filled where a filler can break nothing, else left nullable
+ * wherever it holds NULL. On an empty table both give the column as it was.
+ */
+function bringBack(action: Action, id: ColumnId, { to }: Way): Statement[] {
+  const table = quoted(id.schema, id.table);
+  const column = pg.escapeIdentifier(id.name);
+  const filler = fillerFor(to, id);
+  const plain = action.sql.replace(/ NOT NULL\b/, "");
+  if (filler !== undefined)
+    return [
+      {
+        sql: `${plain} DEFAULT ${filler} NOT NULL`,
+        comments: [`the old values of ${pathOf(id)} are gone: rows get ${filler}`],
+      },
+      { sql: `ALTER TABLE ${table} ALTER COLUMN ${column} DROP DEFAULT`, comments: [] },
+    ];
+  const check =
+    `DO $$\nBEGIN\n  IF NOT EXISTS (SELECT FROM ${table} WHERE ${column} IS NULL) THEN\n` +
+    `    ALTER TABLE ${table} ALTER COLUMN ${column} SET NOT NULL;\n  END IF;\nEND\n$$`;
+  return [
+    {
+      sql: plain,
+      comments: [
+        `${pathOf(id)} was NOT NULL, but its old values are gone: rows hold NULL until they are filled`,
+      ],
+    },
+    { sql: check, comments: [] },
+  ];
+}
+
+/** Sequences that start to feed a column which was there before go on from its largest value. */
+function sequenceStarts({ from, to }: Way, actions: readonly Action[]): Statement[] {
+  const produced = actions.flatMap(({ produces }) => produces);
+  return produced.flatMap((id): Statement[] => {
+    if (!("schema" in id) || id.schema === null) return [];
+    const fed = columnFedBy(id, to);
+    if (fed === undefined || !from.has(fed) || from.has(id)) return [];
+    const sequence = pg.escapeLiteral(quoted(id.schema, (id as { name: string }).name));
+    const largest = `coalesce(max(${pg.escapeIdentifier(fed.name)}), 0) + 1`;
+    return [
+      {
+        sql: `SELECT setval(${sequence}, ${largest}, false) FROM ${quoted(fed.schema, fed.table)}`,
+        comments: [`rows that exist keep their numbers: the next one is above the largest ${pathOf(fed)}`],
+      },
+    ];
+  });
+}
+
+/** The column whose identity or default draws from a sequence. */
+function columnFedBy(id: StableId, facts: FactBase): ColumnId | undefined {
+  if (id.kind !== "sequence") return undefined;
+  const name = JSON.stringify({ schema: id.schema, name: id.name });
+  for (const fact of facts.facts()) {
+    const identity = fact.payload.identity as { sequence?: unknown } | null | undefined;
+    if (isColumn(fact.id) && identity?.sequence != null && JSON.stringify(identity.sequence) === name)
+      return fact.id;
+    const draws =
+      fact.id.kind === "default" &&
+      facts
+        .outgoingEdges(fact.id)
+        .some(({ to }) => to.kind === "sequence" && to.schema === id.schema && to.name === id.name);
+    if (draws) return { ...(fact.id as ColumnId), kind: "column" };
+  }
+  return undefined;
+}
+
+function tablesOf(facts: FactBase): Set<string> {
+  const ids = facts.facts().map(({ id }) => id);
+  return new Set(ids.filter(({ kind }) => kind === "table" || kind === "materializedView").map(pathOf));
+}
+
+/** The statements of a script, with what rows need that a catalog does not show, and with comments. */
+export function statementsFor(actions: readonly Action[], way: Way, forwardReferences: boolean): Statement[] {
+  const existing = tablesOf(way.from);
+  const statements = actions.flatMap((action): Statement[] => {
+    const comments = commentsOn(action, existing);
+    const id = addedWithoutValue(action, way);
+    if (id === undefined) return [{ sql: action.sql, comments }];
+    if (way.direction === "down") return bringBack(action, id, way);
+    const advice = `FAILS where ${id.schema}.${id.table} holds rows: give ${id.name} a DEFAULT, or add it nullable and fill it first`;
+    return [{ sql: action.sql, comments: [...comments, advice] }];
+  });
+  const setting = {
+    sql: "SET LOCAL check_function_bodies = off",
+    comments: ["a function's body may name what is made below it"],
+  };
+  return [...(forwardReferences ? [setting] : []), ...statements, ...sequenceStarts(way, actions)];
+}

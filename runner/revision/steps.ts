@@ -1,0 +1,68 @@
+import type { FactBase } from "@supabase/pg-delta/core";
+import { readCatalog } from "./catalog.ts";
+import { type Changes, changesBetween, type Segment, segmentsOf } from "./changes.ts";
+import { managedView } from "./managed-view.ts";
+import { renderScript, type Script } from "./render.ts";
+import { runScript } from "./run-script.ts";
+import type { ScratchServer } from "./scratch-server.ts";
+import type { Sides } from "./sides.ts";
+import { statementsFor } from "./statements.ts";
+
+/** One migration file: a way up and its way back. */
+export interface Step {
+  readonly up: Script;
+  readonly down: Script;
+}
+
+/** What lies on the way: the start, and the schema behind each step. */
+interface Stage {
+  readonly segment: Segment;
+  readonly from: FactBase;
+  readonly to: FactBase;
+}
+
+function upScript({ segment, from, to }: Stage, changes: Changes, sides: Sides): Script {
+  const statements = statementsFor(segment.actions, { direction: "up", from, to }, changes.forwardReferences);
+  return renderScript(statements, segment.transactional, sides.keywords);
+}
+
+function downScript({ from, to }: Pick<Stage, "from" | "to">, sides: Sides): Script {
+  const { actions, forwardReferences } = changesBetween(to, from, sides.roles);
+  const transactional =
+    segmentsOf(actions).length <= 1 && actions.every((one) => one.transactionality !== "nonTransactional");
+  const statements = statementsFor(actions, { direction: "down", from: to, to: from }, forwardReferences);
+  return renderScript(statements, transactional, sides.keywords);
+}
+
+async function schemaAfter(
+  server: ScratchServer,
+  sides: Sides,
+  up: Script,
+  ignore: readonly string[],
+): Promise<FactBase> {
+  await runScript(server, sides.startDatabase, up);
+  const { facts } = await readCatalog(sides.startDatabase.client);
+  return managedView(facts, ignore);
+}
+
+/**
+ * Makes the migrations that lead from the start to the models: one, or several where PostgreSQL needs a commit
+ * in between. The start's scratch database goes along, except for the last step.
+ */
+export async function stepsBetween(
+  server: ScratchServer,
+  sides: Sides,
+  changes: Changes,
+  ignore: readonly string[],
+): Promise<Step[]> {
+  const segments = segmentsOf(changes.actions);
+  const steps: Step[] = [];
+  let from = sides.start;
+  for (const segment of segments) {
+    const up = upScript({ segment, from, to: sides.models }, changes, sides);
+    const to = segment === segments.at(-1) ? sides.models : await schemaAfter(server, sides, up, ignore);
+    steps.push({ up, down: downScript({ from, to }, sides) });
+    from = to;
+  }
+  return steps;
+}
