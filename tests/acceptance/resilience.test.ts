@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../../runner/server/cluster.ts";
+import { createProject, type TestProject } from "../support/project.ts";
+
+let project: TestProject;
+let port: number;
+
+const database = { name: "app", owner: "app_owner", schemas: ["public", "audit"] };
+const roles = [{ name: "reader", access: "readonly" }];
+
+before(async () => {
+  project = createProject();
+  port = await freePort();
+  project.configure("dev", { instance: { kind: "local", port }, database, roles });
+});
+
+after(() => project.close());
+
+/** Starts `up`, and after so many milliseconds kills it, the engine, the plugins and the runner, as a power cut would. */
+async function upAndKill(milliseconds: number): Promise<void> {
+  const child = project.start("up");
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  await sleep(milliseconds);
+  if (child.exitCode === null) process.kill(-(child.pid as number), "SIGKILL");
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+  await ended;
+}
+
+test("killed at any moment, the next up ends right by itself", async () => {
+  for (const moment of [2500, 4000, 5000, 6000, 7000, 8500]) {
+    await upAndKill(moment);
+    if (moment < 5000) continue; // killed twice in a row
+    const outcome = await project.pgstack("up");
+    assert.equal(outcome.code, 0, `killed after ${moment} ms: ${outcome.output}`);
+    const again = await project.pgstack("preview", "--expect-no-changes");
+    assert.equal(again.code, 0, again.output);
+    const gone = await project.pgstack("destroy");
+    assert.equal(gone.code, 0, gone.output);
+  }
+});
+
+test("a server that is stopped or was killed is started again", async () => {
+  assert.equal((await project.pgstack("up")).code, 0);
+  const pid = Number(
+    readFileSync(join(project.directory, ".pgstack/dev/data/postmaster.pid"), "utf8").split("\n")[0],
+  );
+  process.kill(pid, "SIGKILL");
+  await sleep(1500);
+  const outcome = await project.pgstack("up");
+  assert.equal(outcome.code, 0, outcome.output);
+  assert.match(outcome.stderr, /starting the local instance of stack dev/);
+});
+
+test("two at once: one works, the other waits or says that the stack is locked", async () => {
+  const [first, second] = await Promise.all([project.pgstack("up"), project.pgstack("up")]);
+  const failed = [first, second].filter(({ code }) => code !== 0);
+  assert.ok(failed.length < 2, first.output + second.output);
+  for (const { output } of failed) assert.match(output, /locked/);
+  assert.equal((await project.pgstack("preview", "--expect-no-changes")).code, 0);
+});
+
+test("a taken port and a foreign data directory are named", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => taken.once("listening", resolve));
+  const { port: other } = taken.address() as { port: number };
+  project.configure("dev", { instance: { kind: "local", port: other }, database, roles });
+  const outcome = await project.pgstack("up");
+  assert.equal(outcome.code, 1);
+  assert.match(outcome.output, new RegExp(`Port ${other} on 127.0.0.1 is taken by another program`));
+  taken.close();
+  project.configure("dev", { instance: { kind: "local", port }, database, roles });
+  assert.equal((await project.pgstack("up")).code, 0);
+  assert.equal((await project.pgstack("destroy")).code, 0);
+  execFileSync("mkdir", ["-p", join(project.directory, ".pgstack/dev/data")]);
+  const foreign = await project.pgstack("up");
+  assert.equal(foreign.code, 1);
+  assert.match(foreign.output, /found a data directory of something else/);
+  assert.ok(existsSync(join(project.directory, ".pgstack/dev/data")));
+  rmSync(join(project.directory, ".pgstack/dev"), { recursive: true });
+});
+
+test("wrong input is refused before anything runs", async () => {
+  project.configure("dev", { instance: { kind: "local", port }, database, roles, rolls: [] });
+  const outcome = await project.pgstack("preview");
+  assert.equal(outcome.code, 1);
+  assert.match(outcome.output, /pgstack:rolls: unknown key; known: instance/);
+  const missing = await project.pgstack("up", "nowhere", "--yes");
+  assert.equal(missing.code, 2);
+  assert.match(missing.output, /write Pulumi.nowhere.yaml/);
+  const unconfirmed = await project.pgstack("up", "prod");
+  assert.equal(unconfirmed.code, 2);
+  assert.match(unconfirmed.output, /\.\/pgstack up prod --yes/);
+});
