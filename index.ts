@@ -3,53 +3,49 @@ import { connectionEnvironment } from "./components/connection.ts";
 import { Database } from "./components/database.ts";
 import { Instance } from "./components/instance.ts";
 import { LoginRole } from "./components/login-role.ts";
-import { Migrations } from "./components/migrations.ts";
-import { outputsOf } from "./components/outputs.ts";
+import { administratorOutput, urlsOf } from "./components/outputs.ts";
 import { createProvider } from "./components/provider.ts";
 import { RoleGrants } from "./components/role-grants.ts";
 import { Roles } from "./components/roles.ts";
 
 const config = loadConfig();
-const { name, owner } = config.database;
+const { name, owner: ownerName } = config.database;
 
 const instance = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
-const server = instance.administrator;
-const deletedWith = instance.resource;
-const options = { providers: [createProvider(server, instance)] };
+const { administrator, resource: deletedWith } = instance;
+const providers = [createProvider(administrator, instance)];
 
 const ownerRole = new LoginRole(
-  owner,
-  { settings: { name: owner }, password: config.passwords[owner], deletedWith },
-  { ...options, protect: config.protect },
+  ownerName,
+  { settings: { name: ownerName }, password: config.passwords[ownerName], deletedWith },
+  { providers, protect: config.protect },
 );
-const database = new Database(
+const stackDatabase = new Database(
   "database",
   { config: config.database, owner: ownerRole.role, instance: deletedWith, protect: config.protect },
-  options,
+  { providers },
 );
-
-const admin = connectionEnvironment(server, { ...server, database: name });
-const ownerEnvironment = connectionEnvironment(server, {
-  user: owner,
-  password: ownerRole.password,
-  database: name,
-});
 const roles = new Roles(
   "roles",
   {
     roles: config.roles,
     passwords: config.passwords,
-    target: { config: config.database, database: database.database, instance: deletedWith, admin },
-    after: database.contents,
+    target: {
+      config: config.database,
+      database: stackDatabase.database,
+      instance: deletedWith,
+      admin: connectionEnvironment(administrator, { ...administrator, database: name }),
+    },
+    after: stackDatabase.contents,
   },
-  options,
+  { providers },
 );
-const migrations = new Migrations("migrations", {
-  config: config.migrations,
-  environment: ownerEnvironment,
-  database: database.database,
-  after: [roles],
-});
-new RoleGrants("grants", { roles, epoch: migrations.head, after: migrations.resources }, options);
+new RoleGrants("grants", { roles, epoch: "x", after: [roles] }, { providers });
 
-export const { host, port, databaseName, ownerName } = outputsOf();
+const logins = { [ownerName]: ownerRole.password, ...roles.passwords };
+export const { host, port } = administrator;
+export const database = stackDatabase.database.name;
+export const owner = ownerRole.role.name;
+export const urls = urlsOf({ server: administrator, database, passwords: logins });
+export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
+export const admin = administratorOutput(administrator);

@@ -2,16 +2,15 @@ import * as pulumi from "@pulumi/pulumi";
 import { connectionUrl } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
 
-export interface OutputsArgs {
+export interface UrlsArgs {
   readonly server: Administrator;
   readonly database: pulumi.Output<string>;
-  readonly owner: string;
   /** By role, the owner's among them. Secret. */
   readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
 }
 
 /** The URLs by which each role reaches the stack's database. Secret. */
-export function urlsOf({ server, database, passwords }: OutputsArgs): pulumi.Output<Record<string, string>> {
+export function urlsOf({ server, database, passwords }: UrlsArgs): pulumi.Output<Record<string, string>> {
   const urls = Object.entries(passwords).map(
     ([user, password]) => [user, connectionUrl(server, { user, password, database })] as const,
   );
@@ -20,5 +19,5 @@ export function urlsOf({ server, database, passwords }: OutputsArgs): pulumi.Out
 
 /** How the administrator connects, for verbs and for a stack that takes this one over. Secret. */
 export function administratorOutput(server: Administrator): pulumi.Output<object> {
-  return pulumi.secret(pulumi.all({ ...server, sslRootCert: pulumi.output(server.sslRootCert) }));
+  return pulumi.secret({ ...server });
 }
