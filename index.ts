@@ -1,15 +1,18 @@
 import { loadConfig } from "./components/config.ts";
-import { connectionEnvironment } from "./components/connection.ts";
 import { Database } from "./components/database.ts";
+import { Dump } from "./components/dump.ts";
 import { Instance } from "./components/instance.ts";
 import { LoginRole } from "./components/login-role.ts";
+import { Migrations } from "./components/migrations.ts";
 import { administratorOutput, urlsOf } from "./components/outputs.ts";
 import { createProvider } from "./components/provider.ts";
+import { Restore } from "./components/restore.ts";
 import { RoleGrants } from "./components/role-grants.ts";
 import { Roles } from "./components/roles.ts";
 
 const config = loadConfig();
-const { name, owner: ownerName } = config.database;
+const { protect, passwords } = config;
+const { owner: ownerName, name: databaseName } = config.database;
 
 const instance = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
 const { administrator, resource: deletedWith } = instance;
@@ -17,35 +20,44 @@ const providers = [createProvider(administrator, instance)];
 
 const ownerRole = new LoginRole(
   ownerName,
-  { settings: { name: ownerName }, password: config.passwords[ownerName], deletedWith },
-  { providers, protect: config.protect },
+  { settings: { name: ownerName }, password: passwords[ownerName], deletedWith },
+  { providers, protect },
 );
-const stackDatabase = new Database(
+const { database: stackDatabase, contents } = new Database(
   "database",
-  { config: config.database, owner: ownerRole.role, instance: deletedWith, protect: config.protect },
+  { config: config.database, owner: ownerRole.role, instance: deletedWith, protect },
   { providers },
 );
-const roles = new Roles(
-  "roles",
-  {
-    roles: config.roles,
-    passwords: config.passwords,
-    target: {
-      config: config.database,
-      database: stackDatabase.database,
-      instance: deletedWith,
-      admin: connectionEnvironment(administrator, { ...administrator, database: name }),
-    },
-    after: stackDatabase.contents,
-  },
-  { providers },
-);
-new RoleGrants("grants", { roles, epoch: "x", after: [roles] }, { providers });
+const target = { config: config.database, database: stackDatabase, instance: deletedWith, administrator };
+const roles = new Roles("roles", { roles: config.roles, passwords, target, after: contents }, { providers });
 
-const logins = { [ownerName]: ownerRole.password, ...roles.passwords };
+const restore =
+  config.restore &&
+  new Restore("restore", {
+    config: config.restore,
+    connection: roles.admin,
+    owner: ownerName,
+    database: stackDatabase,
+    after: [roles],
+  });
+const applied = new Migrations("migrations", {
+  settings: config.migrations,
+  administrator,
+  owner: { user: ownerName, password: ownerRole.password, database: databaseName },
+  deletedWith: stackDatabase,
+  after: [roles, ...(restore ? [restore] : [])],
+  epoch: restore?.epoch,
+});
+const grants = new RoleGrants("grants", { roles, epoch: applied.epoch, after: [applied] }, { providers });
+const dumped = config.dump && new Dump("dump", { config: config.dump, connection: roles.admin, after: [grants] });
+
 export const { host, port } = administrator;
-export const database = stackDatabase.database.name;
+export const database = stackDatabase.name;
 export const owner = ownerRole.role.name;
-export const urls = urlsOf({ server: administrator, database, passwords: logins });
+export const { head } = applied;
+export const migrations = applied.summary;
+export const roleAccess = config.roles;
+export const urls = urlsOf({ server: administrator, database, passwords: roles.passwords });
 export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
+export const dump = dumped?.report;
 export const admin = administratorOutput(administrator);

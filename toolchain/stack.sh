@@ -4,7 +4,7 @@
 # Where the user has chosen a backend (by variable, login or Pulumi.yaml), it counts; else state lives in .pgstack/.
 own_backend() {
   [ -z "${PULUMI_BACKEND_URL:-}" ] && ! grep -q '^backend:' "$root/Pulumi.yaml" &&
-    ! grep -qs '"current": *"[^"]' "${PULUMI_HOME:-${HOME:-/nonexistent}/.pulumi}/credentials.json"
+    ! grep -qs '"current": *"[^"]' "${PULUMI_CREDENTIALS_PATH:-${PULUMI_HOME:-${HOME:-$state}/.pulumi}}/credentials.json"
 }
 
 # A passphrase of this checkout's own, since a stack that holds secrets needs one.
@@ -17,18 +17,22 @@ make_passphrase() {
 url_path() { printf '%s' "$1" | sed 's/%/%25/g; s/ /%20/g; s/#/%23/g; s/?/%3F/g'; }
 
 export_environment() {
-  PATH=$root/node_modules/.bin${toolchain_path:+:$toolchain_path}:$PATH
-  export PATH PULUMI_SKIP_UPDATE_CHECK=true
+  export PATH="$root/node_modules/.bin${toolchain_path:+:$toolchain_path}:$PATH" PULUMI_SKIP_UPDATE_CHECK=true
   exports='PATH PULUMI_SKIP_UPDATE_CHECK'
-  case $toolchain_path in
-    "$cache"/toolchain-*) export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true; exports="$exports PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION" ;;
-  esac
+  case $toolchain_path in "$cache"/toolchain-*) use_built_toolchain ;; esac
   if own_backend; then
     [ -d "$state/backend" ] || mkdir -p -m 700 "$state/backend"
     export PULUMI_BACKEND_URL="file://$(url_path "$state/backend")"
     exports="$exports PULUMI_BACKEND_URL"
   fi
   case ${PULUMI_BACKEND_URL:-} in file:*) needs_passphrase ;; esac
+}
+
+# What was built here brings its plugins in a Pulumi home of its own; logins stay where they are.
+use_built_toolchain() {
+  export PULUMI_CREDENTIALS_PATH="${PULUMI_CREDENTIALS_PATH:-${PULUMI_HOME:-${HOME:-$state}/.pulumi}}"
+  export PULUMI_HOME="${toolchain_path%/bin}" PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true
+  exports="$exports PULUMI_CREDENTIALS_PATH PULUMI_HOME PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"
 }
 
 needs_passphrase() {

@@ -2,9 +2,11 @@ import * as v from "valibot";
 import { Password } from "./checks.ts";
 import { contradictions } from "./contradictions.ts";
 import { Database, type DatabaseConfig } from "./database.ts";
+import { Dump, type DumpConfig } from "./dump.ts";
 import { describeFault } from "./faults.ts";
 import { Instance, type InstanceConfig } from "./instance.ts";
 import { Migrations, type MigrationsConfig } from "./migrations.ts";
+import { Restore, type RestoreConfig } from "./restore.ts";
 import { type RoleConfig, Roles } from "./roles.ts";
 
 /** A stack's configuration, validated and with defaults filled in. */
@@ -17,6 +19,8 @@ export interface StackConfig {
   /** By role; a role that is not named here gets a generated password. Secret. */
   readonly passwords: Readonly<Record<string, string>>;
   readonly migrations: MigrationsConfig;
+  readonly dump: DumpConfig | undefined;
+  readonly restore: RestoreConfig | undefined;
   /** Whether `destroy` refuses to touch database and roles. */
   readonly protect: boolean;
 }
@@ -29,11 +33,13 @@ const keys = {
   roles: v.optional(Roles, []),
   passwords: v.optional(v.record(v.string(), Password, "a map of role to password"), {}),
   migrations: v.optional(Migrations, {}),
+  dump: v.optional(Dump),
+  restore: v.optional(Restore),
   protect: v.optional(v.boolean("true or false")),
 } as const;
 
 /** Keys that are settled, and whose features are not built yet. */
-const later = ["dump", "restore", "cutover"];
+const later = ["cutover"];
 
 /** Every key with its value, before they are held against each other. */
 export type Values = { [Key in keyof typeof keys]: v.InferOutput<(typeof keys)[Key]> };
