@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config.ts";
 import { Database } from "./components/database.ts";
 import { Dump } from "./components/dump.ts";
@@ -29,35 +30,47 @@ const { database: stackDatabase, contents } = new Database(
   { providers },
 );
 const target = { config: config.database, database: stackDatabase, instance: deletedWith, administrator };
-const roles = new Roles("roles", { roles: config.roles, passwords, target, after: contents }, { providers });
+const stackRoles = new Roles(
+  "roles",
+  { roles: config.roles, passwords, target, after: contents },
+  { providers },
+);
 
 const restore =
   config.restore &&
   new Restore("restore", {
     config: config.restore,
-    connection: roles.admin,
+    connection: stackRoles.admin,
     owner: ownerName,
     database: stackDatabase,
-    after: [roles],
+    after: [stackRoles],
   });
 const applied = new Migrations("migrations", {
   settings: config.migrations,
   administrator,
   owner: { user: ownerName, password: ownerRole.password, database: databaseName },
   deletedWith: stackDatabase,
-  after: [roles, ...(restore ? [restore] : [])],
+  after: [stackRoles, ...(restore ? [restore] : [])],
   epoch: restore?.epoch,
 });
-const grants = new RoleGrants("grants", { roles, epoch: applied.epoch, after: [applied] }, { providers });
-const dumped = config.dump && new Dump("dump", { config: config.dump, connection: roles.admin, after: [grants] });
+const { count, head: newest, pending } = applied;
+const epoch = pulumi.interpolate`${restore?.epoch ?? ""} ${count} ${newest}`;
+const grants = new RoleGrants(
+  "grants",
+  { roles: stackRoles, epoch, after: [applied.applied] },
+  { providers },
+);
+const dumped =
+  config.dump && new Dump("dump", { config: config.dump, connection: stackRoles.admin, after: [grants] });
 
+const loginPasswords = { [ownerName]: ownerRole.password, ...stackRoles.passwords };
 export const { host, port } = administrator;
 export const database = stackDatabase.name;
 export const owner = ownerRole.role.name;
-export const { head } = applied;
-export const migrations = applied.summary;
-export const roleAccess = config.roles;
-export const urls = urlsOf({ server: administrator, database, passwords: roles.passwords });
+export const head = newest;
+export const migrations = { count, head, pending };
+export const roles = config.roles.map((role) => ({ name: role.name, access: role.access }));
+export const urls = urlsOf({ server: administrator, database, passwords: loginPasswords });
 export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
 export const dump = dumped?.report;
 export const admin = administratorOutput(administrator);

@@ -63,6 +63,11 @@ export class Roles extends pulumi.ComponentResource {
     this.registerOutputs({ roles: roles.map((role) => role.name) });
   }
 
+  /** The password of each role, by its name. Secret. */
+  get passwords(): Record<string, pulumi.Output<string>> {
+    return Object.fromEntries(this.all.map(({ config, password }) => [config.name, password]));
+  }
+
   #createRoles(
     roles: readonly RoleConfig[],
     passwords: RolesArgs["passwords"],
