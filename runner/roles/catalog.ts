@@ -117,17 +117,18 @@ export async function readRoleOid(client: pg.Client, role: string): Promise<numb
 
 /**
  * The roles whose new objects count: those named, the connected one, owners of what is in the database, and
- * ordinary roles that may make objects in one of its schemas.
+ * ordinary roles that may make objects in one of its schemas. Only a superuser sets the privileges of what another
+ * superuser makes: for any other admin these are left out.
  */
 export async function readCreators(client: pg.Client, named: readonly string[]): Promise<string[]> {
   const { rows } = await client.query(
     `WITH n AS (${userSchemas}),
        owners AS (SELECT DISTINCT relowner AS oid FROM pg_class c JOIN n ON n.oid = c.relnamespace
          WHERE ${notOfExtension("pg_class", "c.oid")})
-     SELECT r.rolname AS name FROM pg_roles r
-     WHERE r.rolname = ANY($1) OR r.rolname = current_user OR r.oid IN (SELECT oid FROM owners)
+     SELECT r.rolname AS name FROM pg_roles r JOIN pg_roles me ON me.rolname = current_user
+     WHERE (me.rolsuper OR NOT r.rolsuper) AND (r.rolname = ANY($1) OR r.rolname = current_user OR r.oid IN (SELECT oid FROM owners)
        OR (NOT r.rolsuper AND r.rolname !~ '^pg_' AND r.rolcanlogin
-         AND EXISTS (SELECT FROM n WHERE n.nspname <> 'pgstack' AND has_schema_privilege(r.oid, n.oid, 'CREATE')))
+         AND EXISTS (SELECT FROM n WHERE n.nspname <> 'pgstack' AND has_schema_privilege(r.oid, n.oid, 'CREATE'))))
      ORDER BY 1`,
     [named],
   );

@@ -296,3 +296,53 @@ test("A probe of a readwrite role writes nothing and takes no number from a sequ
     [],
   ]);
 });
+
+/** As a managed service gives it: may make roles and databases, and is no superuser. */
+async function managedAdmin(): Promise<ConnectionSettings> {
+  const user = `managed${++databases}`;
+  await run(cluster.admin, `CREATE ROLE ${user} LOGIN CREATEDB CREATEROLE PASSWORD 'pw'`);
+  return { ...cluster.admin, user, password: "pw" };
+}
+
+test("An admin who is no superuser grants, restricts and retires, and is in no other role afterwards", async () => {
+  const managed = await managedAdmin();
+  const name = `d${++databases}`;
+  await run(
+    managed,
+    "CREATE ROLE m_owner LOGIN PASSWORD 'pw'",
+    "CREATE ROLE m_reader LOGIN PASSWORD 'pw'",
+    `GRANT m_owner TO ${managed.user}`,
+    `CREATE DATABASE ${name} OWNER m_owner`,
+    `REVOKE m_owner FROM ${managed.user}`,
+  );
+  const admin = { ...managed, database: name };
+  const owner = { ...admin, user: "m_owner" };
+  await run(owner, "CREATE TABLE t (id int)", `GRANT CONNECT ON DATABASE ${name} TO m_reader`);
+  const declared = declaration("m_reader", { owner: "m_owner" });
+  await withClient(admin, (client) =>
+    applyPlan(client, () => planPublic(client, { owner: "m_owner", creators: [] })),
+  );
+  await grant(admin, declared);
+  await run(owner, "CREATE TABLE later (id int)");
+  for (const table of ["t", "later"])
+    assert.equal(await outcome({ ...admin, user: "m_reader" }, `TABLE ${table}`), "ok", table);
+  const memberships = `SELECT FROM pg_auth_members WHERE member = '${managed.user}'::regrole`;
+  assert.deepEqual(await run(admin, memberships), [[]]);
+  await withClient(admin, (client) => retireRole(client, "m_reader", "m_owner"));
+  await run(managed, "DROP ROLE m_reader");
+});
+
+test("What an admin who is no superuser cannot grant is refused with the way past it", async () => {
+  const managed = await managedAdmin();
+  const { name, admin } = await database("CREATE TABLE t (id int)");
+  await run(
+    admin,
+    "CREATE TABLE of_superuser (id int)",
+    `GRANT CREATE ON DATABASE ${name} TO ${managed.user}`,
+  );
+  await role("stuck", name);
+  const as = { ...managed, database: name };
+  await run(admin, `GRANT CONNECT ON DATABASE ${name} TO ${managed.user}`);
+  await assert.rejects(grant(as, declaration("stuck")), /"postgres".*ALTER .* OWNER|exclude/s);
+  await grant(as, declaration("stuck", { exclude: ["of_superuser"] }));
+});
