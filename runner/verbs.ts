@@ -7,8 +7,10 @@ export const verbs: Record<string, Load> = {
   backups: () => import("./verbs/backups.ts"),
   doctor: () => import("./verbs/doctor.ts"),
   dump: () => import("./verbs/dump.ts"),
+  psql: () => import("./verbs/psql.ts"),
   restore: () => import("./verbs/restore.ts"),
   revision: () => import("./verbs/revision.ts"),
+  roles: () => import("./verbs/roles.ts"),
 };
 
 /** Verbs that a stack's resources and the entry script call; most read JSON from standard input. */

@@ -47,7 +47,8 @@ const notOfExtension = (catalog: string, oid: string) =>
 const schemasQuery = `
   SELECT 'schema' AS kind, nspname AS schema, nspname AS name, pg_get_userbyid(nspowner) AS owner,
     ${held("coalesce(nspacl, acldefault('n', nspowner))")} AS held
-  FROM (${userSchemas}) n`;
+  FROM (${userSchemas}) n
+  ORDER BY 2`;
 
 const relationsQuery = `
   SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, n.nspname AS schema, c.relname AS name,
@@ -62,7 +63,8 @@ const relationsQuery = `
       WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped
         AND ($2 OR t.attacl IS NOT NULL)) AS columns
   FROM pg_class c JOIN (${userSchemas}) n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${notOfExtension("pg_class", "c.oid")}`;
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${notOfExtension("pg_class", "c.oid")}
+  ORDER BY 2, 3`;
 
 const functionsQuery = `
   SELECT 'function' AS kind, n.nspname AS schema, p.oid::regprocedure::text AS name,
@@ -71,7 +73,8 @@ const functionsQuery = `
       SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
         AND d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass)) AS "calledByViews"
   FROM pg_proc p JOIN (${userSchemas}) n ON n.oid = p.pronamespace
-  WHERE ${notOfExtension("pg_proc", "p.oid")}`;
+  WHERE ${notOfExtension("pg_proc", "p.oid")}
+  ORDER BY 2, 3`;
 
 const defaultsQuery = `
   SELECT pg_get_userbyid(d.defaclrole) AS creator, n.nspname AS schema,
