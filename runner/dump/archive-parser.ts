@@ -87,6 +87,7 @@ export class ArchiveParser {
 
   #line(line: string): void {
     const entry = this.#entry;
+    if (line === "--") return;
     if (line.startsWith("-- ")) return this.#comment(line);
     if (entry?.type === "TABLE DATA") {
       this.#inRows = this.#startOfRows = line.startsWith("COPY ") && line.endsWith(" FROM stdin;");
@@ -116,7 +117,7 @@ export class ArchiveParser {
     if (this.#entry === undefined) return this.#version(line);
     const named = this.#entry.type === "" ? line.match(entryName) : null;
     if (named === null) {
-      if (this.#entry.type !== "") this.#entry.lines.push(line);
+      if (this.#entry.lines.length > 0) this.#entry.lines.push(line);
       return;
     }
     this.#entry.name = named[1] ?? "";

@@ -113,7 +113,7 @@ interface DefaultRight {
 const defaultsQuery = `
   WITH entries AS (
     SELECT defaclrole, defaclnamespace, defaclobjtype, defaclacl AS acl, CASE WHEN defaclnamespace = 0
-        THEN acldefault(CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END, defaclrole) ELSE '{}'::aclitem[]
+        THEN acldefault(CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END, defaclrole) ELSE NULL
       END AS base
     FROM pg_default_acl),
   changes AS (

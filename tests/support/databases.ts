@@ -1,0 +1,81 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type ConnectionSettings, environmentOf, withClient } from "../../runner/connection.ts";
+import { projectRoot } from "../../runner/project.ts";
+import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+
+const run = promisify(execFile);
+
+/** How a verb ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The connection URL of one database of a cluster. */
+export function urlOf({ admin }: ThrowawayCluster, database: string, user = admin.user): string {
+  const password = user === admin.user ? admin.password : user;
+  return `postgres://${user}:${password}@${admin.host}:${admin.port}/${database}`;
+}
+
+/** Runs a verb in a process of its own; `stdin` and `env` as a resource would give them. */
+export async function runVerb(
+  args: readonly string[],
+  given: { stdin?: string; env?: Record<string, string | undefined> } = {},
+): Promise<Ended> {
+  const child = startVerb(args, given.env);
+  const [out, err] = [child.stdout, child.stderr].map(async (stream) => {
+    let text = "";
+    for await (const chunk of stream ?? []) text += chunk;
+    return text;
+  });
+  child.stdin?.end(given.stdin ?? "");
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { code, stdout: (await out) ?? "", stderr: (await err) ?? "" };
+}
+
+/** Starts a verb, for tests that end it before it is done. */
+export function startVerb(
+  args: readonly string[],
+  env: Record<string, string | undefined> = {},
+): ChildProcess {
+  return spawn(process.execPath, [join(projectRoot, "runner", "main.ts"), ...args], {
+    env: { ...process.env, ...env } as NodeJS.ProcessEnv,
+  });
+}
+
+/** Runs a line of shell in the project's root, with more in its environment. */
+export async function runShell(line: string, env: Record<string, string>): Promise<Ended> {
+  const options = { cwd: projectRoot, env: { ...process.env, ...env } };
+  return run("sh", ["-c", line], options).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
+  );
+}
+
+/** Runs SQL on a database of the cluster; gives the rows of a single statement. */
+export async function sql(settings: ConnectionSettings, text: string): Promise<Record<string, unknown>[]> {
+  return withClient(settings, async (client) => {
+    const result = await client.query(text);
+    return Array.isArray(result) ? [] : result.rows;
+  });
+}
+
+/** The database as an SQL script, without owners and rights, nor lines that differ each time. */
+export async function scriptOf(
+  { place }: ThrowawayCluster,
+  settings: ConnectionSettings,
+  ...args: string[]
+): Promise<string> {
+  const { stdout } = await run(
+    join(place.programs.directory, "pg_dump"),
+    ["--no-owner", "--no-acl", ...args],
+    {
+      env: { ...process.env, ...environmentOf(settings) },
+      maxBuffer: 1 << 28,
+    },
+  );
+  return stdout.replace(/^\\(un)?restrict .*$/gm, "");
+}
