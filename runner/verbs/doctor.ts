@@ -1,4 +1,4 @@
-import { installedPrograms } from "../server/programs.ts";
+import { findings } from "../doctor/findings.ts";
 import { ExitCode } from "../user-error.ts";
 import type { Verb } from "../verb.ts";
 
@@ -6,9 +6,11 @@ const doctor: Verb = {
   summary: "what was found on this machine, and what to do about each gap",
   usage: "doctor",
   flags: {},
-  run: async ({ print }) => {
-    for (const found of await installedPrograms()) print(`PostgreSQL ${found.version} in ${found.directory}`);
-    return ExitCode.done;
+  run: async ({ env, print }) => {
+    const all = await findings(env);
+    for (const { name, found, remedy } of all)
+      print(`${found ? "ok     " : "missing"} ${name}: ${found ?? remedy}`);
+    return all.every(({ found }) => found) ? ExitCode.done : ExitCode.failed;
   },
 };
 
