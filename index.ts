@@ -72,5 +72,5 @@ export const migrations = { count, head, pending };
 export const roles = config.roles.map((role) => ({ name: role.name, access: role.access }));
 export const urls = urlsOf({ server: administrator, database, passwords: loginPasswords });
 export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
-export const dump = dumped?.report;
+export const dump = dumped?.report ?? null;
 export const admin = administratorOutput(administrator);
