@@ -1,8 +1,7 @@
 import { text } from "node:stream/consumers";
-import { parseArgs } from "node:util";
 import { ExitCode, RefusedError, UserError } from "./user-error.ts";
-import type { Call, Verb } from "./verb.ts";
 import { resourceVerbs, verbs } from "./verbs.ts";
+import { parseWords } from "./words.ts";
 
 function known(): string {
   return `Known: ${Object.keys(verbs).join(", ")}; ./pgstack help says what each does.`;
@@ -15,15 +14,6 @@ async function help(): Promise<ExitCode> {
   return ExitCode.done;
 }
 
-function parse(verb: Verb, args: string[]): Pick<Call, "flags" | "words"> {
-  try {
-    const parsed = parseArgs({ args, options: verb.flags, allowPositionals: true, strict: true });
-    return { flags: parsed.values, words: parsed.positionals };
-  } catch (error) {
-    throw new RefusedError(`${(error as Error).message}\nUsage: ./pgstack ${verb.usage}`, { cause: error });
-  }
-}
-
 async function run(args: string[]): Promise<ExitCode> {
   const [name = "", ...rest] = args;
   if (name === "help") return help();
@@ -31,7 +21,7 @@ async function run(args: string[]): Promise<ExitCode> {
   if (load === undefined) throw new RefusedError(`Expected a verb, found "${name}". ${known()}`);
   const verb = (await load()).default;
   return verb.run({
-    ...parse(verb, rest),
+    ...parseWords(verb, rest),
     env: process.env,
     stdin: () => text(process.stdin),
     print: (line) => process.stdout.write(`${line}\n`),

@@ -6,11 +6,15 @@ type Load = () => Promise<{ default: Verb }>;
 export const verbs: Record<string, Load> = {
   backups: () => import("./verbs/backups.ts"),
   doctor: () => import("./verbs/doctor.ts"),
+  downgrade: () => import("./verbs/downgrade.ts"),
   dump: () => import("./verbs/dump.ts"),
   psql: () => import("./verbs/psql.ts"),
+  repair: () => import("./verbs/repair.ts"),
   restore: () => import("./verbs/restore.ts"),
   revision: () => import("./verbs/revision.ts"),
   roles: () => import("./verbs/roles.ts"),
+  status: () => import("./verbs/status.ts"),
+  upgrade: () => import("./verbs/upgrade.ts"),
 };
 
 /** Verbs that a stack's resources and the entry script call; most read JSON from standard input. */
@@ -30,4 +34,5 @@ export const resourceVerbs: Record<string, Load> = {
   "migration-revert": () => import("./verbs/migration-revert.ts"),
   "migrations-check": () => import("./verbs/migrations-check.ts"),
   "migrations-apply": () => import("./verbs/migrations-apply.ts"),
+  "migrations-target": () => import("./verbs/migrations-target.ts"),
 };

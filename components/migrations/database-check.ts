@@ -37,8 +37,10 @@ function report(result: CheckResult, resource: pulumi.Resource): void {
       `The history of migrations could not be read, so edited, unknown and missing ones do not show here. ${result.reason}`,
       resource,
     );
-  for (const { refused, message } of result.findings)
-    pulumi.log.warn(refused ? `${message} (\`up\` refuses until then.)` : message, resource);
+  if (result.pending.length > 0)
+    pulumi.log.info(`${result.pending.length} to apply: ${result.pending.join(", ")}`, resource);
+  for (const { verdict, message } of result.findings)
+    pulumi.log.warn(verdict === "refuse" ? `${message} (\`up\` refuses until then.)` : message, resource);
 }
 
 /**

@@ -17,8 +17,8 @@ import { runStepwise } from "./stepwise.ts";
 export interface ApplyRequest {
   readonly access: Access;
   readonly files: readonly MigrationFile[];
-  /** Names of the files that the target keeps. */
-  readonly kept: ReadonlySet<string>;
+  /** Names of the files that the target keeps, given what is applied. */
+  readonly kept: (history: History) => ReadonlySet<string>;
   readonly settings: Omit<MigrationSettings, "to">;
   /** Applied ones that are about to be reverted by the end of their records. */
   readonly leaving: ReadonlySet<string>;
@@ -98,8 +98,8 @@ async function applyPending(run: Run, pending: readonly MigrationFile[], before:
 
 function refuse(plan: Plan, request: ApplyRequest): void {
   const findings = findingsOf(plan, request.settings, request.leaving);
-  for (const { refused, message } of findings) if (!refused) request.log(message);
-  const refusals = findings.filter(({ refused }) => refused);
+  for (const { verdict, message } of findings) if (verdict !== "refuse") request.log(message);
+  const refusals = findings.filter(({ verdict }) => verdict === "refuse");
   if (refusals.length > 0)
     throw new RefusedError(`${refusals.map(({ message }) => message).join("\n")}\nNothing was run.`);
 }
@@ -130,7 +130,7 @@ export async function applyMigrations(request: ApplyRequest): Promise<ApplyResul
       const run: Run = { session, table, settings, log };
       await ensureHistory(session.client, table);
       const before = await readHistory(session.client, table);
-      const plan = makePlan(files, before, kept, settings.baseline);
+      const plan = makePlan(files, before, kept(before), settings.baseline);
       refuse(plan, request);
       if (plan.pending.length > 0) await applyPending(run, plan.pending, before);
       await storeDowns(run, plan.newDowns);

@@ -3,8 +3,8 @@ import type { MigrationSettings } from "./settings.ts";
 
 /** Something that a person should know before migrations run. */
 export interface Finding {
-  /** True where `up` refuses to go on. */
-  readonly refused: boolean;
+  /** `refuse`: `up` stops at it. `revert`: `up` reverts it where the stack has a record of it, and stops otherwise. */
+  readonly verdict: "refuse" | "revert" | "note";
   readonly message: string;
 }
 
@@ -14,7 +14,7 @@ function names(standings: readonly Standing[]): string {
 
 function edited(standings: readonly Standing[]): Finding[] {
   return standings.map(({ name, file, row }) => ({
-    refused: true,
+    verdict: "refuse",
     message:
       `Migration ${name} was edited after it was applied: the database has checksum ${row?.checksum.slice(0, 12)}, ` +
       `${file?.file} has ${file?.checksum.slice(0, 12)}. Either put the old text back and write a new migration, or, if the ` +
@@ -29,7 +29,7 @@ function renamed(unknown: readonly Standing[], plan: Plan): Finding[] {
       ? []
       : [
           {
-            refused: true,
+            verdict: "refuse",
             message: `${twin.file} has the script of ${name}, which is applied: it looks like a renamed file, and would run again. Give it its old name back.`,
           },
         ];
@@ -44,46 +44,38 @@ function staying(
   return standings.filter(({ name }) => leaving?.has(name) !== true);
 }
 
-function stackReverts(leaving: ReadonlySet<string> | undefined): string {
+/** At a preview nobody knows which of them the stack has a record of; the rows of the preview show it. */
+function applied(
+  standings: readonly Standing[],
+  leaving: ReadonlySet<string> | undefined,
+  where: string,
+  wayOut: string,
+): Finding[] {
+  const found = staying(standings, leaving);
+  if (found.length === 0) return [];
+  const head = `Applied in the database but ${where}: ${names(found)}.`;
   return leaving === undefined
-    ? " Those that the stack has a record of are reverted by it, and need nothing."
-    : "";
+    ? [
+        {
+          verdict: "revert",
+          message: `${head} Those with a \`-\` in this preview are reverted by \`up\`. For any other: ${wayOut}`,
+        },
+      ]
+    : [{ verdict: "refuse", message: `${head} ${wayOut}` }];
 }
 
-function unknown(standings: readonly Standing[], leaving: ReadonlySet<string> | undefined): Finding[] {
-  const foreign = staying(standings, leaving);
-  if (foreign.length === 0) return [];
-  return [
-    {
-      refused: true,
-      message:
-        `Applied in the database but not among the files: ${names(foreign)}. Put the files back (another branch may have them), ` +
-        `or take them back with ./pgstack downgrade, which has their down scripts from the database.${stackReverts(leaving)}`,
-    },
-  ];
-}
-
-function beyondTarget(standings: readonly Standing[], leaving: ReadonlySet<string> | undefined): Finding[] {
-  const ahead = staying(standings, leaving);
-  if (ahead.length === 0) return [];
-  return [
-    {
-      refused: true,
-      message:
-        `Applied in the database but beyond the target: ${names(ahead)}. Raise migrations.to, or take them back ` +
-        `with ./pgstack downgrade --url.${stackReverts(leaving)}`,
-    },
-  ];
-}
+const bringBack =
+  "put the file back (another branch may have it), or take it back with ./pgstack downgrade --url, which has its down script from the database.";
+const raise = "raise migrations.to, or take it back with ./pgstack downgrade --url.";
 
 function outOfOrder(standings: readonly Standing[], rule: MigrationSettings["outOfOrder"]): Finding[] {
   if (standings.length === 0) return [];
   const head = `Older than what is applied already, and not applied: ${names(standings)}.`;
   return rule === "apply"
-    ? [{ refused: false, message: `${head} They are applied now, since outOfOrder is "apply".` }]
+    ? [{ verdict: "note", message: `${head} They are applied now, since outOfOrder is "apply".` }]
     : [
         {
-          refused: true,
+          verdict: "refuse",
           message: `${head} Either give them a revision that is newer than the last applied one, or set outOfOrder: apply.`,
         },
       ];
@@ -91,7 +83,7 @@ function outOfOrder(standings: readonly Standing[], rule: MigrationSettings["out
 
 function partial(standings: readonly Standing[]): Finding[] {
   return standings.map(({ name, row }) => ({
-    refused: false,
+    verdict: "note",
     message: `Migration ${name} stopped after statement ${row?.statementsDone}; it goes on from there.`,
   }));
 }
@@ -110,8 +102,8 @@ export function findingsOf(
   return [
     ...edited(having("edited")),
     ...renamed(having("unknown"), plan),
-    ...unknown(having("unknown"), leaving),
-    ...beyondTarget(having("beyond target"), leaving),
+    ...applied(having("unknown"), leaving, "not among the files", bringBack),
+    ...applied(having("beyond target"), leaving, "beyond the target", raise),
     ...outOfOrder(having("out of order"), settings.outOfOrder),
     ...partial(having("partial")),
   ];

@@ -1,3 +1,4 @@
+import { parseDuration } from "./duration.ts";
 import type { SectionOptions } from "./migration.ts";
 import type { ScannedComment } from "./scan.ts";
 import { InvalidScriptError } from "./script-fault.ts";
@@ -12,24 +13,17 @@ export interface Marker {
 }
 
 const form = /^--[ \t]*migrate[ \t]*:[ \t]*(.*?)[ \t]*$/i;
-const duration = /^(\d+)(ms|s|min|h|d)?$/;
-const units: Record<string, number> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 const known = "transaction=off, lock_timeout=2s, statement_timeout=5min, and irreversible after down";
 
 type Mutable = { -readonly [key in keyof SectionOptions]: SectionOptions[key] } & { irreversible: boolean };
 
-/** A duration as PostgreSQL writes it; a bare number is milliseconds. */
-function milliseconds(value: string): number {
-  const [, count = "0", unit = "ms"] = value.match(duration) ?? [];
-  return Number(count) * (units[unit] ?? 1);
-}
-
 function readOption(option: string, direction: string, into: Mutable, at: number): void {
   const [key, value = ""] = option.split("=", 2);
+  const duration = parseDuration(value);
   if (option === "transaction=off") into.transaction = false;
   else if (option === "transaction=on") into.transaction = true;
-  else if (key === "lock_timeout" && duration.test(value)) into.lockTimeout = milliseconds(value);
-  else if (key === "statement_timeout" && duration.test(value)) into.statementTimeout = milliseconds(value);
+  else if (key === "lock_timeout" && duration !== undefined) into.lockTimeout = duration;
+  else if (key === "statement_timeout" && duration !== undefined) into.statementTimeout = duration;
   else if (option === "irreversible" && direction === "down") into.irreversible = true;
   else throw new InvalidScriptError(`unknown option "${option}"; the options are ${known}`, at);
 }

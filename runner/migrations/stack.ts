@@ -1,5 +1,6 @@
 import { connectionFromEnvironment } from "../connection.ts";
 import { projectPath } from "../project.ts";
+import { previousOutput } from "../resource.ts";
 import { applyMigrations } from "./apply.ts";
 import { readMigrations } from "./directory.ts";
 import { type History, historyTable, keepTokenSql } from "./history.ts";
@@ -23,15 +24,6 @@ export function accessFromEnvironment(env: NodeJS.ProcessEnv): Access {
   const owner = connectionFromEnvironment(env);
   const user = env.PGSTACK_ADMIN_USER;
   return user ? { owner, admin: { ...owner, user, password: env.PGSTACK_ADMIN_PASSWORD } } : { owner };
-}
-
-/** The names in the result of the run before, which the plugin hands over. */
-function recordedBefore(env: NodeJS.ProcessEnv): string[] {
-  try {
-    return (JSON.parse(env.PULUMI_COMMAND_STDOUT ?? "") as Partial<StackResult>).recorded?.slice() ?? [];
-  } catch {
-    return []; // the first run, or one that failed
-  }
 }
 
 function resultOf(
@@ -60,12 +52,13 @@ export async function applyManifest(
 ): Promise<StackResult> {
   const files = readMigrations(projectPath(manifest.directory), manifest.directory);
   const kept = keptBy(manifest, files);
-  const leaving = new Set(recordedBefore(env).filter((name) => !kept.has(name)));
+  const before = previousOutput<Partial<StackResult>>(env)?.recorded ?? [];
+  const leaving = new Set(before.filter((name) => !kept.has(name)));
   const token = env.PGSTACK_DRIFT ?? "";
   const { applied, history } = await applyMigrations({
     access: accessFromEnvironment(env),
     files,
-    kept,
+    kept: () => kept,
     leaving,
     settings: manifest,
     log,

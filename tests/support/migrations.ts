@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,7 +6,76 @@ import { type ConnectionSettings, withClient } from "../../runner/connection.ts"
 import { type ApplyResult, applyMigrations } from "../../runner/migrations/apply.ts";
 import { readMigrations } from "../../runner/migrations/directory.ts";
 import { defaultSettings, type MigrationSettings } from "../../runner/migrations/settings.ts";
+import { projectPath } from "../../runner/project.ts";
 import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { UserError } from "../../runner/user-error.ts";
+import { resourceVerbs, verbs } from "../../runner/verbs.ts";
+import { parseWords } from "../../runner/words.ts";
+
+/** How a program ended. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the runner in a process of its own. */
+export function runRunner(
+  words: readonly string[],
+  env: Record<string, string> = {},
+  stdin = "",
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [projectPath("runner/main.ts"), ...words],
+      { env: { ...process.env, ...env }, maxBuffer: 1 << 26 },
+      (error, stdout, stderr) =>
+        resolve({
+          code: error === null ? 0 : typeof error.code === "number" ? error.code : null,
+          stdout,
+          stderr,
+        }),
+    );
+    child.stdin?.end(stdin);
+  });
+}
+
+/** Runs a verb as the command line would, in this process: a start of Node for each would take most of a test's time. */
+export async function callVerb(
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  stdin = "",
+): Promise<Outcome> {
+  const output = { stdout: "", stderr: "" };
+  const log = (line: string) => {
+    output.stderr += `${line}\n`;
+  };
+  const print = (line: string) => {
+    output.stdout += `${line}\n`;
+  };
+  try {
+    const verb = (await (verbs[name] ?? resourceVerbs[name])?.())?.default;
+    if (verb === undefined) throw new Error(`no verb ${name}`);
+    const code = await verb.run({
+      ...parseWords(verb, args),
+      env,
+      stdin: async () => stdin,
+      print,
+      log,
+      terminal: false,
+    });
+    return { code, ...output };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return {
+      code: error.exitCode,
+      stdout: output.stdout,
+      stderr: `${output.stderr}error: ${error.message}\n`,
+    };
+  }
+}
 
 /** A database of its own, with an owner who is no superuser, and a folder of migrations. */
 export interface Bench extends Disposable {
@@ -19,6 +89,8 @@ export interface Bench extends Disposable {
   /** Writes a migration from its two scripts. */
   readonly migration: (name: string, up: string, down?: string, options?: string) => void;
   readonly apply: (settings?: Partial<MigrationSettings>, leaving?: string[]) => Promise<ApplyResult>;
+  /** Runs a verb of the command line on the database. */
+  readonly run: (verb: string, ...words: string[]) => Promise<Outcome>;
   /** The first column of a query, run as the owner. */
   readonly query: (sql: string) => Promise<unknown[]>;
   /** Names in the history table, in the order of application. */
@@ -65,11 +137,16 @@ export async function makeBench(cluster: ThrowawayCluster): Promise<Bench> {
       return applyMigrations({
         access: { owner },
         files,
-        kept: new Set(files.map((file) => file.name)),
+        kept: () => new Set(files.map((file) => file.name)),
         settings: { ...defaultSettings, ...settings },
         leaving: new Set(leaving),
         log: (line) => lines.push(line),
       });
+    },
+    run: (verb, ...words) => {
+      const { host, port, user, password, database } = owner;
+      const url = `postgres://${user}:${password}@${host}:${port}/${database}?sslmode=disable`;
+      return callVerb(verb, [...words, "--url", url, "--directory", directory]);
     },
     query,
     history: async () => (await query("SELECT name FROM pgstack.migrations ORDER BY position")) as string[],

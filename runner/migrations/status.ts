@@ -1,0 +1,82 @@
+import { type Finding, findingsOf } from "./findings.ts";
+import { historyTable, readHistory } from "./history.ts";
+import type { MigrationFile } from "./migration.ts";
+import { makePlan, type Standing, type State } from "./plan.ts";
+import { type Access, withSession } from "./session.ts";
+import type { MigrationSettings } from "./settings.ts";
+import { keptFiles } from "./target.ts";
+
+/** One migration in a status. */
+export interface StatusRow {
+  readonly name: string;
+  readonly state: State | "missing";
+  readonly appliedAt?: string;
+  readonly appliedBy?: string;
+  readonly milliseconds?: number;
+}
+
+/** How a database and the files stand to each other. */
+export interface Status {
+  readonly database: string;
+  readonly head: string | null;
+  readonly applied: number;
+  readonly pending: number;
+  /** True where there is nothing to do, and nothing to look into. */
+  readonly clean: boolean;
+  readonly migrations: readonly StatusRow[];
+  readonly findings: readonly Finding[];
+}
+
+/** What a stack's last update left as applied. */
+export interface Expected {
+  readonly head: string | null;
+}
+
+const clean: readonly StatusRow["state"][] = ["applied", "squashed", "held back"];
+
+function rowOf({ name, state, row }: Standing, missing: ReadonlySet<string>): StatusRow {
+  if (row === undefined) return { name, state: missing.has(name) ? "missing" : state };
+  const { appliedAt, appliedBy, milliseconds } = row;
+  return { name, state, appliedAt: appliedAt.toISOString(), appliedBy, milliseconds };
+}
+
+/** Those that the stack says are applied, and the database lacks. */
+function missingFrom(standings: readonly Standing[], expected: Expected | undefined): Set<string> {
+  const names = standings.map(({ name }) => name);
+  const upTo = expected?.head == null ? -1 : names.indexOf(expected.head);
+  const lost = standings.slice(0, upTo + 1).filter(({ row }) => row === undefined);
+  return new Set(lost.map(({ name }) => name));
+}
+
+function missingFinding(missing: ReadonlySet<string>): Finding[] {
+  if (missing.size === 0) return [];
+  const message =
+    `The stack's state says that these are applied, and the database lacks them (it was made again, or restored from an older dump): ` +
+    `${[...missing].join(", ")}. ./pgstack up applies them.`;
+  return [{ verdict: "note", message }];
+}
+
+/** Reads how things stand; changes nothing. */
+export function readStatus(
+  access: Access,
+  files: readonly MigrationFile[],
+  settings: MigrationSettings,
+  expected?: Expected,
+): Promise<Status> {
+  return withSession(access, async ({ client }) => {
+    const history = await readHistory(client, historyTable(settings.table));
+    const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
+    const plan = makePlan(files, history, kept, settings.baseline);
+    const missing = missingFrom(plan.standings, expected);
+    const migrations = plan.standings.map((standing) => rowOf(standing, missing));
+    return {
+      database: access.owner.database,
+      head: history.rows.at(-1)?.name ?? null,
+      applied: history.rows.filter(({ statementsDone }) => statementsDone === null).length,
+      pending: plan.pending.length,
+      clean: migrations.every(({ state }) => clean.includes(state)),
+      migrations,
+      findings: [...missingFinding(missing), ...findingsOf(plan, settings, new Set())],
+    };
+  });
+}

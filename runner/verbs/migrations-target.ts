@@ -1,0 +1,29 @@
+import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/call.ts";
+import { resolveTarget } from "../migrations/revision.ts";
+import { readStatus } from "../migrations/status.ts";
+import { ExitCode, RefusedError } from "../user-error.ts";
+import type { Verb } from "../verb.ts";
+
+/** What the entry script puts into a stack's `migrations.to` for `upgrade` and `downgrade`. */
+const migrationsTarget: Verb = {
+  summary: "the value of migrations.to that REV means on a stack at present",
+  usage: "migrations-target (up|down) REV --stack S",
+  flags: migrationFlags,
+  run: async (call) => {
+    const [direction, to = "latest"] = call.words;
+    const settings = { ...settingsOf(call), to: "latest" };
+    const files = filesOf(settings);
+    const { migrations } = await readStatus(accessOf(call), files, settings);
+    const known = new Set(files.map(({ name }) => name));
+    const applied = migrations.filter(({ name, appliedAt }) => appliedAt !== undefined && known.has(name));
+    const sequence = direction === "down" ? applied : migrations.filter(({ name }) => known.has(name));
+    const names = sequence.map(({ name }) => name);
+    const kept = resolveTarget(to, names, applied.length);
+    if (direction === "up" && kept < applied.length)
+      throw new RefusedError(`"${to}" is behind what is applied: use ./pgstack downgrade.`);
+    call.print(direction === "up" && kept === names.length ? "latest" : (names[kept - 1] ?? "0"));
+    return ExitCode.done;
+  },
+};
+
+export default migrationsTarget;

@@ -1,0 +1,33 @@
+import { applyMigrations } from "../migrations/apply.ts";
+import { accessWithoutStack, filesOf, runFlags, runUsage, settingsOf } from "../migrations/call.ts";
+import { sequenceOf } from "../migrations/plan.ts";
+import { resolveTarget } from "../migrations/revision.ts";
+import { ExitCode } from "../user-error.ts";
+import type { Verb } from "../verb.ts";
+
+const upgrade: Verb = {
+  summary: "applies migrations to a database, up to REV (a revision, the beginning of its name, +N, latest)",
+  usage: `upgrade [REV] (--url URL | --stack S) ${runUsage}`,
+  flags: runFlags,
+  run: async (call) => {
+    const [to = "latest"] = call.words;
+    const settings = settingsOf(call);
+    const files = filesOf(settings);
+    const { applied, history } = await applyMigrations({
+      access: accessWithoutStack(call),
+      files,
+      kept: (history) => {
+        const sequence = sequenceOf(files, history);
+        const present = sequence.filter((name) => history.rows.some((row) => row.name === name)).length;
+        return new Set(sequence.slice(0, resolveTarget(to, sequence, present)));
+      },
+      settings,
+      leaving: new Set(),
+      log: call.log,
+    });
+    call.print(`${applied.length} applied, head ${history.rows.at(-1)?.name ?? "none"}`);
+    return ExitCode.done;
+  },
+};
+
+export default upgrade;

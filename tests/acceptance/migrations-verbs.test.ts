@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { type Bench, makeBench } from "../support/migrations.ts";
+
+let cluster: ThrowawayCluster;
+before(async () => {
+  cluster = await startThrowawayCluster();
+});
+after(() => cluster.close());
+
+function three(bench: Bench): void {
+  for (const number of [1, 2, 3])
+    bench.migration(`0${number}_t${number}`, `CREATE TABLE t${number} (id int)`, `DROP TABLE t${number}`);
+}
+
+test("upgrade and downgrade take names, prefixes, steps and zero, and need no files to go back", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  assert.equal((await bench.run("upgrade", "02")).code, 0);
+  assert.deepEqual(await bench.history(), ["01_t1", "02_t2"]);
+  assert.equal((await bench.run("upgrade", "+1")).code, 0);
+  assert.equal((await bench.run("upgrade")).stdout, "0 applied, head 03_t3\n");
+  for (const number of [1, 2, 3]) bench.remove(`0${number}_t${number}.sql`);
+  assert.equal((await bench.run("downgrade", "-1")).code, 0);
+  assert.deepEqual(await bench.history(), ["01_t1", "02_t2"]);
+  assert.match((await bench.run("downgrade", "-3")).stderr, /not 3 migrations to go back: 2/);
+  assert.match((await bench.run("downgrade", "07")).stderr, /no revision "07"/);
+  assert.equal((await bench.run("downgrade", "0")).code, 0);
+  assert.deepEqual(await bench.query("SELECT to_regclass('t1')"), [null]);
+});
+
+test("going back one step takes what was applied last, though its revision is older", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  bench.remove("02_t2.sql");
+  await bench.run("upgrade");
+  bench.migration("02_late", "CREATE TABLE late (id int)", "DROP TABLE late");
+  const refused = await bench.run("upgrade");
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /Older than what is applied already, and not applied: 02_late/);
+  const applied = await bench.run("upgrade", "--out-of-order", "apply");
+  assert.equal(applied.code, 0);
+  assert.match(applied.stderr, /They are applied now, since outOfOrder is "apply"/);
+  await bench.run("downgrade", "-1");
+  assert.deepEqual(await bench.history(), ["01_t1", "03_t3"]);
+});
+
+test("status tells how each migration stands and ends with 3 until all is applied", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  assert.equal((await bench.run("status")).code, 3);
+  await bench.run("upgrade");
+  assert.equal((await bench.run("status")).code, 0);
+  bench.migration("02_t2", "CREATE TABLE t2 (id bigint)", "DROP TABLE t2");
+  bench.remove("01_t1.sql");
+  bench.migration("04_t4", "SELECT 4", "SELECT 4");
+  bench.migration("025_late", "SELECT 25", "SELECT 25");
+  const { code, stdout } = await bench.run("status", "--json");
+  const states = JSON.parse(stdout).migrations.map((one: { name: string; state: string }) => [
+    one.name,
+    one.state,
+  ]);
+  assert.equal(code, 3);
+  assert.deepEqual(states, [
+    ["01_t1", "unknown"],
+    ["02_t2", "edited"],
+    ["03_t3", "applied"],
+    ["04_t4", "pending"],
+    ["025_late", "pending"],
+  ]);
+});
+
+test("an edited migration is refused with both checksums and the ways out, until repair accepts it", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await bench.run("upgrade");
+  bench.migration("02_t2", "CREATE TABLE t2 (id bigint)", "DROP TABLE t2");
+  const refused = await bench.run("upgrade");
+  assert.equal(refused.code, 2);
+  assert.match(
+    refused.stderr,
+    /02_t2 was edited .* checksum [0-9a-f]{12}, .* has [0-9a-f]{12}\. Either .* repair 02_t2/,
+  );
+  const shown = await bench.run("repair", "02_t2");
+  assert.equal(shown.code, 2);
+  assert.match(shown.stderr, /- CREATE TABLE t2 \(id int\)\n *\+ CREATE TABLE t2 \(id bigint\)/);
+  assert.match(shown.stderr, /--yes/);
+  assert.equal((await bench.run("repair", "02_t2", "--yes")).code, 0);
+  assert.equal((await bench.run("upgrade")).code, 0);
+});
+
+test("a down script alone may be edited: the new one is stored, and nothing runs", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await bench.run("upgrade");
+  bench.migration("03_t3", "CREATE TABLE t3 (id int)", "DROP TABLE t3 CASCADE");
+  assert.equal((await bench.run("upgrade")).code, 0);
+  assert.deepEqual(await bench.query("SELECT down FROM pgstack.migrations WHERE name = '03_t3'"), [
+    "-- migrate: down\nDROP TABLE t3 CASCADE",
+  ]);
+});
+
+test("a renamed file does not run again", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await bench.run("upgrade");
+  bench.remove("03_t3.sql");
+  bench.migration("04_t3", "CREATE TABLE t3 (id int)", "DROP TABLE t3");
+  assert.match((await bench.run("upgrade")).stderr, /looks like a renamed file/);
+});
+
+test("a stack's target is named after steps from what is applied", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await bench.run("upgrade", "02");
+  const target = async (...words: string[]) => (await bench.run("migrations-target", ...words)).stdout.trim();
+  assert.equal(await target("down", "-1"), "01_t1");
+  assert.equal(await target("down", "-2"), "0");
+  assert.equal(await target("up", "+1"), "latest");
+  assert.equal(await target("up", "02"), "02_t2");
+});
