@@ -117,12 +117,20 @@ confirmed() {
   case " $* " in *" --yes "* | *" -y "* | *" --preview-only "*) return 0 ;; *) return 1 ;; esac
 }
 
+# need_consent STACK COMMAND FLAG...: without a terminal nothing but dev changes unasked.
+need_consent() {
+  [ -t 0 ] || [ "$1" = dev ] && return 0
+  wanted=$1 call=$2
+  shift 2
+  confirmed "$@" || refuse "without a terminal, stack $wanted is changed only with a named flag: $call"
+}
+
 run_pulumi() {
   command=$1 stack=dev
   shift
   case ${1:-} in '' | -*) ;; *) stack=$1; shift ;; esac
   if [ "$command" != preview ] && [ ! -t 0 ] && ! confirmed "$@"; then
-    [ "$stack" = dev ] || refuse "without a terminal, stack $stack is changed only with a named flag: ./pgstack $command $stack --yes"
+    need_consent "$stack" "./pgstack $command $stack --yes" "$@"
     set -- --yes "$@"
   fi
   pulumi_on_stack "$command" "$stack" "$@"
@@ -168,4 +176,30 @@ run_verb() {
   stack=$(option_of --stack "$@")
   [ -z "$stack" ] || export_stack "$stack"
   exec node "$root/runner/main.ts" "$verb" "$@"
+}
+
+# upgrade and downgrade of a stack set its migrations.to, and pulumi up follows: state and database cannot disagree.
+move_stack() {
+  verb=$1 direction=up revision='' stack=$(option_of --stack "$@")
+  [ "$verb" = upgrade ] || direction=down
+  shift
+  left=$#
+  while [ "$left" -gt 0 ]; do
+    word=$1 left=$((left - 1))
+    shift
+    case $word in
+      --stack) shift; left=$((left - 1)) ;;
+      --stack=*) ;;
+      -[0-9]*) revision=$word ;;
+      -*) set -- "$@" "$word" ;;
+      *) revision=$word ;;
+    esac
+  done
+  [ -n "$revision" ] || [ "$direction" = up ] || refuse "expected one revision to go back to: ./pgstack downgrade REV --stack $stack"
+  need_consent "$stack" "./pgstack $verb ${revision:-latest} --stack $stack --yes" "$@"
+  export_stack "$stack"
+  target=$(node "$root/runner/main.ts" migrations-target "$direction" "${revision:-latest}" --stack "$stack")
+  say "stack $stack: migrations.to = $target"
+  (cd "$root" && pulumi config set --stack "$stack" --path pgstack:migrations.to "$target")
+  run_pulumi up "$stack" "$@"
 }
