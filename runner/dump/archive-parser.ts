@@ -2,6 +2,8 @@
 export interface ArchiveEntry {
   /** The number that pg_restore's --use-list goes by. */
   readonly id: number;
+  /** The object's OID in the source; data has the OID of its table. */
+  readonly oid: number;
   /** Such as TABLE, TABLE DATA, INDEX, FK CONSTRAINT. */
   readonly type: string;
   /** Null for what lives in no schema. */
@@ -28,7 +30,7 @@ export interface Archive {
 
 type Draft = { -readonly [Key in keyof ArchiveEntry]: ArchiveEntry[Key] } & { lines: string[] };
 
-const entryStart = /^-- TOC entry (\d+) \(class \d+ OID \d+\)$/;
+const entryStart = /^-- TOC entry (\d+) \(class \d+ OID (\d+)\)$/;
 const entryName =
   /^-- (?:Data for )?Name: (.*); Type: (.*); Schema: (.*); Owner: .*?(?:; Tablespace: (.*))?$/;
 const newline = 10;
@@ -104,6 +106,7 @@ export class ArchiveParser {
       this.#close();
       this.#entry = {
         id: Number(start[1]),
+        oid: Number(start[2]),
         type: "",
         schema: null,
         name: "",

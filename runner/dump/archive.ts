@@ -1,7 +1,7 @@
-import type { Readable } from "node:stream";
 import type { Programs } from "../server/programs.ts";
 import { UserError } from "../user-error.ts";
 import { type Archive, type ArchiveEntry, ArchiveParser } from "./archive-parser.ts";
+import type { TableRows } from "./report.ts";
 import { runProgram } from "./run-program.ts";
 
 /** How a person names an object of a dump, such as `INDEX public.users_name_idx`. */
@@ -24,37 +24,56 @@ export function rowsOf(archive: Archive): number {
  * short: its table of contents alone would not show that.
  */
 export async function readArchive(path: string, programs: Programs, signal?: AbortSignal): Promise<Archive> {
+  const { archive, complete } = await parseScript(path, programs, [], signal);
+  if (!complete) throw damaged(path, "the rows of a table have no end");
+  return archive;
+}
+
+/**
+ * Reads the objects of a dump without its rows, for one whose bytes are known to be those that were verified; undefined
+ * where it holds kinds of data that only a whole reading can tell.
+ * @param known the rows of each table, from the report on that dump
+ */
+export async function readContents(
+  path: string,
+  programs: Programs,
+  known: readonly TableRows[],
+  signal?: AbortSignal,
+): Promise<Archive | undefined> {
+  const { archive } = await parseScript(path, programs, ["--schema-only"], signal);
+  const list = await listArchive(path, programs);
+  const byId = new Map(archive.entries.map((entry) => [entry.id, entry]));
+  for (const entry of dataEntries(list, archive.entries, known))
+    if (!byId.has(entry.id)) byId.set(entry.id, entry);
+  const entries = [...list.matchAll(/^(\d+); /gm)].map(([, id]) => byId.get(Number(id)));
+  return entries.every((entry) => entry !== undefined) ? { ...archive, entries } : undefined;
+}
+
+async function parseScript(path: string, programs: Programs, more: readonly string[], signal?: AbortSignal) {
   const parser = new ArchiveParser();
   const errors: string[] = [];
   const code = await runProgram({
     programs,
     program: "pg_restore",
-    args: ["--verbose", "--no-owner", "--no-privileges", "--file=-", path],
+    args: ["--verbose", "--no-owner", "--no-privileges", "--file=-", ...more, path],
     signal,
     onLine: (line) => {
       if (/error|fatal/.test(line)) errors.push(line.replace(/^pg_restore: /, ""));
     },
-    onOutput: (output) => feed(parser, output),
+    onOutput: async (output) => {
+      for await (const chunk of output) parser.push(chunk as Buffer);
+    },
   });
-  const { archive, complete } = parser.finish();
   if (code !== 0) throw damaged(path, errors.slice(0, 3).join("; ") || `pg_restore ended with ${code}`);
-  if (!complete) throw damaged(path, "the rows of a table have no end");
-  return archive;
-}
-
-async function feed(parser: ArchiveParser, output: Readable): Promise<void> {
-  for await (const chunk of output) parser.push(chunk as Buffer);
+  return parser.finish();
 }
 
 function damaged(path: string, reason: string): UserError {
   return new UserError(`The dump ${path} cannot be read whole: ${reason}. It is damaged or incomplete.`);
 }
 
-/** Versions of the server and of the pg_dump that a dump comes from, read from its first bytes. */
-export async function archiveVersions(
-  path: string,
-  programs: Programs,
-): Promise<{ server: string; program: string }> {
+/** A dump's table of contents as `pg_restore --list` prints it. */
+async function listArchive(path: string, programs: Programs): Promise<string> {
   let text = "";
   const errors: string[] = [];
   const code = await runProgram({
@@ -66,9 +85,37 @@ export async function archiveVersions(
       for await (const chunk of output) text += chunk;
     },
   });
+  if (code !== 0) throw damaged(path, errors.slice(0, 3).join("; ") || "it has no table of contents");
+  return text;
+}
+
+/** Versions of the server and of the pg_dump that a dump comes from. */
+export async function archiveVersions(
+  path: string,
+  programs: Programs,
+): Promise<{ server: string; program: string }> {
+  const text = await listArchive(path, programs);
   const server = text.match(/^; +Dumped from database version: (\S+)/m)?.[1];
   const program = text.match(/^; +Dumped by pg_dump version: (\S+)/m)?.[1];
-  if (code !== 0 || server === undefined || program === undefined)
-    throw damaged(path, errors.slice(0, 3).join("; ") || "pg_restore finds no table of contents");
+  if (server === undefined || program === undefined) throw damaged(path, "its versions are missing");
   return { server, program };
+}
+
+/** An entry that --schema-only skips: `ID; CLASS OID TYPE SCHEMA NAME OWNER`, where blanks are in names too. */
+const dataLine = /^(\d+); \d+ (\d+) (TABLE DATA|SEQUENCE SET|BLOBS|BLOB METADATA|BLOB) (.*)$/gm;
+
+/** The list's blanks are ambiguous, so tables are found by the OID that they share with their data. */
+function dataEntries(
+  list: string,
+  objects: readonly ArchiveEntry[],
+  known: readonly TableRows[],
+): ArchiveEntry[] {
+  const key = (schema: string | null, name: string) => JSON.stringify([schema, name]);
+  const rows = new Map(known.map((table) => [key(table.schema, table.name), table.rows]));
+  const byOid = new Map(objects.map((entry) => [`${entry.type} DATA ${entry.oid}`, entry]));
+  return [...list.matchAll(dataLine)].map(([, id, oid, type = "", rest = ""]) => {
+    const { schema, name } = byOid.get(`${type} ${oid}`) ?? { schema: null, name: rest };
+    const entry = { id: Number(id), oid: Number(oid), type, schema, name, tablespace: null, definition: "" };
+    return { ...entry, rows: rows.get(key(schema, name)) ?? 0 };
+  });
 }

@@ -55,9 +55,11 @@ export async function makeDump(
   const partial = partialPath(path);
   try {
     await writePartial(request, { programs, source, partial }, output, signal);
-    await seal(partial);
     output.log("reading the dump back");
-    const report = await verified(request, { programs, source, partial, began }, signal);
+    const [report] = await Promise.all([
+      verified(request, { programs, source, partial, began }, signal),
+      seal(partial),
+    ]);
     await publish(report, partial);
     return report;
   } finally {

@@ -72,6 +72,7 @@ export function dumpArguments(options: DumpOptions, programs: Programs, file: st
     "--no-acl",
     "--no-owner",
     "--verbose",
+    "--no-sync", // the dump is synced as it is read back
     "--lock-wait-timeout=30s",
     compressArgument(options.compression, programs),
     ...(options.format === "directory" ? [`--jobs=${options.jobs}`] : []),

@@ -161,7 +161,20 @@ export async function swap(maintenance: Maintenance, target: string, fresh: stri
       throw await stillInUse(maintenance, target, error);
     }
   });
-  await dropDatabase(maintenance, old);
+  await leaveToServer(maintenance, old);
+}
+
+const dropPatienceMs = 1000;
+
+/**
+ * Drops a database, and waits only so long: the server writes its whole cache to disk first, which can take as long
+ * as the restore, and goes on by itself when nobody waits. Should it be stopped meanwhile, the next restore drops it.
+ */
+async function leaveToServer({ settings }: Maintenance, name: string): Promise<void> {
+  const client = await openClient(settings);
+  const dropped = client.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`).catch(() => {});
+  await Promise.race([dropped, setTimeout(dropPatienceMs)]);
+  await client.end().catch(() => {});
 }
 
 const endEveryMs = 200;

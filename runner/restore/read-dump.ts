@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readArchive } from "../dump/archive.ts";
+import { readArchive, readContents } from "../dump/archive.ts";
 import type { Archive } from "../dump/archive-parser.ts";
 import { type Checksum, checksumOf, looksLikeDump } from "../dump/files.ts";
 import { type DumpReport, readReport } from "../dump/report.ts";
@@ -25,7 +25,8 @@ export function refuseNoDump(path: string): void {
 }
 
 /**
- * Reads a dump whole. Throws UserError where it is damaged, RefusedError where it is not the one that is expected.
+ * Reads a dump whole: every byte where it is the very one that its report verified, else every row as well. Throws
+ * UserError where it is damaged, RefusedError where it is not the one that is expected.
  * @param expected its SHA-256, where that is fixed
  */
 export async function readDump(
@@ -34,14 +35,16 @@ export async function readDump(
   programs: Programs,
   signal: AbortSignal,
 ): Promise<WholeDump> {
-  const [archive, checksum, known] = await Promise.all([
-    readArchive(path, programs, signal),
-    checksumOf(path),
-    readReport(path),
-  ]);
+  const known = await readReport(path);
+  const contents = known && readContents(path, programs, known.tableRows, signal);
+  const whole = known ? undefined : readArchive(path, programs, signal);
+  const [checksum, quick, thorough] = await Promise.all([checksumOf(path), contents, whole]);
   if (expected !== undefined && expected !== checksum.sha256)
     throw new RefusedError(
       `The dump ${path} has the SHA-256 ${checksum.sha256}, expected was ${expected}. Nothing was changed.`,
     );
-  return { path, archive, checksum, report: known?.sha256 === checksum.sha256 ? known : undefined };
+  const report = known?.sha256 === checksum.sha256 ? known : undefined;
+  if (report !== undefined && quick !== undefined)
+    return { path, archive: { ...quick, textBytes: report.textBytes }, checksum, report };
+  return { path, archive: thorough ?? (await readArchive(path, programs, signal)), checksum, report };
 }

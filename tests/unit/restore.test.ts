@@ -14,7 +14,7 @@ function entry(
   definition = "",
   more: Partial<ArchiveEntry> = {},
 ): ArchiveEntry {
-  return { id, type, name, definition, schema: null, tablespace: null, rows: 0, ...more };
+  return { id, oid: id, type, name, definition, schema: null, tablespace: null, rows: 0, ...more };
 }
 
 function archiveOf(entries: ArchiveEntry[]): Archive {
