@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { changesBetween, describeDelta } from "./changes.ts";
-import { dumpSchema } from "./dump.ts";
+import { dumpDifferences, dumpSchema } from "./dump.ts";
 import { newFileNames } from "./file-name.ts";
 import type { SqlSource } from "./models.ts";
 import { type ProofSettings, prove } from "./proof.ts";
 import { renderMigration } from "./render.ts";
-import { type Origin, readSides, type Sides } from "./sides.ts";
+import { type Origin, type Sides, withSides } from "./sides.ts";
 import { type Step, stepsBetween } from "./steps.ts";
 
 /** What a revision is made from. */
@@ -31,8 +31,10 @@ export interface Revision {
 
 /** A line for each difference between the start and the models; none where they agree. */
 export async function differences(request: RevisionRequest): Promise<string[]> {
-  const sides = await readSides(request.server, request.origin, request.models, request.ignore);
-  return changesBetween(sides.start, sides.models, sides.roles).deltas.map(describeDelta);
+  const { server, origin, models, ignore } = request;
+  return withSides(server, origin, models, ignore, async (sides) =>
+    changesBetween(sides.start, sides.models, sides.roles).deltas.map(describeDelta),
+  );
 }
 
 function write(place: RevisionPlace, steps: readonly Step[], problems: readonly string[]): string[] {
@@ -47,22 +49,28 @@ function write(place: RevisionPlace, steps: readonly Step[], problems: readonly 
   });
 }
 
-async function dumpsOf({ programs }: ProofSettings, { startDatabase, modelsDatabase }: Sides) {
+async function dumpsOf({ programs, ignore }: ProofSettings, { startDatabase, modelsDatabase }: Sides) {
   const [start, models] = await Promise.all([
-    dumpSchema(programs, startDatabase.settings),
-    dumpSchema(programs, modelsDatabase.settings),
+    dumpSchema(programs, startDatabase.settings, ignore),
+    dumpSchema(programs, modelsDatabase.settings, ignore),
   ]);
   return { start, models };
 }
 
-/** Writes the migrations that lead from the start to the models, proved both ways on a scratch database. */
-export async function autogenerate(request: RevisionRequest, place: RevisionPlace): Promise<Revision> {
-  const sides = await readSides(request.server, request.origin, request.models, request.ignore);
+async function proved(request: RevisionRequest, sides: Sides): Promise<[Step[], string[]]> {
   const dumping = dumpsOf(request, sides);
   const changes = changesBetween(sides.start, sides.models, sides.roles);
   const dumps = await dumping;
-  if (changes.actions.length === 0) return { files: [], problems: [] };
+  if (changes.actions.length === 0) return [[], dumpDifferences(dumps.start, dumps.models)];
   const steps = await stepsBetween(request.server, sides, changes, request.ignore);
-  const problems = await prove(request, sides, steps, dumps);
-  return { files: write(place, steps, problems), problems };
+  return [steps, await prove(request, sides, steps, dumps)];
+}
+
+/** Writes the migrations that lead from the start to the models, proved both ways on a scratch database. */
+export async function autogenerate(request: RevisionRequest, place: RevisionPlace): Promise<Revision> {
+  const { server, origin, models, ignore } = request;
+  return withSides(server, origin, models, ignore, async (sides) => {
+    const [steps, problems] = await proved(request, sides);
+    return { files: steps.length === 0 ? [] : write(place, steps, problems), problems };
+  });
 }

@@ -1,5 +1,7 @@
 import { type Delta, encodeId, type FactBase } from "@supabase/pg-delta/core";
 import { type Action, type Plan, type PlanOptions, plan } from "@supabase/pg-delta/plan";
+import { withIndexRenames } from "./index-renames.ts";
+import { freeNamesFirst } from "./name-order.ts";
 import { piecesOf } from "./sql-text.ts";
 
 /** What leads from one schema to another, in the order in which it works. */
@@ -37,9 +39,10 @@ function planned(from: FactBase, to: FactBase, assumedRoles: string[]): Plan {
  * @param roles those that exist on the server, whom grants and policies may name
  */
 export function changesBetween(from: FactBase, to: FactBase, roles: readonly string[]): Changes {
-  const { actions, deltas, preamble } = planned(from, to, [...roles]);
+  const renames = withIndexRenames(from, to);
+  const { actions, deltas, preamble } = planned(renames.facts, to, [...roles]);
   return {
-    actions,
+    actions: freeNamesFirst([...renames.actions, ...actions], from, to),
     deltas,
     forwardReferences: preamble.some(({ name }) => name === "check_function_bodies"),
   };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ConnectionSettings, environmentOf } from "../connection.ts";
 import type { Programs } from "../server/programs.ts";
+import { fits } from "./managed-view.ts";
 
 const run = promisify(execFile);
 
@@ -37,30 +38,43 @@ export function readDump(text: string): DumpedSchema {
   for (const [index, match] of heads.entries()) {
     const body = normalised(text.slice(match.index + match[0].length, heads[index + 1]?.index));
     const { type = "", schema = "", name = "" } = match.groups ?? {};
-    const key = `${type.toLowerCase()} ${schema === "-" ? "" : `${schema}.`}${name}`;
+    const key = [type, schema === "-" ? "" : schema, name].join("\t");
     entries.set(key, entries.has(key) ? [entries.get(key), body].sort().join("\n") : body);
   }
   return entries;
 }
 
+/** The paths under which `--ignore` may name an entry such as "fk constraint public.t t_a_fkey". */
+function pathsOf(key: string): string[] {
+  const [kind = "", schema = "", name = ""] = key.split("\t");
+  const parts = name.replace(/^(TABLE|VIEW|INDEX|COLUMN|FUNCTION|TYPE|SEQUENCE|SCHEMA) /, "").split(/[ .(]/);
+  if (kind === "SCHEMA" || name.startsWith("SCHEMA ")) return [parts.join(".")];
+  return [schema, ...parts.map((_, end) => [schema, ...parts.slice(0, end + 1)].join("."))];
+}
+
+/** A dump without what `--ignore` names. */
+function withoutIgnored(dump: DumpedSchema, ignore: readonly string[]): DumpedSchema {
+  if (ignore.length === 0) return dump;
+  const ignored = (key: string) => pathsOf(key).some((path) => ignore.some((pattern) => fits(pattern, path)));
+  return new Map([...dump].filter(([key]) => !ignored(key)));
+}
+
 /** Dumps the schema of a scratch database. */
-export async function dumpSchema(programs: Programs, database: ConnectionSettings): Promise<DumpedSchema> {
+export async function dumpSchema(
+  programs: Programs,
+  database: ConnectionSettings,
+  ignore: readonly string[] = [],
+): Promise<DumpedSchema> {
   const { stdout } = await run(join(programs.directory, "pg_dump"), options, {
     env: { ...process.env, ...environmentOf(database), LC_ALL: "C" },
     maxBuffer: 1024 * 1024 * 1024,
   });
-  return readDump(stdout);
+  return withoutIgnored(readDump(stdout), ignore);
 }
 
-/** A line for each object that differs. Pure. */
-export function dumpDifferences(found: DumpedSchema, expected: DumpedSchema): string[] {
-  const missing = [...expected.keys()].filter((key) => !found.has(key)).map((key) => `${key} is missing`);
-  const extra = [...found.keys()].filter((key) => !expected.has(key)).map((key) => `${key} is too much`);
-  const changed = [...found].flatMap(([key, sql]) => {
-    const wanted = expected.get(key);
-    return wanted === undefined || wanted === sql ? [] : [`${key} differs: ${firstDifference(sql, wanted)}`];
-  });
-  return [...missing, ...extra, ...changed];
+function describe(key: string): string {
+  const [type = "", schema = "", name = ""] = key.split("\t");
+  return `${type.toLowerCase()} ${schema === "" ? "" : `${schema}.`}${name}`;
 }
 
 function firstDifference(found: string, expected: string): string {
@@ -68,4 +82,19 @@ function firstDifference(found: string, expected: string): string {
   const only = (lines: string[], others: string[]) =>
     lines.find((line) => !others.includes(line))?.trim() ?? "";
   return `found "${only(has, wants)}", expected "${only(wants, has)}"`;
+}
+
+/** A line for each object that differs. Pure. */
+export function dumpDifferences(found: DumpedSchema, expected: DumpedSchema): string[] {
+  const missing = [...expected.keys()].filter((key) => !found.has(key));
+  const extra = [...found.keys()].filter((key) => !expected.has(key));
+  const changed = [...found].flatMap(([key, sql]) => {
+    const wanted = expected.get(key) ?? sql;
+    return wanted === sql ? [] : [`${describe(key)} differs: ${firstDifference(sql, wanted)}`];
+  });
+  const lines = [
+    ...missing.map((key) => `${describe(key)} is missing`),
+    ...extra.map((key) => `${describe(key)} is too much`),
+  ];
+  return [...lines, ...changed];
 }

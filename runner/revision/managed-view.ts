@@ -27,12 +27,11 @@ export function pathOf(id: StableId): string {
   return [schema, table ?? type, name].filter((part) => part !== undefined).join(".");
 }
 
-/** A pattern with `*` for any text; one without a dot counts for the object's own name in every schema. */
-function matcher(pattern: string): (id: StableId) => boolean {
+/** Tells whether a pattern of `--ignore` fits a path: `*` is any text, without a dot it is a name in any schema. */
+export function fits(pattern: string, path: string): boolean {
   const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
   const whole = new RegExp(`^${escaped}$`);
-  if (pattern.includes(".")) return (id) => whole.test(pathOf(id));
-  return (id) => "name" in id && !("table" in id) && whole.test(id.name);
+  return whole.test(pattern.includes(".") ? path : path.slice(path.indexOf(".") + 1));
 }
 
 function isOwn(id: StableId): boolean {
@@ -59,7 +58,6 @@ function keep(facts: FactBase, kept: readonly Fact[]): FactBase {
  * stack's), this program's own schema, and what `ignore` names, each with what hangs on it.
  */
 export function managedView(facts: FactBase, ignore: readonly string[]): FactBase {
-  const ignored = ignore.map(matcher);
   const verdicts = new Map<string, boolean>();
   const leftOut = (fact: Fact): boolean => {
     const key = encodeId(fact.id);
@@ -70,7 +68,7 @@ export function managedView(facts: FactBase, ignore: readonly string[]): FactBas
       foreignKinds.has(fact.id.kind) ||
       isOwn(fact.id) ||
       isImpliedGrant(facts, fact) ||
-      ignored.some((matches) => matches(fact.id)) ||
+      ignore.some((pattern) => fits(pattern, pathOf(fact.id))) ||
       (parent !== undefined && leftOut(parent));
     verdicts.set(key, verdict);
     return verdict;

@@ -31,7 +31,7 @@ async function differences(
   expected: Expected,
   roles: readonly string[],
 ): Promise<string[]> {
-  const [catalog, dump] = await Promise.all([readCatalog(client), dumpSchema(programs, settings)]);
+  const [catalog, dump] = await Promise.all([readCatalog(client), dumpSchema(programs, settings, ignore)]);
   const { deltas } = changesBetween(managedView(catalog.facts, ignore), expected.facts, roles);
   const dumped = dumpDifferences(dump, expected.dump);
   return [...deltas.filter(({ verb }) => verb !== "link" && verb !== "unlink").map(describeDelta), ...dumped];

@@ -1,6 +1,6 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import pg from "pg";
-import { type ConnectionSettings, openClient } from "../connection.ts";
+import { type ConnectionSettings, withClient } from "../connection.ts";
 import type { Catalog } from "./catalog.ts";
 import { changesBetween, segmentsOf } from "./changes.ts";
 import type { ScratchServer } from "./scratch-server.ts";
@@ -41,10 +41,20 @@ export async function createRoles(client: pg.Client, roles: readonly string[]): 
   if (statements.length > 0) await client.query(statements.join("; "));
 }
 
-/** Opens one more empty database. */
-export async function openScratchDatabase(server: ScratchServer): Promise<ScratchDatabase> {
-  const settings = await server.database();
-  return { settings, client: await openClient(settings) };
+/** Lends two empty databases, each with an open connection, and drops them afterwards. */
+export async function withScratchDatabases<T>(
+  server: ScratchServer,
+  use: (one: ScratchDatabase, other: ScratchDatabase) => Promise<T>,
+): Promise<T> {
+  const lend = async <R>(inner: (database: ScratchDatabase) => Promise<R>) => {
+    const settings = await server.database();
+    try {
+      return await withClient(settings, (client) => inner({ settings, client }));
+    } finally {
+      await server.drop(settings);
+    }
+  };
+  return lend((one) => lend((other) => use(one, other)));
 }
 
 /**

@@ -18,11 +18,16 @@ const run = promisify(execFile);
 export interface ScratchServer {
   /** An empty database of its own. */
   readonly database: () => Promise<ConnectionSettings>;
+  /** Drops a database that nobody needs any more. */
+  readonly drop: (database: ConnectionSettings) => Promise<void>;
   /** True where roles may be made freely: the server is ours alone. */
   readonly private: boolean;
   /** Safe to call twice. */
   readonly close: () => Promise<void>;
 }
+
+/** How the names of databases begin that were made here. */
+const madeByUs = "pgstack_scratch_";
 
 const serverSettings = {
   listen_addresses: "",
@@ -77,9 +82,14 @@ async function stopServer(server: ChildProcess): Promise<void> {
 }
 
 async function createDatabase(admin: ConnectionSettings): Promise<ConnectionSettings> {
-  const name = `pgstack_scratch_${randomBytes(8).toString("hex")}`;
+  const name = `${madeByUs}${randomBytes(8).toString("hex")}`;
   await withClient(admin, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE template0`));
   return { ...admin, database: name };
+}
+
+async function dropDatabase(admin: ConnectionSettings, { database }: ConnectionSettings): Promise<void> {
+  if (!database.startsWith(madeByUs)) return;
+  await withClient(admin, (client) => client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`));
 }
 
 /** An interrupted process removes its scratch server before it ends. */
@@ -126,42 +136,58 @@ async function startOwnServer(programs: Programs): Promise<ScratchServer> {
     const name = empty.shift();
     return name === undefined ? createDatabase(admin) : { ...admin, database: name };
   };
-  return { database, private: true, close };
+  const drop = (settings: ConnectionSettings) => dropDatabase(admin, settings);
+  return { database, drop, private: true, close };
 }
 
 function existingServer(admin: ConnectionSettings): ScratchServer {
-  const made: ConnectionSettings[] = [];
+  const made = new Set<ConnectionSettings>();
   const database = async () => {
     const settings = await createDatabase(admin);
-    made.push(settings);
+    made.add(settings);
     return settings;
+  };
+  const drop = async (settings: ConnectionSettings) => {
+    await dropDatabase(admin, settings);
+    made.delete(settings);
   };
   const close = async () => {
     ignoreInterrupts();
-    await withClient(admin, async (client) => {
-      for (const settings of made.splice(0))
-        await client.query(`DROP DATABASE IF EXISTS ${settings.database} WITH (FORCE)`);
-    });
+    for (const settings of made) await drop(settings);
   };
   const ignoreInterrupts = onInterrupt(close);
-  return { database, private: false, close };
+  return { database, drop, private: false, close };
+}
+
+/** A scratch server and the programs of its version. */
+export interface Scratch {
+  readonly server: ScratchServer;
+  readonly programs: Programs;
 }
 
 /**
- * Lends a scratch server, and removes it or the databases made on it, whatever happens: one of its own, started
- * from a copy of a kept template and reached through a socket in a private folder, or the one at `url`.
+ * Opens a scratch server: one of its own, started from a copy of a kept template and reached through a socket in a
+ * private folder, or the one at `url`. The caller closes it.
  * @param wanted major version (default: the newest installed), or where a server is whose user has CREATEDB
  */
-export async function withScratchServer<T>(
-  wanted: { major?: number | undefined; url?: ConnectionSettings | undefined },
-  use: (server: ScratchServer, programs: Programs) => Promise<T>,
-): Promise<T> {
+export async function openScratchServer(
+  wanted: { major?: number | undefined; url?: ConnectionSettings | undefined } = {},
+): Promise<Scratch> {
   const version = wanted.major === undefined ? undefined : { major: wanted.major };
   const programs = await findPrograms(wanted.url === undefined ? "initdb" : "pg_dump", version);
   const server = wanted.url === undefined ? await startOwnServer(programs) : existingServer(wanted.url);
+  return { server, programs };
+}
+
+/** Lends a scratch server; it, or the databases made on it, are gone afterwards, whatever happens. */
+export async function withScratchServer<T>(
+  wanted: { major?: number | undefined; url?: ConnectionSettings | undefined },
+  use: (scratch: Scratch) => Promise<T>,
+): Promise<T> {
+  const scratch = await openScratchServer(wanted);
   try {
-    return await use(server, programs);
+    return await use(scratch);
   } finally {
-    await server.close();
+    await scratch.server.close();
   }
 }

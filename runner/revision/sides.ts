@@ -3,7 +3,7 @@ import type pg from "pg";
 import { type Catalog, readCatalog } from "./catalog.ts";
 import { managedView, withGrantsOf } from "./managed-view.ts";
 import { loadModels, type SqlSource } from "./models.ts";
-import { copySchema, createRoles, openScratchDatabase, type ScratchDatabase } from "./scratch-database.ts";
+import { copySchema, createRoles, type ScratchDatabase, withScratchDatabases } from "./scratch-database.ts";
 import type { ScratchServer } from "./scratch-server.ts";
 
 /** What is compared: a start and the models, each as facts and as a scratch database that has that schema. */
@@ -23,8 +23,12 @@ export type Origin =
   | { readonly live: pg.Client }
   | { readonly fill: (database: ScratchDatabase) => Promise<void> };
 
-async function startFrom(server: ScratchServer, origin: Origin, ignore: readonly string[]) {
-  const database = await openScratchDatabase(server);
+async function startFrom(
+  server: ScratchServer,
+  database: ScratchDatabase,
+  origin: Origin,
+  ignore: readonly string[],
+) {
   const [catalog, empty] =
     "live" in origin
       ? await Promise.all([readCatalog(origin.live), readCatalog(database.client)])
@@ -40,13 +44,16 @@ async function startFrom(server: ScratchServer, origin: Origin, ignore: readonly
       catalog,
     );
   }
-  return { start, database, catalog };
+  return { start, catalog };
 }
 
-async function modelsOf(server: ScratchServer, sources: readonly SqlSource[]) {
-  const database = await openScratchDatabase(server);
-  await loadModels(server, database.client, sources);
-  return { database, catalog: await readCatalog(database.client) };
+async function modelsOf(
+  server: ScratchServer,
+  { client }: ScratchDatabase,
+  sources: readonly SqlSource[],
+): Promise<Catalog> {
+  await loadModels(server, client, sources);
+  return readCatalog(client);
 }
 
 async function keywordsOf(client: pg.Client): Promise<ReadonlySet<string>> {
@@ -60,20 +67,27 @@ function rolesOf(...catalogs: readonly Catalog[]): string[] {
   return [...new Set(catalogs.flatMap(({ roles }) => roles))];
 }
 
-/** Builds and reads both sides. */
-export async function readSides(
+/** Builds and reads both sides, and lends them. */
+export async function withSides<T>(
   server: ScratchServer,
   origin: Origin,
   sources: readonly SqlSource[],
   ignore: readonly string[],
-): Promise<Sides> {
-  const [start, models] = await Promise.all([startFrom(server, origin, ignore), modelsOf(server, sources)]);
-  return {
-    start: start.start,
-    startDatabase: start.database,
-    models: withGrantsOf(managedView(models.catalog.facts, ignore), start.start),
-    modelsDatabase: models.database,
-    roles: rolesOf(start.catalog, models.catalog),
-    keywords: await keywordsOf(models.database.client),
-  };
+  use: (sides: Sides) => Promise<T>,
+): Promise<T> {
+  return withScratchDatabases(server, async (startDatabase, modelsDatabase) => {
+    const [{ start, catalog }, models, keywords] = await Promise.all([
+      startFrom(server, startDatabase, origin, ignore),
+      modelsOf(server, modelsDatabase, sources),
+      keywordsOf(modelsDatabase.client),
+    ]);
+    return use({
+      start,
+      startDatabase,
+      models: withGrantsOf(managedView(models.facts, ignore), start),
+      modelsDatabase,
+      roles: rolesOf(catalog, models),
+      keywords,
+    });
+  });
 }

@@ -1,4 +1,4 @@
-import type { FactBase, StableId } from "@supabase/pg-delta/core";
+import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { fillerFor } from "./filler.ts";
@@ -58,10 +58,11 @@ function bringBack(action: Action, id: ColumnId, { to }: Way): Statement[] {
 /** Sequences that start to feed a column which was there before go on from its largest value. */
 function sequenceStarts({ from, to }: Way, actions: readonly Action[]): Statement[] {
   const produced = actions.flatMap(({ produces }) => produces);
+  const destroyed = new Set(actions.flatMap(({ destroys }) => destroys.map(encodeId)));
   return produced.flatMap((id): Statement[] => {
     if (!("schema" in id) || id.schema === null) return [];
     const fed = columnFedBy(id, to);
-    if (fed === undefined || !from.has(fed) || from.has(id)) return [];
+    if (fed === undefined || !from.has(fed) || (from.has(id) && !destroyed.has(encodeId(id)))) return [];
     const sequence = pg.escapeLiteral(quoted(id.schema, (id as { name: string }).name));
     const largest = `coalesce(max(${pg.escapeIdentifier(fed.name)}), 0) + 1`;
     return [

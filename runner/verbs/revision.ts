@@ -62,8 +62,8 @@ async function run(call: Call): Promise<ExitCode> {
   const scratchUrl = call.flags["scratch-url"];
   const scratch = typeof scratchUrl === "string" ? connectionFromUrl(scratchUrl, call.env) : undefined;
   const models = await readModels(projectPath(text(call.flags.models, "models")), projectRoot);
-  return withScratchServer({ major: await majorOf(live), url: scratch }, (server, programs) =>
-    work(call, live, { server, programs, models, ignore: listOf(call.flags.ignore) }),
+  return withScratchServer({ major: await majorOf(live), url: scratch }, (scratch) =>
+    work(call, live, { ...scratch, models, ignore: listOf(call.flags.ignore) }),
   );
 }
 

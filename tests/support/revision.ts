@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
+import { applyMigrations } from "../../runner/migrations/apply.ts";
+import { readMigrations } from "../../runner/migrations/directory.ts";
+import { revertMigration } from "../../runner/migrations/revert.ts";
+import { defaultSettings } from "../../runner/migrations/settings.ts";
+import { autogenerate, differences, type Revision } from "../../runner/revision/autogenerate.ts";
+import { dumpDifferences, dumpSchema } from "../../runner/revision/dump.ts";
+import { openScratchServer, type Scratch } from "../../runner/revision/scratch-server.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+
+/** A difference between a database and models, and what its revision must be like. */
+export interface RevisionCase {
+  readonly name: string;
+  /** SQL that makes the live database, rows included. */
+  readonly live: string;
+  readonly models: string;
+  readonly ignore?: readonly string[];
+  readonly rename?: readonly string[];
+  /** What the scripts must hold. */
+  readonly up?: readonly RegExp[];
+  readonly down?: readonly RegExp[];
+  /** What the up script must not hold. */
+  readonly without?: readonly RegExp[];
+  /** Queries after up, and after up and down, with the first column that they must give. */
+  readonly afterUp?: Readonly<Record<string, unknown[]>>;
+  readonly afterDown?: Readonly<Record<string, unknown[]>>;
+  /** What is not as at the start after the way down, because rows are in the way. */
+  readonly downDiffers?: readonly RegExp[];
+  /** What the proof cannot confirm, and the database shows too. */
+  readonly problems?: readonly RegExp[];
+}
+
+let cluster: ThrowawayCluster;
+let scratch: Scratch;
+let count = 0;
+
+async function freshDatabase(sql: string): Promise<ConnectionSettings> {
+  const settings = { ...cluster.admin, database: `case_${++count}` };
+  await withClient(cluster.admin, (client) => client.query(`CREATE DATABASE ${settings.database}`));
+  await withClient(settings, (client) => client.query(sql));
+  return settings;
+}
+
+async function checkQueries(
+  settings: ConnectionSettings,
+  queries: RevisionCase["afterUp"] = {},
+): Promise<void> {
+  for (const [text, expected] of Object.entries(queries)) {
+    const rows = await withClient(
+      settings,
+      async (client) => (await client.query({ text, rowMode: "array" })).rows,
+    );
+    assert.deepEqual(
+      rows.map(([first]) => first),
+      expected,
+      text,
+    );
+  }
+}
+
+function checkText(one: RevisionCase, directory: string): void {
+  const text = readdirSync(directory)
+    .sort()
+    .map((name) => readFileSync(join(directory, name), "utf8"));
+  const up = text.map((file) => file.split("-- migrate: down")[0]).join("\n");
+  const down = text.map((file) => file.split("-- migrate: down")[1]).join("\n");
+  for (const pattern of one.up ?? []) assert.match(up, pattern);
+  for (const pattern of one.down ?? []) assert.match(down, pattern);
+  for (const pattern of one.without ?? []) assert.doesNotMatch(up, pattern);
+}
+
+/** Applies what was written to the live database, rows and all, and takes it back, by the runner of migrations. */
+async function checkBothWays(one: RevisionCase, live: ConnectionSettings, directory: string): Promise<void> {
+  const models = await freshDatabase(one.models);
+  const dump = (settings: ConnectionSettings) => dumpSchema(scratch.programs, settings);
+  const start = await dump(live);
+  const files = readMigrations(directory, "migrations");
+  const kept = new Set(files.map(({ name }) => name));
+  const run = { access: { owner: live }, settings: defaultSettings, log: () => {} };
+  await applyMigrations({ ...run, files, kept, leaving: new Set() });
+  if (one.ignore === undefined)
+    assert.deepEqual(dumpDifferences(await dump(live), await dump(models)), [], "up gives the models");
+  assert.deepEqual(await compare(one, live), [], "a second revision is empty");
+  await checkQueries(live, one.afterUp);
+  for (const { name } of [...files].reverse()) assert.equal(await revertMigration(run, name), "reverted");
+  const left = dumpDifferences(await dump(live), start);
+  if (one.downDiffers === undefined) assert.deepEqual(left, [], "down gives the start");
+  for (const pattern of one.downDiffers ?? []) assert.match(left.join("\n"), pattern);
+  await checkQueries(live, one.afterDown);
+}
+
+function request(one: RevisionCase, live: Parameters<Parameters<typeof withClient>[1]>[0]) {
+  const models = [{ name: "models", sql: one.models }];
+  return { ...scratch, origin: { live }, models, ignore: one.ignore ?? [], renames: one.rename ?? [] };
+}
+
+const compare = (one: RevisionCase, live: ConnectionSettings) =>
+  withClient(live, (client) => differences(request(one, client)));
+
+async function checkCase(one: RevisionCase): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "pgstack-revision-"));
+  try {
+    const live = await freshDatabase(one.live);
+    const place = { directory, description: one.name, now: new Date() };
+    const revision: Revision = await withClient(live, (client) => autogenerate(request(one, client), place));
+    if (one.problems === undefined) assert.deepEqual(revision.problems, [], "the proof finds no fault");
+    for (const pattern of one.problems ?? []) assert.match(revision.problems.join("\n"), pattern);
+    if (process.env.SHOW)
+      console.log(
+        readdirSync(directory)
+          .sort()
+          .map((name) => readFileSync(join(directory, name), "utf8"))
+          .join("\n"),
+      );
+    checkText(one, directory);
+    if (one.problems === undefined) await checkBothWays(one, live, directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Makes each case a test, all on one cluster with one scratch server. */
+export function testCases(cases: readonly RevisionCase[]): void {
+  before(async () => {
+    [cluster, scratch] = await Promise.all([startThrowawayCluster(), openScratchServer()]);
+  });
+  after(async () => {
+    await scratch?.server.close();
+    await cluster?.close();
+  });
+  for (const one of cases) test(one.name, () => checkCase(one));
+}
