@@ -1,11 +1,15 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readCatalog } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
 import { dumpDifferences, dumpSchema } from "./dump.ts";
 import { newFileNames } from "./file-name.ts";
+import { managedView, withGrantsOf } from "./managed-view.ts";
 import type { SqlSource } from "./models.ts";
 import { type ProofSettings, prove } from "./proof.ts";
-import { renderMigration } from "./render.ts";
+import { readRenames, renameHints, renamesOfTypes } from "./renames.ts";
+import { renderMigration, renderScript } from "./render.ts";
+import { runScript } from "./run-script.ts";
 import { type Origin, type Sides, withSides } from "./sides.ts";
 import { type Step, stepsBetween } from "./steps.ts";
 
@@ -13,6 +17,8 @@ import { type Step, stepsBetween } from "./steps.ts";
 export interface RevisionRequest extends ProofSettings {
   readonly origin: Origin;
   readonly models: readonly SqlSource[];
+  /** `OLD=NEW`, for each object that has another name in the models. */
+  readonly renames: readonly string[];
 }
 
 /** Where and under which name a revision is written. */
@@ -27,19 +33,29 @@ export interface Revision {
   /** Paths, in the order in which they apply; empty where nothing differs. */
   readonly files: readonly string[];
   readonly problems: readonly string[];
+  /** What a person should look at before running them. */
+  readonly hints: readonly string[];
 }
 
 /** A line for each difference between the start and the models; none where they agree. */
 export async function differences(request: RevisionRequest): Promise<string[]> {
   const { server, origin, models, ignore } = request;
-  return withSides(server, origin, models, ignore, async (sides) =>
-    changesBetween(sides.start, sides.models, sides.roles).deltas.map(describeDelta),
-  );
+  return withSides(server, origin, models, ignore, async (sides) => {
+    const found = changesBetween(sides.start, sides.models, sides.roles).deltas.map(describeDelta);
+    if (found.length > 0) return found;
+    const dumps = await dumpsOf(request, sides);
+    return dumpDifferences(dumps.start, dumps.models);
+  });
 }
 
-function write(place: RevisionPlace, steps: readonly Step[], problems: readonly string[]): string[] {
-  const head =
-    problems.length === 0 ? [] : ["NOT PROVED. What still differs:", ...problems.map((line) => `  ${line}`)];
+function headOf({ problems, hints }: Omit<Work, "steps">): string[] {
+  const list = (title: string, lines: readonly string[]) =>
+    lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line.replaceAll("\n", " ")}`)];
+  return [...list("NOT PROVED. What still differs:", problems), ...list("To consider:", hints)];
+}
+
+function write(place: RevisionPlace, steps: readonly Step[], notes: Omit<Work, "steps">): string[] {
+  const head = headOf(notes);
   const names = newFileNames(place.directory, place.description, steps.length, place.now);
   mkdirSync(place.directory, { recursive: true });
   return steps.map(({ up, down }, index) => {
@@ -57,20 +73,40 @@ async function dumpsOf({ programs, ignore }: ProofSettings, { startDatabase, mod
   return { start, models };
 }
 
-async function proved(request: RevisionRequest, sides: Sides): Promise<[Step[], string[]]> {
-  const dumping = dumpsOf(request, sides);
-  const changes = changesBetween(sides.start, sides.models, sides.roles);
-  const dumps = await dumping;
-  if (changes.actions.length === 0) return [[], dumpDifferences(dumps.start, dumps.models)];
+/** Reads the start as it is after its renames, so that all that is left to plan are the other differences. */
+async function withRenames(request: RevisionRequest, sides: Sides): Promise<Sides> {
+  const pairs = [...request.renames, ...renamesOfTypes(sides.start, sides.models)];
+  if (pairs.length === 0) return sides;
+  const renames = readRenames(sides.start, pairs);
+  await runScript(request.server, sides.startDatabase, renderScript(renames.up, true, sides.keywords));
+  const { facts } = await readCatalog(sides.startDatabase.client);
+  await runScript(request.server, sides.startDatabase, renderScript(renames.down, true, sides.keywords));
+  const renamed = managedView(facts, request.ignore);
+  return { ...sides, renames, renamed, models: withGrantsOf(sides.models, renamed) };
+}
+
+interface Work {
+  readonly steps: readonly Step[];
+  readonly problems: readonly string[];
+  readonly hints: readonly string[];
+}
+
+async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
+  const dumps = await dumpsOf(request, start);
+  const sides = await withRenames(request, start);
+  const changes = changesBetween(sides.renamed, sides.models, sides.roles);
+  if (changes.actions.length === 0 && sides === start)
+    return { steps: [], problems: dumpDifferences(dumps.start, dumps.models), hints: [] };
   const steps = await stepsBetween(request.server, sides, changes, request.ignore);
-  return [steps, await prove(request, sides, steps, dumps)];
+  const problems = await prove(request, sides, steps, dumps);
+  return { steps, problems, hints: renameHints(sides.renamed, sides.models) };
 }
 
 /** Writes the migrations that lead from the start to the models, proved both ways on a scratch database. */
 export async function autogenerate(request: RevisionRequest, place: RevisionPlace): Promise<Revision> {
   const { server, origin, models, ignore } = request;
   return withSides(server, origin, models, ignore, async (sides) => {
-    const [steps, problems] = await proved(request, sides);
-    return { files: steps.length === 0 ? [] : write(place, steps, problems), problems };
+    const { steps, ...rest } = await proved(request, sides);
+    return { files: steps.length === 0 ? [] : write(place, steps, rest), ...rest };
   });
 }

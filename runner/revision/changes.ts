@@ -1,6 +1,10 @@
-import { type Delta, encodeId, type FactBase } from "@supabase/pg-delta/core";
+import type { Delta, FactBase, StableId } from "@supabase/pg-delta/core";
 import { type Action, type Plan, type PlanOptions, plan } from "@supabase/pg-delta/plan";
+import { completed } from "./completed.ts";
+import { withExtrasMadeAgain } from "./extras/again.ts";
+import { extrasRules } from "./extras/extras.ts";
 import { withIndexRenames } from "./index-renames.ts";
+import { pathOf } from "./managed-view.ts";
 import { freeNamesFirst } from "./name-order.ts";
 import { piecesOf } from "./sql-text.ts";
 
@@ -18,32 +22,56 @@ const renamedWithoutAsking = new Set([
   "sequence",
   "trigger",
   "policy",
-  "type",
-  "domain",
   "function",
   "procedure",
   "foreignTable",
 ]);
 
+type Candidate = Plan["renameCandidates"][number];
+
+/** A plan that renames instead of making anew; undefined where its statements would wait for each other. */
+function withRenames(
+  from: FactBase,
+  to: FactBase,
+  options: PlanOptions,
+  renames: Candidate[],
+): Plan | undefined {
+  if (renames.length === 0) return undefined;
+  try {
+    return plan(from, to, { ...options, acceptRenames: renames });
+  } catch (error) {
+    if (/dependency cycle/.test((error as Error).message)) return undefined;
+    throw error;
+  }
+}
+
 function planned(from: FactBase, to: FactBase, assumedRoles: string[]): Plan {
-  const options: PlanOptions = { scope: "database", renames: "prompt", assumedRoles };
+  const options: PlanOptions = {
+    scope: "database",
+    renames: "prompt",
+    assumedRoles,
+    intentRules: extrasRules,
+    redactSecrets: false,
+  };
   const first = plan(from, to, options);
   const renames = first.renameCandidates.filter(
     ({ kind, status }) => status === "unambiguous" && renamedWithoutAsking.has(kind),
   );
-  return renames.length === 0 ? first : plan(from, to, { ...options, acceptRenames: renames });
+  const second = withRenames(from, to, options, renames) ?? first;
+  const again = withExtrasMadeAgain(from, to, second.actions);
+  return again === to ? second : planned(from, again, assumedRoles);
 }
 
 /**
- * Plans the way from one managed view to another. Pure.
+ * Plans the way from one managed view to another. Pure. Throws UserError for what PostgreSQL has no way to do.
  * @param roles those that exist on the server, whom grants and policies may name
  */
 export function changesBetween(from: FactBase, to: FactBase, roles: readonly string[]): Changes {
   const renames = withIndexRenames(from, to);
   const { actions, deltas, preamble } = planned(renames.facts, to, [...roles]);
   return {
-    actions: freeNamesFirst([...renames.actions, ...actions], from, to),
-    deltas,
+    actions: freeNamesFirst(completed([...renames.actions, ...actions]), from, to),
+    deltas: deltas.filter(({ verb }) => verb !== "link" && verb !== "unlink"),
     forwardReferences: preamble.some(({ name }) => name === "check_function_bodies"),
   };
 }
@@ -82,11 +110,19 @@ export function segmentsOf(actions: readonly Action[]): Segment[] {
   return segments;
 }
 
+/** What a person calls an object. */
+function nameOf(id: StableId): string {
+  if (id.kind === "extensionIntent") return id.key;
+  if ("target" in id) return `${id.kind} on ${nameOf(id.target)}`;
+  return `${id.kind} ${pathOf(id)}`;
+}
+
 /** A short line for a person: what differs, without SQL. */
 export function describeDelta(delta: Delta): string {
-  if (delta.verb === "add" || delta.verb === "remove")
-    return `${delta.verb === "add" ? "missing" : "too much"}: ${encodeId(delta.fact.id)}`;
-  if (delta.verb === "set")
-    return `${encodeId(delta.id)}: ${delta.attr} is ${JSON.stringify(delta.from)}, expected ${JSON.stringify(delta.to)}`;
-  return `${delta.verb === "link" ? "missing" : "too much"}: ${encodeId(delta.edge.from)} on ${encodeId(delta.edge.to)}`;
+  if (delta.verb === "add") return `${nameOf(delta.fact.id)} is missing`;
+  if (delta.verb === "remove") return `${nameOf(delta.fact.id)} is too much`;
+  if (delta.verb !== "set")
+    return `${nameOf(delta.edge.from)} depends on ${nameOf(delta.edge.to)} in one of the two`;
+  const [found, expected] = [delta.from, delta.to].map((value) => JSON.stringify(value));
+  return `${nameOf(delta.id)} differs in ${delta.attr}: found ${found}, expected ${expected}`;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ConnectionSettings, environmentOf } from "../connection.ts";
 import type { Programs } from "../server/programs.ts";
+import { canonicalSql } from "./canonical.ts";
 import { fits } from "./managed-view.ts";
 
 const run = promisify(execFile);
@@ -28,7 +29,7 @@ function normalised(body: string): string {
   const lines = body
     .split("\n")
     .filter((line) => line.trim() !== "" && !settings.test(line) && !line.startsWith("--"));
-  return withoutOrder(lines.join("\n"));
+  return withoutOrder(canonicalSql(lines.join("\n")));
 }
 
 /** Cuts a dump into its objects. Pure. */

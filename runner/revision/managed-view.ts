@@ -23,6 +23,7 @@ export function isColumn(id: StableId): id is ColumnId {
 
 /** The schema, table and name of an object as one dotted path, as `--ignore` sees it. */
 export function pathOf(id: StableId): string {
+  if (id.kind === "extensionIntent") return id.key.split(" ").at(-1) ?? id.key;
   const { schema, table, type, name } = id as Partial<Record<"schema" | "table" | "type" | "name", string>>;
   return [schema, table ?? type, name].filter((part) => part !== undefined).join(".");
 }
@@ -89,4 +90,13 @@ export function withGrantsOf(models: FactBase, live: FactBase): FactBase {
     return models.has(id.target) && parent !== undefined && models.has(parent);
   });
   return buildFactBase([...models.facts(), ...carried], [...models.edges], models.source);
+}
+
+/** A schema as a script can make it: what a failed build left invalid is not made invalid again. */
+export function withValidIndexes(facts: FactBase): FactBase {
+  const valid = facts.facts().map((fact): Fact => {
+    const broken = fact.id.kind === "index" && fact.payload.valid === false;
+    return broken ? { ...fact, payload: { ...fact.payload, valid: true } } : fact;
+  });
+  return buildFactBase(valid, [...facts.edges], facts.source);
 }

@@ -3,7 +3,7 @@ import type { Programs } from "../server/programs.ts";
 import { readCatalog } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
 import { type DumpedSchema, dumpDifferences, dumpSchema } from "./dump.ts";
-import { managedView } from "./managed-view.ts";
+import { managedView, withValidIndexes } from "./managed-view.ts";
 import { runScript } from "./run-script.ts";
 import type { ScratchDatabase } from "./scratch-database.ts";
 import type { ScratchServer } from "./scratch-server.ts";
@@ -34,7 +34,7 @@ async function differences(
   const [catalog, dump] = await Promise.all([readCatalog(client), dumpSchema(programs, settings, ignore)]);
   const { deltas } = changesBetween(managedView(catalog.facts, ignore), expected.facts, roles);
   const dumped = dumpDifferences(dump, expected.dump);
-  return [...deltas.filter(({ verb }) => verb !== "link" && verb !== "unlink").map(describeDelta), ...dumped];
+  return [...deltas.map(describeDelta), ...dumped];
 }
 
 async function attempt(what: string, run: () => Promise<string[]>): Promise<string[]> {
@@ -68,7 +68,7 @@ export async function prove(
   if (up.some((line) => line.includes("it does not run"))) return up;
   const down = await attempt("down", async () => {
     await run(steps.map((step) => step.down).reverse());
-    return differences(proof, database, { facts: sides.start, dump: dumps.start }, roles);
+    return differences(proof, database, { facts: withValidIndexes(sides.start), dump: dumps.start }, roles);
   });
   if (down.some((line) => line.includes("it does not run"))) return [...up, ...down];
   const again = await attempt("up again", async () => {

@@ -85,7 +85,9 @@ export function renderScript(
   transactional: boolean,
   keywords: ReadonlySet<string>,
 ): Script {
-  return { paragraphs: statements.map((one) => paragraph(one, keywords)), transactional };
+  const nothing = { sql: "SELECT 1", comments: ["there is nothing to do on this way"] };
+  const some = statements.length === 0 ? [nothing] : statements;
+  return { paragraphs: some.map((one) => paragraph(one, keywords)), transactional };
 }
 
 /**

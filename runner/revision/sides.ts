@@ -3,12 +3,16 @@ import type pg from "pg";
 import { type Catalog, readCatalog } from "./catalog.ts";
 import { managedView, withGrantsOf } from "./managed-view.ts";
 import { loadModels, type SqlSource } from "./models.ts";
+import type { Renames } from "./renames.ts";
 import { copySchema, createRoles, type ScratchDatabase, withScratchDatabases } from "./scratch-database.ts";
 import type { ScratchServer } from "./scratch-server.ts";
 
 /** What is compared: a start and the models, each as facts and as a scratch database that has that schema. */
 export interface Sides {
   readonly start: FactBase;
+  /** The start after the renames that were asked for; without any, the start. */
+  readonly renamed: FactBase;
+  readonly renames: Renames;
   readonly startDatabase: ScratchDatabase;
   readonly models: FactBase;
   readonly modelsDatabase: ScratchDatabase;
@@ -83,6 +87,8 @@ export async function withSides<T>(
     ]);
     return use({
       start,
+      renamed: start,
+      renames: { up: [], down: [] },
       startDatabase,
       models: withGrantsOf(managedView(models.facts, ignore), start),
       modelsDatabase,

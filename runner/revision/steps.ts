@@ -1,7 +1,7 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import { readCatalog } from "./catalog.ts";
 import { type Changes, changesBetween, type Segment, segmentsOf } from "./changes.ts";
-import { managedView } from "./managed-view.ts";
+import { managedView, withValidIndexes } from "./managed-view.ts";
 import { renderScript, type Script } from "./render.ts";
 import { runScript } from "./run-script.ts";
 import type { ScratchServer } from "./scratch-server.ts";
@@ -22,16 +22,19 @@ interface Stage {
 }
 
 function upScript({ segment, from, to }: Stage, changes: Changes, sides: Sides): Script {
-  const statements = statementsFor(segment.actions, { direction: "up", from, to }, changes.forwardReferences);
-  return renderScript(statements, segment.transactional, sides.keywords);
+  const way = { direction: "up", from, to } as const;
+  const renames = from === sides.renamed ? sides.renames.up : [];
+  const statements = statementsFor(segment.actions, way, changes.forwardReferences);
+  return renderScript([...renames, ...statements], segment.transactional, sides.keywords);
 }
 
 function downScript({ from, to }: Pick<Stage, "from" | "to">, sides: Sides): Script {
-  const { actions, forwardReferences } = changesBetween(to, from, sides.roles);
-  const transactional =
-    segmentsOf(actions).length <= 1 && actions.every((one) => one.transactionality !== "nonTransactional");
-  const statements = statementsFor(actions, { direction: "down", from: to, to: from }, forwardReferences);
-  return renderScript(statements, transactional, sides.keywords);
+  const { actions, forwardReferences } = changesBetween(to, withValidIndexes(from), sides.roles);
+  const transactional = segmentsOf(actions).every((segment, index) => segment.transactional && index === 0);
+  const way = { direction: "down", from: to, to: from } as const;
+  const renames = from === sides.renamed ? sides.renames.down : [];
+  const statements = statementsFor(actions, way, forwardReferences);
+  return renderScript([...statements, ...renames], transactional, sides.keywords);
 }
 
 async function schemaAfter(
@@ -55,9 +58,10 @@ export async function stepsBetween(
   changes: Changes,
   ignore: readonly string[],
 ): Promise<Step[]> {
-  const segments = segmentsOf(changes.actions);
+  const planned = segmentsOf(changes.actions);
+  const segments = planned.length === 0 ? [{ actions: [], transactional: true }] : planned;
   const steps: Step[] = [];
-  let from = sides.start;
+  let from = sides.renamed;
   for (const segment of segments) {
     const up = upScript({ segment, from, to: sides.models }, changes, sides);
     const to = segment === segments.at(-1) ? sides.models : await schemaAfter(server, sides, up, ignore);

@@ -1,19 +1,24 @@
-import { type ConnectionSettings, connectionFromUrl, withClient } from "../connection.ts";
+import type { Client } from "pg";
+import { connectionFromUrl, withClient } from "../connection.ts";
 import { projectPath, projectRoot } from "../project.ts";
-import { autogenerate, differences, type RevisionRequest } from "../revision/autogenerate.ts";
+import { autogenerate, differences, type Revision, type RevisionRequest } from "../revision/autogenerate.ts";
+import { fillFrom } from "../revision/from-migrations.ts";
 import { readModels } from "../revision/models.ts";
 import { withScratchServer } from "../revision/scratch-server.ts";
+import type { Origin } from "../revision/sides.ts";
 import { resolveTarget, targetFlags } from "../target.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
 import type { Call, Verb } from "../verb.ts";
 
 const usage =
-  "revision DESCRIPTION (--stack S | --url URL) [--ignore PATTERN] " +
-  "[--check] [--directory DIR] [--models DIR] [--scratch-url URL]";
+  "revision DESCRIPTION (--stack S | --url URL | --from migrations) [--rename OLD=NEW] [--ignore PATTERN] " +
+  "[--check] [--json] [--directory DIR] [--models DIR] [--scratch-url URL]";
 
 function listOf(value: Call["flags"][string]): string[] {
   return (Array.isArray(value) ? value : []).map(String);
 }
+
+const directoryOf = ({ flags }: Call) => projectPath(text(flags.directory, "migrations"));
 
 const text = (value: Call["flags"][string], otherwise: string) =>
   typeof value === "string" ? value : otherwise;
@@ -25,45 +30,55 @@ function descriptionOf({ words, flags }: Call): string {
   return description;
 }
 
-async function majorOf(settings: ConnectionSettings): Promise<number> {
-  return withClient(settings, async (client) => {
-    const { rows } = await client.query<{ version: string }>(
-      "SELECT current_setting('server_version_num') AS version",
-    );
-    return Math.floor(Number(rows[0]?.version) / 10_000);
-  });
+async function majorOf(client: Client): Promise<number> {
+  const { rows } = await client.query<{ version: string }>(
+    "SELECT current_setting('server_version_num') AS version",
+  );
+  return Math.floor(Number(rows[0]?.version) / 10_000);
 }
 
-async function work(
-  call: Call,
-  live: ConnectionSettings,
-  request: Omit<RevisionRequest, "origin">,
-): Promise<ExitCode> {
-  const description = descriptionOf(call);
-  return withClient(live, async (client) => {
-    const whole = { ...request, origin: { live: client } };
-    if (call.flags.check === true) {
-      const found = await differences(whole);
-      for (const line of found) call.print(line);
-      return found.length === 0 ? ExitCode.done : ExitCode.differs;
-    }
-    const directory = projectPath(text(call.flags.directory, "migrations"));
-    const { files, problems } = await autogenerate(whole, { directory, description, now: new Date() });
-    if (files.length === 0) call.log("The models and the database do not differ: nothing to write.");
-    for (const file of files) call.print(file);
-    for (const line of problems) call.log(line);
-    return problems.length === 0 ? ExitCode.done : ExitCode.differs;
-  });
+function report(call: Call, { files, problems, hints }: Revision): ExitCode {
+  if (files.length === 0 && problems.length === 0)
+    call.log("The models and the database do not differ: nothing to write.");
+  for (const line of hints) call.log(line);
+  if (problems.length > 0) call.log("Not proved. What still differs:");
+  for (const line of problems) call.log(`  ${line}`);
+  if (call.flags.json === true) call.print(JSON.stringify({ files, problems, hints }));
+  else for (const file of files) call.print(file);
+  return problems.length === 0 ? ExitCode.done : ExitCode.differs;
+}
+
+async function work(call: Call, request: RevisionRequest): Promise<ExitCode> {
+  if (call.flags.check !== true)
+    return report(
+      call,
+      await autogenerate(request, {
+        directory: directoryOf(call),
+        description: descriptionOf(call),
+        now: new Date(),
+      }),
+    );
+  const found = await differences(request);
+  if (call.flags.json === true) call.print(JSON.stringify({ differences: found }));
+  else for (const line of found) call.print(line);
+  return found.length === 0 ? ExitCode.done : ExitCode.differs;
+}
+
+async function withOrigin<T>(call: Call, use: (origin: Origin, major?: number) => Promise<T>): Promise<T> {
+  const from = text(call.flags.from, "current");
+  if (from === "migrations") return use({ fill: fillFrom(directoryOf(call)) });
+  if (from !== "current") throw new RefusedError(`--from takes current or migrations, found "${from}"`);
+  return withClient(resolveTarget(call), async (client) => use({ live: client }, await majorOf(client)));
 }
 
 async function run(call: Call): Promise<ExitCode> {
   descriptionOf(call);
-  const live = resolveTarget(call);
   const scratchUrl = call.flags["scratch-url"];
-  const scratch = typeof scratchUrl === "string" ? connectionFromUrl(scratchUrl, call.env) : undefined;
+  const url = typeof scratchUrl === "string" ? connectionFromUrl(scratchUrl, call.env) : undefined;
   const models = await readModels(projectPath(text(call.flags.models, "models")), projectRoot);
-  return withScratchServer({ major: await majorOf(live), url: scratch }, (scratch) =>
-    work(call, live, { ...scratch, models, ignore: listOf(call.flags.ignore) }),
+  const lists = { ignore: listOf(call.flags.ignore), renames: listOf(call.flags.rename) };
+  return withOrigin(call, (origin, major) =>
+    withScratchServer({ major, url }, (scratch) => work(call, { ...scratch, ...lists, models, origin })),
   );
 }
 
@@ -72,8 +87,11 @@ export default {
   usage,
   flags: {
     ...targetFlags,
+    from: { type: "string" },
+    rename: { type: "string", multiple: true },
     ignore: { type: "string", multiple: true },
     check: { type: "boolean" },
+    json: { type: "boolean" },
     directory: { type: "string" },
     models: { type: "string" },
     "scratch-url": { type: "string" },

@@ -1,0 +1,70 @@
+/** The catalogs whose objects `objects.ts` reads. */
+const catalogs = [
+  "pg_statistic_ext",
+  "pg_operator",
+  "pg_cast",
+  "pg_opfamily",
+  "pg_opclass",
+  "pg_ts_parser",
+  "pg_ts_template",
+  "pg_ts_dict",
+  "pg_ts_config",
+  "pg_language",
+  "pg_transform",
+  "pg_am",
+  "pg_conversion",
+]
+  .map((name) => `'${name}'::regclass`)
+  .join(", ");
+
+const id = (kind: string, rest: string) => `json_build_object('kind', ${kind}, ${rest})`;
+const named = (schema: string, name: string) => `'schema', ${schema}, 'name', ${name}`;
+const part = (table: string, name: string) => `'schema', n.nspname, 'table', ${table}, 'name', ${name}`;
+const relationKind = `CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materializedView' WHEN 'f' THEN 'foreignTable'
+  WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' ELSE 'table' END`;
+const ofTable = (catalog: string, relation: string) =>
+  `FROM ${catalog} x JOIN pg_class c ON c.oid = x.${relation} JOIN pg_namespace n ON n.oid = c.relnamespace`;
+
+/** The planner's id of an object that takes part in a dependency, as JSON; null where it has none. */
+function plannersId(catalog: string, oid: string, column: string): string {
+  return `CASE ${catalog}
+    WHEN 'pg_class'::regclass THEN (SELECT CASE
+        WHEN a.attname IS NOT NULL AND c.relkind IN ('r', 'p', 'f') THEN ${id("'column'", part("c.relname", "a.attname"))}
+        ELSE ${id(relationKind, named("n.nspname", "c.relname"))} END
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ${column} AND a.attnum > 0 WHERE c.oid = ${oid})
+    WHEN 'pg_proc'::regclass THEN (SELECT ${id("CASE p.prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE 'function' END", `${named("n.nspname", "p.proname")}, 'args', ARRAY(SELECT format_type(t.t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS t(t, i) ORDER BY t.i)::text[]`)}
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = ${oid})
+    WHEN 'pg_type'::regclass THEN (SELECT ${id("CASE WHEN t.typtype = 'd' THEN 'domain' WHEN c.relkind IN ('r', 'p') THEN 'table' WHEN c.relkind = 'v' THEN 'view' ELSE 'type' END", named("n.nspname", "t.typname"))}
+      FROM pg_type y JOIN pg_type t ON t.oid = CASE WHEN y.typcategory = 'A' AND y.typelem <> 0 THEN y.typelem ELSE y.oid END
+      JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid WHERE y.oid = ${oid})
+    WHEN 'pg_constraint'::regclass THEN (SELECT ${id("'constraint'", part("c.relname", "x.conname"))} ${ofTable("pg_constraint", "conrelid")} WHERE x.oid = ${oid})
+    WHEN 'pg_attrdef'::regclass THEN (SELECT ${id("CASE a.attgenerated WHEN '' THEN 'default' ELSE 'column' END", part("c.relname", "a.attname"))} ${ofTable("pg_attrdef", "adrelid")}
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.adnum WHERE x.oid = ${oid})
+    WHEN 'pg_rewrite'::regclass THEN (SELECT CASE x.rulename WHEN '_RETURN' THEN ${id(relationKind, named("n.nspname", "c.relname"))} ELSE ${id("'rule'", part("c.relname", "x.rulename"))} END
+      ${ofTable("pg_rewrite", "ev_class")} WHERE x.oid = ${oid})
+    WHEN 'pg_policy'::regclass THEN (SELECT ${id("'policy'", part("c.relname", "x.polname"))} ${ofTable("pg_policy", "polrelid")} WHERE x.oid = ${oid})
+    WHEN 'pg_trigger'::regclass THEN (SELECT ${id("'trigger'", part("c.relname", "x.tgname"))} ${ofTable("pg_trigger", "tgrelid")} WHERE x.oid = ${oid})
+    WHEN 'pg_namespace'::regclass THEN (SELECT ${id("'schema'", "'name', n.nspname")} FROM pg_namespace n WHERE n.oid = ${oid})
+    WHEN 'pg_extension'::regclass THEN (SELECT ${id("'extension'", "'name', x.extname")} FROM pg_extension x WHERE x.oid = ${oid})
+  END`;
+}
+
+/**
+ * Dependencies in which an object of `objects.ts` takes part. An operator or function of an operator class has a row of
+ * its own, which counts as the class.
+ */
+export const dependenciesQuery = `
+  WITH member AS (
+    SELECT d.classid, d.objid, d.refclassid AS owner_class, d.refobjid AS owner FROM pg_depend d
+    WHERE d.classid IN ('pg_amop'::regclass, 'pg_amproc'::regclass) AND d.refclassid IN ('pg_opclass'::regclass, 'pg_opfamily'::regclass)
+      AND d.deptype IN ('i', 'a') AND d.objid >= 16384
+  ), dependency AS (
+    SELECT coalesce(m.owner_class, d.classid) AS classid, coalesce(m.owner, d.objid) AS objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid
+    FROM pg_depend d LEFT JOIN member m ON m.classid = d.classid AND m.objid = d.objid
+    WHERE d.objid >= 16384 AND d.deptype IN ('n', 'a')
+      AND (d.classid IN (${catalogs}) OR d.refclassid IN (${catalogs}) OR m.owner IS NOT NULL)
+  )
+  SELECT classid, objid, refclassid, refobjid, ${plannersId("classid", "objid", "objsubid")} AS "from",
+         ${plannersId("refclassid", "refobjid", "refobjsubid")} AS "to"
+  FROM dependency WHERE NOT (classid = refclassid AND objid = refobjid)`;

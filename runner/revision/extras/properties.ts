@@ -1,0 +1,153 @@
+/**
+ * Queries for what pg_dump shows of a modelled object, and the planner does not know. Each gives `key`, `parent`
+ * (the planner's id, as JSON), the statement that sets the property, the one that takes it back, and what makes it
+ * necessary to set it anew (`depends`, such as the column's type).
+ */
+
+const userRelation = (kinds: string) =>
+  `c.relkind IN (${kinds}) AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')`;
+
+const relation = `json_build_object('kind', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materializedView' WHEN 'f' THEN 'foreignTable'
+   WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END, 'schema', n.nspname, 'name', c.relname)`;
+const column = `CASE WHEN c.relkind IN ('r', 'p') AND a.attislocal THEN json_build_object('kind', 'column', 'schema', n.nspname, 'table', c.relname, 'name', a.attname) ELSE ${relation} END`;
+const alterColumn = (what: string) =>
+  `format('ALTER %s %I.%I ALTER COLUMN %I ', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE ONLY' END, n.nspname, c.relname, a.attname) || ${what}`;
+const columns = (kinds: string) =>
+  `FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+   JOIN pg_type t ON t.oid = a.atttypid
+   WHERE a.attnum > 0 AND NOT a.attisdropped AND ${userRelation(kinds)}`;
+const storageName = (value: string) =>
+  `CASE ${value} WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'x' THEN 'EXTENDED' ELSE 'MAIN' END`;
+const of = `format('%I.%I.%I', n.nspname, c.relname, a.attname)`;
+
+const storage = `
+  SELECT 'storage of ' || ${of} AS key, ${column} AS parent,
+         ${alterColumn(`'SET STORAGE ' || ${storageName("a.attstorage")}`)} AS "create",
+         ${alterColumn(`'SET STORAGE ' || ${storageName("t.typstorage")}`)} AS "drop", format_type(a.atttypid, a.atttypmod) AS depends
+  ${columns("'r', 'p', 'm', 'f'")} AND a.attstorage <> t.typstorage`;
+
+const compression = `
+  SELECT 'compression of ' || ${of}, ${column},
+         ${alterColumn("'SET COMPRESSION ' || CASE a.attcompression WHEN 'l' THEN 'lz4' ELSE 'pglz' END")},
+         ${alterColumn("'SET COMPRESSION default'")}, format_type(a.atttypid, a.atttypmod)
+  ${columns("'r', 'p', 'm'")} AND a.attcompression <> ''`;
+
+const statisticsTarget = `
+  SELECT 'statistics target of ' || ${of}, ${column}, ${alterColumn("'SET STATISTICS ' || a.attstattarget")},
+         ${alterColumn("'SET STATISTICS -1'")}, format_type(a.atttypid, a.atttypmod)
+  ${columns("'r', 'p', 'm', 'f'")} AND a.attstattarget >= 0`;
+
+const indexStatistics = `
+  SELECT format('statistics target of %I.%I.%s', n.nspname, c.relname, a.attnum), ${relation},
+         format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s', n.nspname, c.relname, a.attnum, a.attstattarget),
+         format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS -1', n.nspname, c.relname, a.attnum), pg_get_indexdef(c.oid)
+  ${columns("'i', 'I'")} AND a.attstattarget >= 0`;
+
+const columnOptions = `
+  SELECT format('option %s of ', split_part(o, '=', 1)) || ${of}, ${column}, ${alterColumn("format('SET (%s)', o)")},
+         ${alterColumn("format('RESET (%s)', split_part(o, '=', 1))")}, ''
+  FROM (SELECT a.*, unnest(a.attoptions) AS o FROM pg_attribute a) a
+  JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE NOT a.attisdropped AND ${userRelation("'r', 'p', 'm', 'f'")}`;
+
+const toastOptions = `
+  SELECT format('option toast.%s of %I.%I', split_part(o, '=', 1), n.nspname, c.relname), ${relation},
+         format('ALTER %s %I.%I SET (toast.%s)', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname, o),
+         format('ALTER %s %I.%I RESET (toast.%s)', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname, split_part(o, '=', 1)), ''
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN (SELECT tc.oid, unnest(tc.reloptions) AS o FROM pg_class tc WHERE tc.relkind = 't') tc ON tc.oid = c.reltoastrelid
+  WHERE ${userRelation("'r', 'm'")}`;
+
+const clustered = `
+  SELECT format('clustering of %I.%I', n.nspname, c.relname), ${relation},
+         format('ALTER %s %I.%I CLUSTER ON %I', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname, ic.relname),
+         format('ALTER %s %I.%I SET WITHOUT CLUSTER', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname), pg_get_indexdef(ic.oid)
+  FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE i.indisclustered AND ${userRelation("'r', 'p', 'm'")}`;
+
+const accessMethod = `
+  SELECT format('access method of %I.%I', n.nspname, c.relname), ${relation},
+         format('ALTER %s %I.%I SET ACCESS METHOD %I', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname, m.amname),
+         format('ALTER %s %I.%I SET ACCESS METHOD heap', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname), ''
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am m ON m.oid = c.relam
+  WHERE m.amname <> 'heap' AND ${userRelation("'r', 'm'")}`;
+
+/** The planner knows the first parent alone. */
+const furtherParents = `
+  SELECT format('inheritance of %I.%I from %I.%I', n.nspname, c.relname, pn.nspname, p.relname), ${relation},
+         format('ALTER TABLE %I.%I INHERIT %I.%I', n.nspname, c.relname, pn.nspname, p.relname),
+         format('ALTER TABLE %I.%I NO INHERIT %I.%I', n.nspname, c.relname, pn.nspname, p.relname), ''
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
+  WHERE i.inhseqno > 1 AND ${userRelation("'r'")}`;
+
+const typed = `
+  SELECT format('type of %I.%I', n.nspname, c.relname), ${relation},
+         format('ALTER TABLE %I.%I OF %s', n.nspname, c.relname, format_type(c.reloftype, NULL)),
+         format('ALTER TABLE %I.%I NOT OF', n.nspname, c.relname), ''
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.reloftype <> 0 AND ${userRelation("'r', 'p'")}`;
+
+/** A default of an inherited column that its parent does not have. */
+const inheritedDefaults = `
+  SELECT 'default of ' || ${of}, ${relation}, ${alterColumn("'SET DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)")},
+         ${alterColumn("coalesce('SET DEFAULT ' || p.expression, 'DROP DEFAULT')")}, ''
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+  JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhseqno = 1
+  JOIN pg_attribute pa ON pa.attrelid = i.inhparent AND pa.attname = a.attname
+  LEFT JOIN LATERAL (SELECT pg_get_expr(pd.adbin, pd.adrelid) AS expression FROM pg_attrdef pd
+                     WHERE pd.adrelid = i.inhparent AND pd.adnum = pa.attnum) p ON true
+  WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT a.attislocal AND a.attgenerated = ''
+    AND p.expression IS DISTINCT FROM pg_get_expr(d.adbin, d.adrelid) AND ${userRelation("'r', 'p'")}`;
+
+const viewDefaults = `
+  SELECT 'default of ' || ${of}, ${relation}, ${alterColumn("'SET DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)")},
+         ${alterColumn("'DROP DEFAULT'")}, ''
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE NOT a.attisdropped AND ${userRelation("'v'")}`;
+
+const columnComments = `
+  SELECT 'comment on ' || ${of}, ${relation},
+         format('COMMENT ON COLUMN %I.%I.%I IS %L', n.nspname, c.relname, a.attname, d.description),
+         format('COMMENT ON COLUMN %I.%I.%I IS NULL', n.nspname, c.relname, a.attname), ''
+  FROM pg_description d JOIN pg_class c ON c.oid = d.objoid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid
+  WHERE d.classoid = 'pg_class'::regclass AND d.objsubid > 0
+    AND (c.relkind IN ('v', 'm') OR (c.relkind IN ('r', 'p') AND NOT a.attislocal)) AND ${userRelation("'v', 'm', 'r', 'p'")}`;
+
+const foreignOptions = `
+  SELECT format('option %s of ', o) || ${of}, json_build_object('kind', 'column', 'schema', n.nspname, 'table', c.relname, 'name', a.attname),
+         ${alterColumn("format('OPTIONS (ADD %I %L)', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1))")},
+         ${alterColumn("format('OPTIONS (DROP %I)', split_part(o, '=', 1))")}, ''
+  FROM (SELECT a.*, unnest(a.attfdwoptions) AS o FROM pg_attribute a) a
+  JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE NOT a.attisdropped AND ${userRelation("'f'")}`;
+
+/** Sequences that are unlogged though no unlogged table owns them (from PostgreSQL 15 on). */
+const unloggedSequences = `
+  SELECT format('persistence of %I.%I', n.nspname, c.relname), ${relation},
+         format('ALTER SEQUENCE %I.%I SET UNLOGGED', n.nspname, c.relname), format('ALTER SEQUENCE %I.%I SET LOGGED', n.nspname, c.relname), ''
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relpersistence = 'u' AND NOT EXISTS (SELECT FROM pg_depend o JOIN pg_class oc ON oc.oid = o.refobjid
+      WHERE o.classid = 'pg_class'::regclass AND o.objid = c.oid AND o.deptype IN ('a', 'i') AND oc.relpersistence = 'u')
+    AND ${userRelation("'S'")}`;
+
+/** All of them, in one query. */
+export const propertiesQuery = [
+  storage,
+  compression,
+  statisticsTarget,
+  indexStatistics,
+  columnOptions,
+  toastOptions,
+  clustered,
+  accessMethod,
+  furtherParents,
+  typed,
+  inheritedDefaults,
+  viewDefaults,
+  columnComments,
+  foreignOptions,
+  unloggedSequences,
+].join("\nUNION ALL\n");

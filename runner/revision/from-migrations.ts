@@ -1,0 +1,36 @@
+import pg from "pg";
+import { applyMigrations } from "../migrations/apply.ts";
+import { readMigrations } from "../migrations/directory.ts";
+import { defaultSettings } from "../migrations/settings.ts";
+import type { ScratchDatabase } from "./scratch-database.ts";
+
+const missingRole = /role "(.*)" does not exist/;
+
+/** Runs the migrations of a folder; roles that they take as given are made on the way. */
+async function apply({ settings, client }: ScratchDatabase, directory: string): Promise<void> {
+  const files = readMigrations(directory, directory);
+  const kept = new Set(files.map(({ name }) => name));
+  const request = {
+    access: { owner: settings },
+    files,
+    kept,
+    leaving: new Set<string>(),
+    settings: defaultSettings,
+  };
+  for (let before = ""; ; ) {
+    try {
+      await applyMigrations({ ...request, log: () => {} });
+      return;
+    } catch (error) {
+      const role = (error as Error).message.match(missingRole)?.[1];
+      if (role === undefined || role === before) throw error;
+      before = role;
+      await client.query(`CREATE ROLE ${pg.escapeIdentifier(role)}`);
+    }
+  }
+}
+
+/** What the migrations of a folder build, on an empty scratch database. */
+export function fillFrom(directory: string): (database: ScratchDatabase) => Promise<void> {
+  return (database) => apply(database, directory);
+}
