@@ -9,7 +9,7 @@ const missingRole = /role "(.*)" does not exist/;
 /** Runs the migrations of a folder; roles that they take as given are made on the way. */
 async function apply({ settings, client }: ScratchDatabase, directory: string): Promise<void> {
   const files = readMigrations(directory, directory);
-  const kept = new Set(files.map(({ name }) => name));
+  const kept = () => new Set(files.map(({ name }) => name));
   const request = {
     access: { owner: settings },
     files,

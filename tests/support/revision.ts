@@ -80,7 +80,7 @@ async function checkBothWays(one: RevisionCase, live: ConnectionSettings, direct
   const dump = (settings: ConnectionSettings) => dumpSchema(scratch.programs, settings);
   const start = await dump(live);
   const files = readMigrations(directory, "migrations");
-  const kept = new Set(files.map(({ name }) => name));
+  const kept = () => new Set(files.map(({ name }) => name));
   const run = { access: { owner: live }, settings: defaultSettings, log: () => {} };
   await applyMigrations({ ...run, files, kept, leaving: new Set() });
   if (one.ignore === undefined)
