@@ -5,11 +5,22 @@ import { lineAt } from "./script-fault.ts";
 import { checksum } from "./text.ts";
 
 const imports =
-  /^[ \t]*(?:import|export)\b[^;'"]*?(?:from\s*)?["']([^"']+)["']|\bimport\s*\(\s*["']([^"']+)["']/gm;
+  /^[ \t]*(?:import|export)\b\s*(?:[\w$*{},\s]+?\bfrom\s*)?["']([^"']+)["']|\bimport\s*\(\s*["']([^"']+)["']/gm;
+
+/** Node's own stripper, without its warning that it may change: the project pins Node. */
+function quietly(text: string): string {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return stripTypeScriptTypes(text);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
 
 function stripTypes(text: string, file: string): string {
   try {
-    return stripTypeScriptTypes(text);
+    return quietly(text);
   } catch (error) {
     throw new RefusedError(`${file}: cannot be read as TypeScript: ${(error as Error).message}`, {
       cause: error,
