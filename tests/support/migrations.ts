@@ -88,7 +88,11 @@ export interface Bench extends Disposable {
   readonly remove: (name: string) => void;
   /** Writes a migration from its two scripts. */
   readonly migration: (name: string, up: string, down?: string, options?: string) => void;
-  readonly apply: (settings?: Partial<MigrationSettings>, leaving?: string[]) => Promise<ApplyResult>;
+  readonly apply: (
+    settings?: Partial<MigrationSettings>,
+    leaving?: string[],
+    as?: ConnectionSettings,
+  ) => Promise<ApplyResult>;
   /** Runs a verb of the command line on the database. */
   readonly run: (verb: string, ...words: string[]) => Promise<Outcome>;
   /** The first column of a query, run as the owner. */
@@ -132,10 +136,10 @@ export async function makeBench(cluster: ThrowawayCluster): Promise<Bench> {
         `${file}.sql`,
         `-- migrate: up ${options}\n${up}\n-- migrate: down${down === undefined ? " irreversible" : `\n${down}`}\n`,
       ),
-    apply: (settings = {}, leaving = []) => {
+    apply: (settings = {}, leaving = [], as = owner) => {
       const files = readMigrations(directory, "migrations");
       return applyMigrations({
-        access: { owner },
+        access: { owner: as },
         files,
         kept: () => new Set(files.map((file) => file.name)),
         settings: { ...defaultSettings, ...settings },

@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openClient, withClient } from "../../runner/connection.ts";
+import { projectPath } from "../../runner/project.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { type Bench, makeBench } from "../support/migrations.ts";
+
+let cluster: ThrowawayCluster;
+before(async () => {
+  cluster = await startThrowawayCluster();
+});
+after(() => cluster.close());
+
+/** Starts an upgrade in a process of its own, which a test may kill. */
+function startUpgrade(bench: Bench) {
+  const { host, port, user, password, database } = bench.owner;
+  const env = { ...process.env, PGPASSWORD: password, PGSSLMODE: "disable" };
+  const url = `postgres://${user}@${host}:${port}/${database}`;
+  const args = [projectPath("runner/main.ts"), "upgrade", "--url", url, "--directory", bench.directory];
+  const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  child.stderr.on("data", (data) => {
+    output += data;
+  });
+  const ended = new Promise<number | null>((resolve) => child.on("close", (code) => resolve(code)));
+  return { child, ended, output: () => output };
+}
+
+/** Waits until a query, run as the admin, answers true. */
+async function until(bench: Bench, sql: string): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const found = await withClient(bench.admin, (client) => client.query({ text: sql, rowMode: "array" }));
+    if (found.rows[0]?.[0] === true) return;
+    await sleep(50);
+  }
+  throw new Error(`never true: ${sql}`);
+}
+
+const sleeping = (bench: Bench) =>
+  `SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = '${bench.owner.database}' AND query LIKE '%pg_sleep(6%' AND pid <> pg_backend_pid()`;
+
+test("a run that is killed in the middle of a migration leaves nothing of it, nor its lock", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration("1_a", "CREATE TABLE a (id int)", "DROP TABLE a");
+  bench.migration("2_b", "CREATE TABLE b (id int);\nSELECT pg_sleep(60);", "DROP TABLE b");
+  const { child, ended } = startUpgrade(bench);
+  await until(bench, sleeping(bench));
+  child.kill("SIGKILL");
+  await ended;
+  bench.migration("2_b", "CREATE TABLE b (id int)", "DROP TABLE b");
+  const started = Date.now();
+  assert.deepEqual((await bench.apply()).applied, ["2_b"]);
+  assert.ok(Date.now() - started < 10_000);
+});
+
+test("a transaction=off migration that is killed goes on at the statement that was not done", async () => {
+  using bench = await makeBench(cluster);
+  const up = (seconds: number) =>
+    `CREATE TABLE a (id int);\nSET search_path = public;\nINSERT INTO a VALUES (1);\nSELECT pg_sleep(${seconds});\nINSERT INTO a VALUES (2);`;
+  bench.migration("1_a", up(60), "DROP TABLE a", "transaction=off");
+  const { child, ended } = startUpgrade(bench);
+  await until(bench, sleeping(bench));
+  child.kill("SIGKILL");
+  await ended;
+  assert.deepEqual(await bench.query("SELECT statements_done FROM pgstack.migrations"), [3]);
+  bench.migration("1_a", up(0), "DROP TABLE a", "transaction=off");
+  await bench.apply();
+  assert.match(bench.lines.join("\n"), /1_a goes on at statement 4 of 5/);
+  assert.deepEqual(await bench.query("SELECT id FROM a ORDER BY id"), [1, 2]);
+  assert.deepEqual(await bench.query("SELECT statements_done FROM pgstack.migrations"), [null]);
+});
+
+test("a statement that may or may not have run is left to a person, with the way to go on", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration(
+    "1_a",
+    "CREATE TABLE a (id int);\nDO $$ BEGIN PERFORM pg_sleep(60); END $$;\nINSERT INTO a VALUES (1);",
+    "DROP TABLE a",
+    "transaction=off",
+  );
+  const { child, ended } = startUpgrade(bench);
+  await until(bench, sleeping(bench));
+  child.kill("SIGKILL");
+  await ended;
+  await assert.rejects(
+    bench.apply(),
+    /cut off while statement 2 of 3 \(migrations\/1_a\.sql:3\) ran.*repair 1_a --next 2/s,
+  );
+  assert.equal((await bench.run("repair", "1_a", "--next", "3")).code, 0);
+  await bench.apply();
+  assert.deepEqual(await bench.query("SELECT id FROM a"), [1]);
+});
+
+test("two runs at once: one waits without a transaction, though the other builds an index concurrently", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration("1_a", "CREATE TABLE a AS SELECT generate_series(1, 300000) AS id", "DROP TABLE a");
+  bench.migration(
+    "2_b",
+    "CREATE INDEX CONCURRENTLY a_id ON a (id)",
+    "DROP INDEX CONCURRENTLY a_id",
+    "transaction=off",
+  );
+  const results = await Promise.all([bench.apply(), bench.apply(), bench.apply()]);
+  assert.deepEqual(results.flatMap(({ applied }) => applied).sort(), ["1_a", "2_b"]);
+  assert.match(
+    bench.lines.join("\n"),
+    /Another run of migrations holds the lock: process \d+ \(pgstack, user bench_/,
+  );
+});
+
+test("two applications with histories of their own in one database do not wait for each other", async () => {
+  using bench = await makeBench(cluster);
+  using other = await makeBench(cluster);
+  bench.migration("1_a", "SELECT pg_sleep(1.5)", "SELECT 1");
+  other.migration("1_a", "CREATE TABLE other (id int)", "DROP TABLE other");
+  const first = bench.apply();
+  await sleep(400);
+  const started = Date.now();
+  await other.apply({ table: "pgstack.others" }, [], bench.owner);
+  assert.ok(Date.now() - started < 1000);
+  await first;
+});
+
+test("a unique index that cannot be built is not recorded, and its invalid leftover is dropped", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration("1_a", "CREATE TABLE a AS SELECT 1 AS id UNION ALL SELECT 1", "DROP TABLE a");
+  bench.migration(
+    "2_b",
+    "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_id ON a (id)",
+    "DROP INDEX CONCURRENTLY a_id",
+    "transaction=off",
+  );
+  await assert.rejects(bench.apply(), /23505.*Key \(id\)=\(1\) is duplicated/s);
+  assert.deepEqual(await bench.query("SELECT to_regclass('a_id')"), [null]);
+  assert.deepEqual(await bench.history(), ["1_a"]);
+  await bench.query("DELETE FROM a WHERE ctid = '(0,1)'");
+  await bench.apply();
+  assert.deepEqual(await bench.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass"), [
+    true,
+  ]);
+});
+
+test("an invalid index that was left by others is built again, not taken for done", async () => {
+  using bench = await makeBench(cluster);
+  await bench.query("CREATE TABLE a AS SELECT 1 AS id UNION ALL SELECT 1");
+  await bench.query("CREATE UNIQUE INDEX CONCURRENTLY a_id ON a (id)").catch(() => {});
+  await bench.query("DELETE FROM a WHERE ctid = '(0,1)'");
+  bench.migration(
+    "1_b",
+    "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_id ON a (id)",
+    "DROP INDEX CONCURRENTLY a_id",
+    "transaction=off",
+  );
+  await bench.apply();
+  assert.deepEqual(await bench.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass"), [
+    true,
+  ]);
+});
+
+test("a lock that a long reader holds is given up, named and tried again", async () => {
+  using bench = await makeBench(cluster);
+  await bench.query("CREATE TABLE a (id int)");
+  bench.migration("1_b", "ALTER TABLE a ADD COLUMN b int", "ALTER TABLE a DROP COLUMN b");
+  const reader = await openClient(bench.owner);
+  await reader.query("BEGIN; SELECT * FROM a");
+  const run = bench.apply({ lockTimeout: 300 });
+  await sleep(900);
+  await reader.query("COMMIT");
+  await reader.end();
+  await run;
+  assert.match(
+    bench.lines.join("\n"),
+    /No lock within 300 ms, held by process \d+ \(pgstack, user bench_\d+, idle in transaction/,
+  );
+});
+
+test("an enum value that is used in the transaction that adds it gets PostgreSQL's error and the way out", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration("1_a", "CREATE TYPE e AS ENUM ('a')", "DROP TYPE e");
+  bench.migration("2_b", "ALTER TYPE e ADD VALUE 'b';\nSELECT 'b'::e;", undefined);
+  await assert.rejects(
+    bench.apply(),
+    /migrations\/2_b\.sql:3.*55P04.*Way out: put ADD VALUE into a migration of its own/s,
+  );
+  bench.migration("2_b", "ALTER TYPE e ADD VALUE 'b';\nSELECT 'b'::e;", undefined, "transaction=off");
+  await bench.apply();
+});
+
+test("a down script that fails leaves the migration applied", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration("1_a", "CREATE TABLE a (id int)", "DROP TABLE a;\nDROP TABLE nowhere;");
+  await bench.apply();
+  const { code, stderr } = await bench.run("downgrade", "0");
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /1_a \(down\) failed at 1_a, down script as recorded:3, statement 2 of 2.*"nowhere" does not exist/s,
+  );
+  assert.deepEqual(await bench.history(), ["1_a"]);
+  assert.deepEqual(await bench.query("SELECT to_regclass('a')::text"), ["a"]);
+});
+
+test("a TypeScript migration runs in the migration's transaction, and back when its file is gone", async () => {
+  using bench = await makeBench(cluster);
+  bench.write(
+    "1_a.ts",
+    'import type { Client } from "pg";\nimport { createHash } from "node:crypto";\nexport const up = async (client: Client) => {\n  await client.query("CREATE TABLE a (h text)");\n  await client.query("INSERT INTO a VALUES ($1)", [createHash("md5").update("x").digest("hex")]);\n};\nexport const down = "DROP TABLE a";\n',
+  );
+  await bench.apply();
+  assert.deepEqual(await bench.query("SELECT h FROM a"), ["9dd4e461268c8034f5c8564e155c67a6"]);
+  bench.remove("1_a.ts");
+  assert.equal((await bench.run("downgrade", "0")).code, 0);
+  bench.write(
+    "2_b.ts",
+    'export async function up(client) { await client.query("CREATE TABLE b ()"); throw new Error("no luck"); }\nexport const down = null;\n',
+  );
+  await assert.rejects(bench.apply(), /2_b \(up\) failed at migrations\/2_b\.ts:\nno luck/);
+  assert.deepEqual(await bench.query("SELECT to_regclass('b')"), [null]);
+});
+
+test("a statement of 20 MB and names of every kind work", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration(
+    "1_a",
+    `CREATE TABLE "Weird ""näme"" 1.2" ("select" text, "Ünïcode" int);\nINSERT INTO "Weird ""näme"" 1.2" VALUES ('${"x".repeat(20 << 20)}', 1);`,
+    'DROP TABLE "Weird ""näme"" 1.2"',
+  );
+  await bench.apply();
+  assert.deepEqual(await bench.query('SELECT length("select") FROM "Weird ""näme"" 1.2"'), [20 << 20]);
+});
