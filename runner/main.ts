@@ -1,7 +1,10 @@
+import { enableCompileCache } from "node:module";
 import { text } from "node:stream/consumers";
 import { ExitCode, RefusedError, UserError } from "./user-error.ts";
 import { resourceVerbs, verbs } from "./verbs.ts";
 import { parseWords } from "./words.ts";
+
+enableCompileCache(); // verbs load only after this: compiled and stripped of types once, then kept
 
 function known(): string {
   return `Known: ${Object.keys(verbs).join(", ")}; ./pgstack help says what each does.`;

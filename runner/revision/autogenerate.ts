@@ -1,20 +1,22 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type pg from "pg";
 import { readCatalog } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
-import { dumpDifferences, dumpSchema } from "./dump.ts";
+import { dumpDifferences } from "./dump.ts";
 import { newFileNames } from "./file-name.ts";
+import { fillFrom } from "./from-migrations.ts";
 import { managedView, withGrantsOf } from "./managed-view.ts";
 import type { SqlSource } from "./models.ts";
-import { type ProofSettings, prove } from "./proof.ts";
+import { prove } from "./proof.ts";
 import { readRenames, renameHints, renamesOfTypes } from "./renames.ts";
 import { renderMigration, renderScript } from "./render.ts";
 import { runScript } from "./run-script.ts";
-import { type Origin, type Sides, withSides } from "./sides.ts";
+import { type Ground, type Origin, type Sides, withSides } from "./sides.ts";
 import { type Step, stepsBetween } from "./steps.ts";
 
 /** What a revision is made from. */
-export interface RevisionRequest extends ProofSettings {
+export interface RevisionRequest extends Ground {
   readonly origin: Origin;
   readonly models: readonly SqlSource[];
   /** `OLD=NEW`, for each object that has another name in the models. */
@@ -37,14 +39,19 @@ export interface Revision {
   readonly hints: readonly string[];
 }
 
+/** The start of a revision: a live database, which is read from now on, or what the migrations of a folder build. */
+export function originOf(live: pg.Client | undefined, directory: string): Origin {
+  if (live === undefined) return { fill: fillFrom(directory) };
+  const catalog = readCatalog(live);
+  catalog.catch(() => {}); // whoever waits for it hears of it
+  return { live: catalog };
+}
+
 /** A line for each difference between the start and the models; none where they agree. */
 export async function differences(request: RevisionRequest): Promise<string[]> {
-  const { server, origin, models, ignore } = request;
-  return withSides(server, origin, models, ignore, async (sides) => {
-    const found = changesBetween(sides.start, sides.models, sides.roles).deltas.map(describeDelta);
-    if (found.length > 0) return found;
-    const dumps = await dumpsOf(request, sides);
-    return dumpDifferences(dumps.start, dumps.models);
+  return withSides(request, request.origin, request.models, async ({ start, models, roles, dumps }) => {
+    const found = changesBetween(start, models, roles).deltas.map(describeDelta);
+    return found.length > 0 ? found : dumpDifferences(dumps.start, dumps.models);
   });
 }
 
@@ -63,14 +70,6 @@ function write(place: RevisionPlace, steps: readonly Step[], notes: Omit<Work, "
     writeFileSync(path, renderMigration(head, up, down), { flag: "wx" });
     return path;
   });
-}
-
-async function dumpsOf({ programs, ignore }: ProofSettings, { startDatabase, modelsDatabase }: Sides) {
-  const [start, models] = await Promise.all([
-    dumpSchema(programs, startDatabase.settings, ignore),
-    dumpSchema(programs, modelsDatabase.settings, ignore),
-  ]);
-  return { start, models };
 }
 
 /** Reads the start as it is after its renames, so that all that is left to plan are the other differences. */
@@ -92,20 +91,18 @@ interface Work {
 }
 
 async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
-  const dumps = await dumpsOf(request, start);
   const sides = await withRenames(request, start);
   const changes = changesBetween(sides.renamed, sides.models, sides.roles);
   if (changes.actions.length === 0 && sides === start)
-    return { steps: [], problems: dumpDifferences(dumps.start, dumps.models), hints: [] };
+    return { steps: [], problems: dumpDifferences(start.dumps.start, start.dumps.models), hints: [] };
   const steps = await stepsBetween(request.server, sides, changes, request.ignore);
-  const problems = await prove(request, sides, steps, dumps);
+  const problems = await prove(request, sides, steps);
   return { steps, problems, hints: renameHints(sides.renamed, sides.models) };
 }
 
 /** Writes the migrations that lead from the start to the models, proved both ways on a scratch database. */
 export async function autogenerate(request: RevisionRequest, place: RevisionPlace): Promise<Revision> {
-  const { server, origin, models, ignore } = request;
-  return withSides(server, origin, models, ignore, async (sides) => {
+  return withSides(request, request.origin, request.models, async (sides) => {
     const { steps, ...rest } = await proved(request, sides);
     return { files: steps.length === 0 ? [] : write(place, steps, rest), ...rest };
   });

@@ -1,22 +1,12 @@
 import type { FactBase } from "@supabase/pg-delta/core";
-import type { Programs } from "../server/programs.ts";
-import { readCatalog } from "./catalog.ts";
+import { readFacts } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
 import { type DumpedSchema, dumpDifferences, dumpSchema } from "./dump.ts";
 import { managedView, withValidIndexes } from "./managed-view.ts";
 import { runScript } from "./run-script.ts";
 import type { ScratchDatabase } from "./scratch-database.ts";
-import type { ScratchServer } from "./scratch-server.ts";
-import type { Sides } from "./sides.ts";
+import type { Ground, Sides } from "./sides.ts";
 import type { Step } from "./steps.ts";
-
-/** What a proof works with. */
-export interface ProofSettings {
-  readonly server: ScratchServer;
-  /** Of the scratch server's version. */
-  readonly programs: Programs;
-  readonly ignore: readonly string[];
-}
 
 /** What a schema should be: as facts, and as pg_dump shows it. */
 interface Expected {
@@ -26,13 +16,13 @@ interface Expected {
 
 /** Compares a scratch database with what it should be, by catalog and by pg_dump. */
 async function differences(
-  { programs, ignore }: ProofSettings,
+  { programs, ignore }: Ground,
   { client, settings }: ScratchDatabase,
   expected: Expected,
   roles: readonly string[],
 ): Promise<string[]> {
-  const [catalog, dump] = await Promise.all([readCatalog(client), dumpSchema(programs, settings, ignore)]);
-  const { deltas } = changesBetween(managedView(catalog.facts, ignore), expected.facts, roles);
+  const [facts, dump] = await Promise.all([readFacts(client), dumpSchema(programs, settings, ignore)]);
+  const { deltas } = changesBetween(managedView(facts, ignore), expected.facts, roles);
   const dumped = dumpDifferences(dump, expected.dump);
   return [...deltas.map(describeDelta), ...dumped];
 }
@@ -50,25 +40,20 @@ async function attempt(what: string, run: () => Promise<string[]>): Promise<stri
  * models, down gives the start, and up works again.
  * @returns a line for each thing that is not as it should be
  */
-export async function prove(
-  proof: ProofSettings,
-  sides: Sides,
-  steps: readonly Step[],
-  dumps: { start: DumpedSchema; models: DumpedSchema },
-): Promise<string[]> {
-  const { startDatabase: database, roles } = sides;
+export async function prove(ground: Ground, sides: Sides, steps: readonly Step[]): Promise<string[]> {
+  const { startDatabase: database, roles, dumps } = sides;
   const run = async (scripts: readonly Step["up"][]) => {
-    for (const script of scripts) await runScript(proof.server, database, script);
+    for (const script of scripts) await runScript(ground.server, database, script);
   };
   const ups = steps.map(({ up }) => up);
   const up = await attempt("up", async () => {
     await run(ups.slice(-1));
-    return differences(proof, database, { facts: sides.models, dump: dumps.models }, roles);
+    return differences(ground, database, { facts: sides.models, dump: dumps.models }, roles);
   });
   if (up.some((line) => line.includes("it does not run"))) return up;
   const down = await attempt("down", async () => {
     await run(steps.map((step) => step.down).reverse());
-    return differences(proof, database, { facts: withValidIndexes(sides.start), dump: dumps.start }, roles);
+    return differences(ground, database, { facts: withValidIndexes(sides.start), dump: dumps.start }, roles);
   });
   if (down.some((line) => line.includes("it does not run"))) return [...up, ...down];
   const again = await attempt("up again", async () => {

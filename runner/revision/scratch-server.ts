@@ -1,18 +1,14 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, openSync, readFileSync, rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { type ConnectionSettings, withClient } from "../connection.ts";
-import { findPrograms, type Programs } from "../server/programs.ts";
+import type { Programs } from "../server/programs.ts";
 import { serverUser } from "../server/server-user.ts";
 import { UserError } from "../user-error.ts";
-import { scratchTemplate } from "./scratch-template.ts";
-
-const run = promisify(execFile);
+import { makeScratchTemplate, scratchTemplatePlace } from "./scratch-template.ts";
 
 /** A server on which databases may be made and thrown away; all of them are gone once it is closed. */
 export interface ScratchServer {
@@ -22,6 +18,8 @@ export interface ScratchServer {
   readonly drop: (database: ConnectionSettings) => Promise<void>;
   /** True where roles may be made freely: the server is ours alone. */
   readonly private: boolean;
+  /** Folder of what is kept from one such server to the next. */
+  readonly kept?: string;
   /** Safe to call twice. */
   readonly close: () => Promise<void>;
 }
@@ -44,13 +42,30 @@ const serverSettings = {
   log_min_messages: "fatal",
 };
 
-function startServer(directory: string, binaries: string): ChildProcess {
+/** A scratch server's files are small and short-lived: in memory where there is plenty of it, in bytes. */
+const plenty = 2_000_000_000;
+
+function temporaryDirectory(): string {
+  const memory = "/dev/shm";
+  if (!existsSync(memory)) return tmpdir();
+  const { bavail, bsize } = statfsSync(memory);
+  return bavail * bsize >= plenty ? memory : tmpdir();
+}
+
+/** Copies the template and starts on the copy, in one process, so that it goes on while this one loads its modules. */
+function startServer(directory: string, template: string, binaries: string): ChildProcess {
   const settings = { ...serverSettings, unix_socket_directories: directory };
   const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const command = [join(binaries, "postgres"), "-D", join(directory, "data"), ...options];
   const [file, args] = serverUser().as(directory, command);
   const log = openSync(join(directory, "server.log"), "w");
-  return spawn(file, args, { cwd: "/", stdio: ["ignore", log, log], env: { ...process.env, LC_ALL: "C" } });
+  const script = 'cp -Rp "$1" "$2" && shift 2 && exec "$@"';
+  const words = ["-c", script, "sh", join(template, "data"), directory, file, ...args];
+  return spawn("sh", words, {
+    cwd: "/",
+    stdio: ["ignore", log, log],
+    env: { ...process.env, LC_ALL: "C" },
+  });
 }
 
 async function answers(settings: ConnectionSettings): Promise<boolean> {
@@ -104,10 +119,9 @@ function onInterrupt(close: () => Promise<void>): () => void {
 }
 
 async function startOwnServer(programs: Programs): Promise<ScratchServer> {
-  const [template, directory] = await Promise.all([
-    scratchTemplate(programs),
-    mkdtemp(join(tmpdir(), "pgstack-scratch-")),
-  ]);
+  const template = scratchTemplatePlace(programs);
+  if (!existsSync(template)) await makeScratchTemplate(programs, template);
+  const directory = mkdtempSync(join(temporaryDirectory(), "pgstack-scratch-"));
   const admin = {
     host: directory,
     port: 5432,
@@ -124,8 +138,7 @@ async function startOwnServer(programs: Programs): Promise<ScratchServer> {
   const ignoreInterrupts = onInterrupt(close);
   try {
     serverUser().own(directory);
-    await run("cp", ["-Rp", join(template, "data"), directory]);
-    server = startServer(directory, programs.directory);
+    server = startServer(directory, template, programs.directory);
     await waitForServer(server, admin);
   } catch (error) {
     await close();
@@ -137,7 +150,7 @@ async function startOwnServer(programs: Programs): Promise<ScratchServer> {
     return name === undefined ? createDatabase(admin) : { ...admin, database: name };
   };
   const drop = (settings: ConnectionSettings) => dropDatabase(admin, settings);
-  return { database, drop, private: true, close };
+  return { database, drop, private: true, kept: template, close };
 }
 
 function existingServer(admin: ConnectionSettings): ScratchServer {
@@ -165,29 +178,36 @@ export interface Scratch {
   readonly programs: Programs;
 }
 
+/** Which server to use: one of our own with these programs, or the one at `url`, whose user has CREATEDB. */
+export interface ScratchWish {
+  readonly programs: Programs;
+  readonly url?: ConnectionSettings | undefined;
+}
+
 /**
  * Opens a scratch server: one of its own, started from a copy of a kept template and reached through a socket in a
  * private folder, or the one at `url`. The caller closes it.
- * @param wanted major version (default: the newest installed), or where a server is whose user has CREATEDB
  */
-export async function openScratchServer(
-  wanted: { major?: number | undefined; url?: ConnectionSettings | undefined } = {},
-): Promise<Scratch> {
-  const version = wanted.major === undefined ? undefined : { major: wanted.major };
-  const programs = await findPrograms(wanted.url === undefined ? "initdb" : "pg_dump", version);
-  const server = wanted.url === undefined ? await startOwnServer(programs) : existingServer(wanted.url);
+export async function openScratchServer({ programs, url }: ScratchWish): Promise<Scratch> {
+  const server = url === undefined ? await startOwnServer(programs) : existingServer(url);
   return { server, programs };
 }
 
-/** Lends a scratch server; it, or the databases made on it, are gone afterwards, whatever happens. */
+/**
+ * Lends a scratch server that is still opening; it, or the databases made on it, are gone afterwards, whatever happens.
+ */
 export async function withScratchServer<T>(
-  wanted: { major?: number | undefined; url?: ConnectionSettings | undefined },
-  use: (scratch: Scratch) => Promise<T>,
+  wish: ScratchWish,
+  use: (opening: Promise<Scratch>) => Promise<T>,
 ): Promise<T> {
-  const scratch = await openScratchServer(wanted);
+  const opening = openScratchServer(wish);
+  opening.catch(() => {}); // whoever waits for it hears of it
   try {
-    return await use(scratch);
+    return await use(opening);
   } finally {
-    await scratch.server.close();
+    await opening.then(
+      ({ server }) => server.close(),
+      () => {},
+    );
   }
 }

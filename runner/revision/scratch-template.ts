@@ -24,7 +24,8 @@ function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "pgstack", "scratch");
 }
 
-async function makeTemplate(programs: Programs, place: string): Promise<void> {
+/** Makes the template, because initdb takes longer than all else that a revision does. Safe with two runs at once. */
+export async function makeScratchTemplate(programs: Programs, place: string): Promise<void> {
   const account = serverUser();
   const made = `${place}.${randomBytes(6).toString("hex")}`;
   mkdirSync(made, { recursive: true, mode: 0o700 });
@@ -42,14 +43,11 @@ async function makeTemplate(programs: Programs, place: string): Promise<void> {
 }
 
 /**
- * The files of a fresh cluster of this version, made once and kept in the user's cache, because initdb takes
- * longer than everything else that a revision does. Complete whenever it exists, even with two runs at once.
- * @returns a folder to copy, never to start
+ * Where the files of a fresh cluster of this version are kept, in the user's cache: a folder with `data`, to copy and
+ * never to start, and room for what else is kept. It is complete whenever it exists.
  */
-export async function scratchTemplate(programs: Programs): Promise<string> {
+export function scratchTemplatePlace(programs: Programs): string {
   const key = [programs.version, programs.directory, process.arch, ...initdbOptions].join("\n");
   const digest = createHash("sha256").update(key).digest("hex").slice(0, 12);
-  const place = join(cacheDirectory(), `${programs.version}-${digest}`);
-  if (!existsSync(place)) await makeTemplate(programs, place);
-  return place;
+  return join(cacheDirectory(), `${programs.version}-${digest}`);
 }

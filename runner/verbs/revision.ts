@@ -1,11 +1,10 @@
 import type { Client } from "pg";
 import { connectionFromUrl, withClient } from "../connection.ts";
 import { projectPath, projectRoot } from "../project.ts";
-import { autogenerate, differences, type Revision, type RevisionRequest } from "../revision/autogenerate.ts";
-import { fillFrom } from "../revision/from-migrations.ts";
+import type { Revision, RevisionRequest } from "../revision/autogenerate.ts";
 import { readModels } from "../revision/models.ts";
 import { withScratchServer } from "../revision/scratch-server.ts";
-import type { Origin } from "../revision/sides.ts";
+import { findPrograms } from "../server/programs.ts";
 import { resolveTarget, targetFlags } from "../target.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
 import type { Call, Verb } from "../verb.ts";
@@ -30,6 +29,14 @@ function descriptionOf({ words, flags }: Call): string {
   return description;
 }
 
+type Core = typeof import("../revision/autogenerate.ts");
+
+/** The live database, when a revision starts from it. */
+interface Start {
+  readonly client: Client;
+  readonly major: number;
+}
+
 async function majorOf(client: Client): Promise<number> {
   const { rows } = await client.query<{ version: string }>(
     "SELECT current_setting('server_version_num') AS version",
@@ -48,38 +55,38 @@ function report(call: Call, { files, problems, hints }: Revision): ExitCode {
   return problems.length === 0 ? ExitCode.done : ExitCode.differs;
 }
 
-async function work(call: Call, request: RevisionRequest): Promise<ExitCode> {
-  if (call.flags.check !== true)
-    return report(
-      call,
-      await autogenerate(request, {
-        directory: directoryOf(call),
-        description: descriptionOf(call),
-        now: new Date(),
-      }),
-    );
-  const found = await differences(request);
+async function work(call: Call, core: Core, request: RevisionRequest): Promise<ExitCode> {
+  if (call.flags.check !== true) {
+    const place = { directory: directoryOf(call), description: descriptionOf(call), now: new Date() };
+    return report(call, await core.autogenerate(request, place));
+  }
+  const found = await core.differences(request);
   if (call.flags.json === true) call.print(JSON.stringify({ differences: found }));
   else for (const line of found) call.print(line);
   return found.length === 0 ? ExitCode.done : ExitCode.differs;
 }
 
-async function withOrigin<T>(call: Call, use: (origin: Origin, major?: number) => Promise<T>): Promise<T> {
+async function withStart<T>(call: Call, use: (start: Start | undefined) => Promise<T>): Promise<T> {
   const from = text(call.flags.from, "current");
-  if (from === "migrations") return use({ fill: fillFrom(directoryOf(call)) });
+  if (from === "migrations") return use(undefined);
   if (from !== "current") throw new RefusedError(`--from takes current or migrations, found "${from}"`);
-  return withClient(resolveTarget(call), async (client) => use({ live: client }, await majorOf(client)));
+  return withClient(resolveTarget(call), async (client) => use({ client, major: await majorOf(client) }));
 }
 
 async function run(call: Call): Promise<ExitCode> {
   descriptionOf(call);
   const scratchUrl = call.flags["scratch-url"];
   const url = typeof scratchUrl === "string" ? connectionFromUrl(scratchUrl, call.env) : undefined;
-  const models = await readModels(projectPath(text(call.flags.models, "models")), projectRoot);
   const lists = { ignore: listOf(call.flags.ignore), renames: listOf(call.flags.rename) };
-  return withOrigin(call, (origin, major) =>
-    withScratchServer({ major, url }, (scratch) => work(call, { ...scratch, ...lists, models, origin })),
-  );
+  return withStart(call, async (start) => {
+    const programs = await findPrograms(url === undefined ? "initdb" : "pg_dump", start);
+    return withScratchServer({ programs, url }, async (opening) => {
+      const core = await import("../revision/autogenerate.ts"); // loads slowly: the server starts meanwhile
+      const origin = core.originOf(start?.client, directoryOf(call));
+      const models = await readModels(projectPath(text(call.flags.models, "models")), projectRoot);
+      return work(call, core, { ...(await opening), ...lists, models, origin });
+    });
+  });
 }
 
 export default {

@@ -9,8 +9,10 @@ import { readMigrations } from "../../runner/migrations/directory.ts";
 import { revertMigration } from "../../runner/migrations/revert.ts";
 import { defaultSettings } from "../../runner/migrations/settings.ts";
 import { autogenerate, differences, type Revision } from "../../runner/revision/autogenerate.ts";
+import { readCatalog } from "../../runner/revision/catalog.ts";
 import { dumpDifferences, dumpSchema } from "../../runner/revision/dump.ts";
 import { openScratchServer, type Scratch } from "../../runner/revision/scratch-server.ts";
+import { findPrograms } from "../../runner/server/programs.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 
 /** A difference between a database and models, and what its revision must be like. */
@@ -96,7 +98,13 @@ async function checkBothWays(one: RevisionCase, live: ConnectionSettings, direct
 
 function request(one: RevisionCase, live: Parameters<Parameters<typeof withClient>[1]>[0]) {
   const models = [{ name: "models", sql: one.models }];
-  return { ...scratch, origin: { live }, models, ignore: one.ignore ?? [], renames: one.rename ?? [] };
+  return {
+    ...scratch,
+    origin: { live: readCatalog(live) },
+    models,
+    ignore: one.ignore ?? [],
+    renames: one.rename ?? [],
+  };
 }
 
 const compare = (one: RevisionCase, live: ConnectionSettings) =>
@@ -127,7 +135,10 @@ async function checkCase(one: RevisionCase): Promise<void> {
 /** Makes each case a test, all on one cluster with one scratch server. */
 export function testCases(cases: readonly RevisionCase[]): void {
   before(async () => {
-    [cluster, scratch] = await Promise.all([startThrowawayCluster(), openScratchServer()]);
+    [cluster, scratch] = await Promise.all([
+      startThrowawayCluster(),
+      openScratchServer({ programs: await findPrograms("initdb") }),
+    ]);
   });
   after(async () => {
     await scratch?.server.close();

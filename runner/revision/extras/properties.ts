@@ -5,7 +5,7 @@
  */
 
 const userRelation = (kinds: string) =>
-  `c.relkind IN (${kinds}) AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+  `c.oid >= 16384 AND c.relkind IN (${kinds}) AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')`;
 
 const relation = `json_build_object('kind', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materializedView' WHEN 'f' THEN 'foreignTable'
@@ -16,7 +16,7 @@ const alterColumn = (what: string) =>
 const columns = (kinds: string) =>
   `FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
    JOIN pg_type t ON t.oid = a.atttypid
-   WHERE a.attnum > 0 AND NOT a.attisdropped AND ${userRelation(kinds)}`;
+   WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND ${userRelation(kinds)}`;
 const storageName = (value: string) =>
   `CASE ${value} WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'x' THEN 'EXTENDED' ELSE 'MAIN' END`;
 const of = `format('%I.%I.%I', n.nspname, c.relname, a.attname)`;
@@ -47,7 +47,7 @@ const indexStatistics = `
 const columnOptions = `
   SELECT format('option %s of ', split_part(o, '=', 1)) || ${of}, ${column}, ${alterColumn("format('SET (%s)', o)")},
          ${alterColumn("format('RESET (%s)', split_part(o, '=', 1))")}, ''
-  FROM (SELECT a.*, unnest(a.attoptions) AS o FROM pg_attribute a) a
+  FROM (SELECT a.*, unnest(a.attoptions) AS o FROM pg_attribute a WHERE a.attrelid >= 16384) a
   JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE NOT a.attisdropped AND ${userRelation("'r', 'p', 'm', 'f'")}`;
 
@@ -64,7 +64,7 @@ const clustered = `
          format('ALTER %s %I.%I CLUSTER ON %I', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname, ic.relname),
          format('ALTER %s %I.%I SET WITHOUT CLUSTER', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname), pg_get_indexdef(ic.oid)
   FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
-  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE i.indisclustered AND ${userRelation("'r', 'p', 'm'")}`;
+  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid >= 16384 AND i.indisclustered AND ${userRelation("'r', 'p', 'm'")}`;
 
 const accessMethod = `
   SELECT format('access method of %I.%I', n.nspname, c.relname), ${relation},
@@ -98,14 +98,14 @@ const inheritedDefaults = `
   JOIN pg_attribute pa ON pa.attrelid = i.inhparent AND pa.attname = a.attname
   LEFT JOIN LATERAL (SELECT pg_get_expr(pd.adbin, pd.adrelid) AS expression FROM pg_attrdef pd
                      WHERE pd.adrelid = i.inhparent AND pd.adnum = pa.attnum) p ON true
-  WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT a.attislocal AND a.attgenerated = ''
+  WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attislocal AND a.attgenerated = ''
     AND p.expression IS DISTINCT FROM pg_get_expr(d.adbin, d.adrelid) AND ${userRelation("'r', 'p'")}`;
 
 const viewDefaults = `
   SELECT 'default of ' || ${of}, ${relation}, ${alterColumn("'SET DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)")},
          ${alterColumn("'DROP DEFAULT'")}, ''
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE NOT a.attisdropped AND ${userRelation("'v'")}`;
+  JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE a.attrelid >= 16384 AND NOT a.attisdropped AND ${userRelation("'v'")}`;
 
 const columnComments = `
   SELECT 'comment on ' || ${of}, ${relation},
@@ -113,14 +113,14 @@ const columnComments = `
          format('COMMENT ON COLUMN %I.%I.%I IS NULL', n.nspname, c.relname, a.attname), ''
   FROM pg_description d JOIN pg_class c ON c.oid = d.objoid JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid
-  WHERE d.classoid = 'pg_class'::regclass AND d.objsubid > 0
+  WHERE d.objoid >= 16384 AND d.classoid = 'pg_class'::regclass AND d.objsubid > 0
     AND (c.relkind IN ('v', 'm') OR (c.relkind IN ('r', 'p') AND NOT a.attislocal)) AND ${userRelation("'v', 'm', 'r', 'p'")}`;
 
 const foreignOptions = `
   SELECT format('option %s of ', o) || ${of}, json_build_object('kind', 'column', 'schema', n.nspname, 'table', c.relname, 'name', a.attname),
          ${alterColumn("format('OPTIONS (ADD %I %L)', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1))")},
          ${alterColumn("format('OPTIONS (DROP %I)', split_part(o, '=', 1))")}, ''
-  FROM (SELECT a.*, unnest(a.attfdwoptions) AS o FROM pg_attribute a) a
+  FROM (SELECT a.*, unnest(a.attfdwoptions) AS o FROM pg_attribute a WHERE a.attrelid >= 16384) a
   JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE NOT a.attisdropped AND ${userRelation("'f'")}`;
 
