@@ -39,6 +39,7 @@ function report(result: CheckResult, resource: pulumi.Resource): void {
     );
   if (result.pending.length > 0)
     pulumi.log.info(`${result.pending.length} to apply: ${result.pending.join(", ")}`, resource);
+  for (const { message } of result.warnings) pulumi.log.warn(message, resource);
   for (const { verdict, message } of result.findings)
     pulumi.log.warn(verdict === "refuse" ? `${message} (\`up\` refuses until then.)` : message, resource);
 }

@@ -5,6 +5,8 @@ import { UserError } from "../user-error.ts";
 import { readMigrations } from "./directory.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { type History, historyTable, readHistory } from "./history.ts";
+import type { Warning } from "./lint.ts";
+import type { MigrationFile } from "./migration.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { type Access, withSession } from "./session.ts";
 import type { MigrationSettings } from "./settings.ts";
@@ -26,6 +28,8 @@ export interface CheckResult {
   /** Goes into the `migrations` resource: as long as nothing is missing it is what the last run left in the database. */
   readonly token: string;
   readonly findings: readonly Finding[];
+  /** Dangers in what is pending. */
+  readonly warnings: readonly Warning[];
 }
 
 /** New as long as something is missing, so that the resource is updated even where its manifest has not changed. */
@@ -33,6 +37,11 @@ function tokenOf(history: History, plan: Plan): string {
   if (plan.pending.length === 0) return history.token ?? "";
   const names = plan.pending.map(({ name }) => name).join("\n");
   return createHash("sha256").update(`${history.token}\n${names}`).digest("hex").slice(0, 16);
+}
+
+/** The parser is loaded only where there is something to read. */
+export async function lintPending(client: pg.Client, pending: readonly MigrationFile[]): Promise<Warning[]> {
+  return pending.length === 0 ? [] : (await import("./lint.ts")).lint(client, pending);
 }
 
 async function check(client: pg.Client, request: CheckRequest): Promise<CheckResult> {
@@ -46,12 +55,13 @@ async function check(client: pg.Client, request: CheckRequest): Promise<CheckRes
     pending: plan.pending.map(({ name }) => name),
     token: tokenOf(history, plan),
     findings: findingsOf(plan, request, undefined),
+    warnings: await lintPending(client, plan.pending),
   };
 }
 
 /** The database's part in a preview. A database that cannot be read is a result too; wrong files throw RefusedError. */
 export async function checkDatabase(access: Access, request: CheckRequest): Promise<CheckResult> {
-  const nothing = { applied: [], pending: [], token: "", findings: [] };
+  const nothing = { applied: [], pending: [], token: "", findings: [], warnings: [] };
   try {
     return await withSession(access, ({ client }) => check(client, request));
   } catch (error) {

@@ -1,5 +1,7 @@
+import { lintPending } from "./check.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { historyTable, readHistory } from "./history.ts";
+import type { Warning } from "./lint.ts";
 import type { MigrationFile } from "./migration.ts";
 import { makePlan, type Standing, type State } from "./plan.ts";
 import { type Access, withSession } from "./session.ts";
@@ -25,6 +27,8 @@ export interface Status {
   readonly clean: boolean;
   readonly migrations: readonly StatusRow[];
   readonly findings: readonly Finding[];
+  /** Dangers in what is pending. */
+  readonly warnings: readonly Warning[];
 }
 
 /** What a stack's last update left as applied. */
@@ -77,6 +81,7 @@ export function readStatus(
       clean: migrations.every(({ state }) => clean.includes(state)),
       migrations,
       findings: [...missingFinding(missing), ...findingsOf(plan, settings, new Set())],
+      warnings: await lintPending(client, plan.pending),
     };
   });
 }

@@ -32,7 +32,7 @@ const status: Verb = {
     const settings = settingsOf(call);
     const found = await readStatus(accessOf(call), filesOf(settings), settings, expectedOf(call));
     call.print(call.flags.json === true ? JSON.stringify(found) : render(found));
-    for (const { message } of found.findings) call.log(message);
+    for (const { message } of [...found.findings, ...found.warnings]) call.log(message);
     return found.clean ? ExitCode.done : ExitCode.differs;
   },
 };

@@ -120,3 +120,25 @@ test("a stack's target is named after steps from what is applied", async () => {
   assert.equal(await target("up", "+1"), "latest");
   assert.equal(await target("up", "02"), "02_t2");
 });
+
+test("status warns of what is pending by name, line and size of a table that exists, and of no other", async () => {
+  using bench = await makeBench(cluster);
+  await bench.query("CREATE TABLE big AS SELECT generate_series(1, 1000) AS id");
+  await bench.query("ANALYZE big");
+  bench.migration("1_a", "CREATE TABLE fresh (id int);\nCREATE INDEX ON fresh (id);", "DROP TABLE fresh");
+  bench.migration(
+    "2_b",
+    "SELECT 1;\nCREATE INDEX ON fresh (id);\nALTER TABLE big DROP COLUMN id;",
+    "SELECT 1",
+  );
+  const { stdout } = await bench.run("status", "--json");
+  const { warnings } = JSON.parse(stdout) as { warnings: { where: string; rule: string; message: string }[] };
+  assert.deepEqual(
+    warnings.map(({ where, rule }) => [where, rule]),
+    [[`${bench.directory}/2_b.sql:4`, "drop-column"]],
+  );
+  assert.match(
+    warnings[0]?.message ?? "",
+    /"big" \(id\), about 1000 rows, \d+ kB: loses the column's values/,
+  );
+});
