@@ -83,7 +83,8 @@ func readDefaultPrivileges(ctx context.Context, s *server, old values) (values, 
 	}
 	kind := old.str("objectType")
 	var found []string
-	err = s.read(ctx, old.str("database"), func(rows *sql.Rows) error { return rows.Scan(pq.Array(&found)) },
+	there = false // until the owner's row comes
+	err = s.read(ctx, old.str("database"), func(rows *sql.Rows) error { there = true; return rows.Scan(pq.Array(&found)) },
 		`SELECT ARRAY(SELECT privilege_type::text FROM aclexplode(coalesce(
 			(SELECT defaclacl FROM pg_default_acl WHERE defaclrole = owner.oid AND defaclobjtype = $4::"char"
 				AND defaclnamespace = coalesce(to_regnamespace(quote_ident(nullif($3, ''))), 0)),
@@ -92,7 +93,7 @@ func readDefaultPrivileges(ctx context.Context, s *server, old values) (values, 
 		FROM pg_roles owner WHERE rolname = $2`, old.str("role"), old.str("owner"), old.str("schema"), defaultPrivilegesKinds[kind])
 	wanted := old.strings("privileges")
 	switch {
-	case err != nil || len(found) == 0 && len(wanted) > 0:
+	case err != nil || !there || len(found) == 0 && len(wanted) > 0:
 		return nil, err
 	case samePrivileges(kind, wanted, found):
 		return values{}, nil
