@@ -1,0 +1,185 @@
+import type pg from "pg";
+import type { ConnectionSettings } from "../connection.ts";
+import { type CopyTable, listSequences } from "./catalog.ts";
+import { copyLargeObjects } from "./large-objects.ts";
+import { applyGrants, applyOwners, existingRoles, listDefaultGrants, revokeDefaults } from "./ownership.ts";
+import { refreshViews, runPostData } from "./post-data.ts";
+import { type Copied, relayCopy } from "./relay.ts";
+import { dumpSchema } from "./schema.ts";
+import { withAdmin } from "./session.ts";
+import { applySettings } from "./settings.ts";
+import { type Snapshot, withSnapshot } from "./snapshot.ts";
+import type { Grant } from "./state.ts";
+import { listSchemas } from "./wipe.ts";
+import { distribute, secondsSince, withMany } from "./work.ts";
+
+/** Between which databases, and what the target's stack declares by itself. */
+export interface CopyOptions {
+  readonly source: ConnectionSettings;
+  readonly target: ConnectionSettings;
+  /** Streams side by side. */
+  readonly jobs: number;
+  /** The source's owner, whose objects go to the target's. */
+  readonly owners: { readonly source: string; readonly target: string };
+  /** Roles whose grants the target's stack declares: theirs are not taken from the source. */
+  readonly declaredRoles: readonly string[];
+  /** What those roles were granted on the target before it was emptied. */
+  readonly savedGrants: readonly Grant[];
+  /** A snapshot that a replication slot exported; without it, now. */
+  readonly snapshot?: string | undefined;
+  readonly log: (line: string) => void;
+}
+
+/** What was copied, in which time. */
+export interface CopyReport {
+  readonly tables: number;
+  readonly rows: number;
+  /** Of rows, as they passed between the servers. */
+  readonly bytes: number;
+  readonly largeObjects: number;
+  /** Seconds of each part. */
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+/** Nobody relies on a half-filled target: its commits need not wait for the disk, save the last. */
+const tuning = `
+  SET synchronous_commit = off; SET maintenance_work_mem = '256MB'; SET session_replication_role = replica;
+  SET standard_conforming_strings = on`;
+
+function copyStatements({ name, columns, where, plain }: CopyTable, binary: boolean): [string, string] {
+  const list = columns.length === 0 ? "" : ` (${columns.join(", ")})`;
+  const format = binary && plain ? "binary" : "text";
+  const from = where === "" ? `${name}${list}` : `(SELECT ${columns.join(", ")} FROM ONLY ${name} ${where})`;
+  return [`COPY ${from} TO STDOUT (FORMAT ${format})`, `COPY ${name}${list} FROM STDIN (FORMAT ${format})`];
+}
+
+/** Copies one table in a transaction of its own, in which it starts empty: a repetition never doubles rows. */
+async function copyTable(
+  table: CopyTable,
+  source: pg.Client,
+  target: pg.Client,
+  binary: boolean,
+): Promise<Copied> {
+  const [out, into] = copyStatements(table, binary);
+  await target.query("BEGIN");
+  if (table.where === "") await target.query(`TRUNCATE ONLY ${table.name}`);
+  else await target.query(`DELETE FROM ONLY ${table.name} ${table.where}`);
+  const copied = await relayCopy(source, out, target, into);
+  await target.query("COMMIT");
+  return copied;
+}
+
+async function copyRows(
+  snapshot: Snapshot,
+  pairs: readonly { readonly reader: pg.Client; readonly writer: pg.Client }[],
+  log: (line: string) => void,
+): Promise<Copied> {
+  const { rows } = await (pairs[0] as { writer: pg.Client }).writer.query(
+    "SELECT current_setting('server_version_num')::int / 10000 AS major",
+  );
+  const total = { rows: 0, bytes: 0 };
+  await distribute(snapshot.tables, pairs, async (table, { reader, writer }) => {
+    const copied = await copyTable(table, reader, writer, rows[0].major === snapshot.major);
+    total.rows += copied.rows;
+    total.bytes += copied.bytes;
+    if (table.bytes > 2 ** 26) log(`copied ${table.name}`);
+  });
+  return total;
+}
+
+/** Numbers follow the rows: read last, they are never behind a row that was copied. */
+export async function copySequences(source: pg.Client, target: pg.Client): Promise<number> {
+  const sequences = await listSequences(source);
+  for (const { name, last, called } of sequences)
+    await target.query("SELECT setval(to_regclass($1), $2::bigint, $3)", [name, last, called]);
+  return sequences.length;
+}
+
+async function carryOwnership(target: pg.Client, snapshot: Snapshot, options: CopyOptions): Promise<void> {
+  const { owners, declaredRoles, savedGrants } = options;
+  const roles = await existingRoles(target);
+  const rename = (role: string) => (role === owners.source || !roles.has(role) ? owners.target : role);
+  await applyOwners(
+    target,
+    snapshot.owners.map((owned) => ({ ...owned, owner: rename(owned.owner) })),
+  );
+  const carried = snapshot.grants
+    .filter(({ grantee }) => grantee === null || !declaredRoles.includes(grantee))
+    .map((grant) => (grant.grantee === owners.source ? { ...grant, grantee: owners.target } : grant));
+  await revokeDefaults(target, carried);
+  const known = new Set(savedGrants.map(({ identity }) => identity));
+  const fresh = (await listDefaultGrants(target, declaredRoles)).filter(
+    ({ identity }) => !known.has(identity),
+  );
+  await applyGrants(target, [...carried, ...savedGrants, ...fresh]);
+}
+
+async function analyze(tables: readonly CopyTable[], writers: readonly pg.Client[]): Promise<void> {
+  await distribute(tables, writers, async ({ name }, client) => {
+    await client.query(`ANALYZE ${name}`);
+  });
+}
+
+/** Does `work`, and notes its seconds under `name`. */
+type Timer = <T>(name: string, work: () => Promise<T>) => Promise<T>;
+
+function timer(seconds: Record<string, number>, log: (line: string) => void): Timer {
+  return async (name, work) => {
+    const start = performance.now();
+    const result = await work();
+    seconds[name] = secondsSince(start);
+    log(`${name}: ${seconds[name]} s`);
+    return result;
+  };
+}
+
+async function fill(
+  options: CopyOptions,
+  snapshot: Snapshot,
+  readers: readonly pg.Client[],
+  writers: readonly pg.Client[],
+): Promise<CopyReport> {
+  const seconds: Record<string, number> = {};
+  const time = timer(seconds, options.log);
+  const [reader, writer] = [readers[0], writers[0]] as [pg.Client, pg.Client];
+  const presentSchemas = await listSchemas(writer);
+  const { postData } = await time("schema", async () => {
+    const { id, major, searchPath } = snapshot;
+    const dump = await dumpSchema({
+      source: options.source,
+      major,
+      snapshot: id,
+      presentSchemas,
+      searchPath,
+    });
+    await writer.query(dump.preData);
+    return dump;
+  });
+  for (const client of writers) await client.query(`SET search_path = ${snapshot.searchPath}`);
+  const pairs = readers.map((one, at) => ({ reader: one, writer: writers[at] as pg.Client }));
+  const encoding = `SET client_encoding = '${snapshot.encoding}'`;
+  for (const client of [...readers, ...writers]) await client.query(encoding);
+  const copied = await time("rows", () => copyRows(snapshot, pairs, options.log));
+  for (const client of [...readers, ...writers]) await client.query("SET client_encoding = 'UTF8'");
+  const largeObjects = await time("large objects", () => copyLargeObjects(reader, writer));
+  await time("indexes and constraints", () => runPostData(postData, writers));
+  await time("owners and grants", () => carryOwnership(writer, snapshot, options));
+  await time("materialized views", () => refreshViews(writer, snapshot.views));
+  await time("statistics", () => analyze(snapshot.tables, writers));
+  await copySequences(reader, writer);
+  await applySettings(writer, snapshot.settings, options.declaredRoles);
+  return { tables: snapshot.tables.length, ...copied, largeObjects, seconds };
+}
+
+/** Fills the emptied target from one snapshot of the source. Throws the server's error at the first fault. */
+export async function copyDatabase(options: CopyOptions): Promise<CopyReport> {
+  const { source, target, jobs } = options;
+  return withSnapshot(source, { readers: jobs, given: options.snapshot }, (snapshot, readers) => {
+    const lend = (use: (writer: pg.Client) => Promise<CopyReport>) =>
+      withAdmin(target, async (writer) => {
+        await writer.query(tuning);
+        return use(writer);
+      });
+    return withMany(jobs, lend, (writers) => fill(options, snapshot, readers, writers));
+  });
+}

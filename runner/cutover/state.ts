@@ -1,0 +1,119 @@
+import pg from "pg";
+import { UserError } from "../user-error.ts";
+
+export const identifier = pg.escapeIdentifier;
+export const literal = pg.escapeLiteral;
+
+/** The schema that holds what a cutover must remember, on either side. It is never copied. */
+export const stateSchema = "pgstack_cutover";
+
+/** Which part a database plays. One that was a target may later be the source of another cutover. */
+export type Side = "source" | "target";
+
+/** What the source remembers: held from the freeze to the thaw. */
+export interface SourceState {
+  /** New at each freeze: a copy made under another one is not final. */
+  readonly epoch: string;
+  /** The stack that froze it; no other may thaw it or freeze it again. */
+  readonly holder: string;
+  readonly frozenAt: string;
+  /** True once its guards were proved to refuse every role. */
+  readonly proved: boolean;
+  /** The database's own `default_transaction_read_only` before, or null where it had none. */
+  readonly readOnlyBefore: string | null;
+  /** Signatures of the functions that PUBLIC could execute before. */
+  readonly revoked: readonly string[];
+  /** Where its clients went when the cutover was completed: `system identifier/database`. */
+  readonly movedTo?: string;
+}
+
+/** What the target remembers: its presence says that this program filled the database, and may empty it. */
+export interface TargetState {
+  readonly phase: "filling" | "filled" | "verified" | "active" | "kept";
+  /** `system identifier/database` of the source. */
+  readonly source: string;
+  /** The freeze under which it was copied; null for a rehearsal. */
+  readonly epoch: string | null;
+  /** Grants to put back after the copy, kept so that a killed copy does not forget them. */
+  readonly grants?: readonly Grant[];
+  /** Figures of the steps, for the record. */
+  readonly report?: Readonly<Record<string, unknown>>;
+}
+
+/** One privilege of one role on one object. */
+export interface Grant {
+  /** As in pg_identify_object: `table`, `function`, …; `column` has the column's name in `column`. */
+  readonly type: string;
+  readonly identity: string;
+  readonly column: string | null;
+  /** Null is PUBLIC. */
+  readonly grantee: string | null;
+  readonly privilege: string;
+  readonly grantable: boolean;
+}
+
+interface StateOf {
+  readonly source: SourceState;
+  readonly target: TargetState;
+}
+
+/** Reads a side's state; undefined where there is none. */
+export async function readState<S extends Side>(client: pg.Client, side: S): Promise<StateOf[S] | undefined> {
+  const { rows } = await client.query("SELECT to_regclass($1) IS NOT NULL AS present", [
+    `${stateSchema}.state`,
+  ]);
+  if (!rows[0].present) return undefined;
+  const found = await client.query(`SELECT value FROM ${stateSchema}.state WHERE side = $1`, [side]);
+  return found.rows[0]?.value;
+}
+
+/** Writes a side's state, in the caller's transaction. */
+export async function writeState<S extends Side>(
+  client: pg.Client,
+  side: S,
+  value: StateOf[S],
+): Promise<void> {
+  const { rows } = await client.query("SELECT to_regclass($1) IS NOT NULL AS present", [
+    `${stateSchema}.state`,
+  ]);
+  if (!rows[0].present)
+    await client.query(
+      `CREATE SCHEMA IF NOT EXISTS ${stateSchema};
+       CREATE TABLE ${stateSchema}.state (side text PRIMARY KEY, value jsonb NOT NULL)`,
+    );
+  await client.query(
+    `INSERT INTO ${stateSchema}.state VALUES ($1, $2) ON CONFLICT (side) DO UPDATE SET value = excluded.value`,
+    [side, JSON.stringify(value)],
+  );
+}
+
+/** Forgets a side's state; the schema goes with the last one. */
+export async function clearState(client: pg.Client, side: Side): Promise<void> {
+  if ((await readState(client, side)) === undefined) return;
+  await client.query(`DELETE FROM ${stateSchema}.state WHERE side = $1`, [side]);
+  const { rowCount } = await client.query(`SELECT FROM ${stateSchema}.state`);
+  if (rowCount === 0) await client.query(`DROP SCHEMA ${stateSchema} CASCADE`);
+}
+
+/** Names a database the world over: its server's system identifier and its name. */
+export async function identityOf(client: pg.Client): Promise<string> {
+  const { rows } = await client.query(
+    "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || current_database() AS identity",
+  );
+  return rows[0].identity;
+}
+
+const lockKey = 7_231_842_001;
+
+/**
+ * Takes the right to change this database's part in a cutover, for as long as the connection lives.
+ * Waits up to a minute: the server may take a moment to notice that a killed run's connection is gone.
+ */
+export async function holdCutoverLock(client: pg.Client): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt++) {
+    const { rows } = await client.query("SELECT pg_try_advisory_lock($1) AS got", [lockKey]);
+    if (rows[0].got) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new UserError("Another pgstack is at work on this cutover: wait for it to end, then run this again");
+}

@@ -1,0 +1,78 @@
+import type pg from "pg";
+import { type ConnectionSettings, openClient } from "../../runner/connection.ts";
+
+/** How a writer writes. */
+export interface WriterOptions {
+  readonly settings: ConnectionSettings;
+  /** Marks its rows. */
+  readonly name: string;
+  /** Asks for READ WRITE, in several statements, rather than by one INSERT. */
+  readonly explicit?: boolean;
+  /** Milliseconds between writes; default none. */
+  readonly pause?: number;
+}
+
+/** A client that writes rows to the table `acknowledged (writer, n)` as fast as it can until it is stopped. */
+export interface Writer {
+  /** Numbers whose commit the server acknowledged, with the time of it. */
+  readonly acknowledged: Map<number, number>;
+  /** Refusals and lost connections, by message. */
+  readonly failures: Map<string, number>;
+  readonly stop: () => Promise<void>;
+}
+
+async function writeOnce(client: pg.Client, options: WriterOptions, n: number): Promise<void> {
+  const insert = `INSERT INTO acknowledged (writer, n) VALUES ('${options.name}', ${n})`;
+  if (options.explicit !== true) {
+    await client.query(insert);
+    return;
+  }
+  await client.query("BEGIN READ WRITE");
+  await client.query(insert);
+  await client.query("COMMIT");
+}
+
+/** Starts a writer; it connects again whenever it must, and never writes a number twice. */
+export function startWriter(options: WriterOptions): Writer {
+  const acknowledged = new Map<number, number>();
+  const failures = new Map<string, number>();
+  let running = true;
+  const fail = async (error: unknown) => {
+    const { message } = error as Error;
+    failures.set(message, (failures.get(message) ?? 0) + 1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  const write = async () => {
+    let client: pg.Client | undefined;
+    for (let n = 1; running; n++) {
+      try {
+        client ??= await openClient(options.settings);
+        await writeOnce(client, options, n);
+        acknowledged.set(n, Date.now());
+        if (options.pause !== undefined) await new Promise((resolve) => setTimeout(resolve, options.pause));
+      } catch (error) {
+        const broken = client;
+        client = undefined;
+        await broken?.end().catch(() => {});
+        await fail(error);
+      }
+    }
+    await client?.end();
+  };
+  const writing = write();
+  return {
+    acknowledged,
+    failures,
+    stop: async () => {
+      running = false;
+      await writing;
+    },
+  };
+}
+
+/** Numbers that the server acknowledged to the writer and that the database does not hold. */
+export async function missingWrites(client: pg.Client, name: string, writer: Writer): Promise<number[]> {
+  const { rows } = await client.query("SELECT n FROM acknowledged WHERE writer = $1", [name]);
+  const present = new Set(rows.map((row) => row.n as number));
+  return [...writer.acknowledged.keys()].filter((n) => !present.has(n));
+}
