@@ -19,6 +19,12 @@ export const verbs: Record<string, Load> = {
 
 /** Verbs that a stack's resources and the entry script call; most read JSON from standard input. */
 export const resourceVerbs: Record<string, Load> = {
+  "cutover-complete": () => import("./verbs/cutover-complete.ts"),
+  "cutover-copy": () => import("./verbs/cutover-copy.ts"),
+  "cutover-freeze": () => import("./verbs/cutover-freeze.ts"),
+  "cutover-rehearse": () => import("./verbs/cutover-rehearse.ts"),
+  "cutover-thaw": () => import("./verbs/cutover-thaw.ts"),
+  "cutover-verify": () => import("./verbs/cutover-verify.ts"),
   "dump-delete": () => import("./verbs/dump-delete.ts"),
   "dump-ensure": () => import("./verbs/dump-ensure.ts"),
   "instance-ensure": () => import("./verbs/instance-ensure.ts"),

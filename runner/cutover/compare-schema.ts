@@ -23,8 +23,8 @@ const parts = [
    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND ${ownClass}`,
-  `SELECT 'index ' || c.oid::regclass, concat_ws(' ', pg_get_indexdef(c.oid), i.indisvalid, i.indisclustered, i.indisreplident)
-   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE ${ownClass}`,
+  `SELECT 'index ' || c.oid::regclass, concat_ws(' ', pg_get_indexdef(c.oid), i.indisclustered, i.indisreplident)
+   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indisvalid AND ${ownClass}`,
   `SELECT 'constraint ' || quote_ident(conname) || ' on ' || CASE WHEN k.contypid <> 0 THEN k.contypid::regtype::text ELSE k.conrelid::regclass::text END,
      concat_ws(' ', pg_get_constraintdef(k.oid), k.convalidated)
    FROM pg_constraint k WHERE k.contype <> 't' AND ${own("pg_constraint", "k.oid", "k.connamespace")}`,
@@ -104,7 +104,7 @@ async function compareOwners(
   });
 }
 
-/** Grants to roles that the target's stack declares are that stack's own matter. */
+/** Grants to PUBLIC and to roles that the target's stack declares are that stack's own matter. */
 async function compareGrants(source: pg.Client, target: pg.Client, mapping: RoleMapping): Promise<string[]> {
   const { owners, declaredRoles } = mapping;
   const { rows } = await target.query("SELECT rolname FROM pg_roles");
@@ -112,11 +112,8 @@ async function compareGrants(source: pg.Client, target: pg.Client, mapping: Role
   const list = async (client: pg.Client, owner: string) =>
     new Set(
       (await listGrants(client))
-        .map((grant) => ({ ...grant, grantee: grant.grantee ?? "PUBLIC" }))
-        .filter(
-          ({ type, grantee }) => type !== "schema" && grantee !== owner && !declaredRoles.includes(grantee),
-        )
-        .filter(({ grantee }) => grantee === "PUBLIC" || roles.has(grantee))
+        .filter(({ type, grantee }) => type !== "schema" && grantee !== null && grantee !== owner)
+        .filter(({ grantee }) => roles.has(grantee ?? "") && !declaredRoles.includes(grantee ?? ""))
         .map(
           ({ type, identity, column, grantee, privilege }) =>
             `${privilege} on ${type} ${identity}${column === null ? "" : `.${column}`} to ${grantee}`,

@@ -1,15 +1,14 @@
 import type pg from "pg";
 import type { ConnectionSettings } from "../connection.ts";
 import { type CopyTable, listSequences } from "./catalog.ts";
+import { applySettings } from "./database-settings.ts";
 import { copyLargeObjects } from "./large-objects.ts";
-import { applyGrants, applyOwners, existingRoles, listDefaultGrants, revokeDefaults } from "./ownership.ts";
+import { applyGrants, applyOwners, existingRoles, revokeDefaults } from "./ownership.ts";
 import { refreshViews, runPostData } from "./post-data.ts";
 import { type Copied, relayCopy } from "./relay.ts";
 import { dumpSchema } from "./schema.ts";
 import { withAdmin } from "./session.ts";
-import { applySettings } from "./settings.ts";
 import { type Snapshot, withSnapshot } from "./snapshot.ts";
-import type { Grant } from "./state.ts";
 import { listSchemas } from "./wipe.ts";
 import { distribute, secondsSince, withMany } from "./work.ts";
 
@@ -23,8 +22,6 @@ export interface CopyOptions {
   readonly owners: { readonly source: string; readonly target: string };
   /** Roles whose grants the target's stack declares: theirs are not taken from the source. */
   readonly declaredRoles: readonly string[];
-  /** What those roles were granted on the target before it was emptied. */
-  readonly savedGrants: readonly Grant[];
   /** A snapshot that a replication slot exported; without it, now. */
   readonly snapshot?: string | undefined;
   readonly log: (line: string) => void;
@@ -96,7 +93,7 @@ export async function copySequences(source: pg.Client, target: pg.Client): Promi
 }
 
 async function carryOwnership(target: pg.Client, snapshot: Snapshot, options: CopyOptions): Promise<void> {
-  const { owners, declaredRoles, savedGrants } = options;
+  const { owners, declaredRoles } = options;
   const roles = await existingRoles(target);
   const rename = (role: string) => (role === owners.source || !roles.has(role) ? owners.target : role);
   await applyOwners(
@@ -107,11 +104,7 @@ async function carryOwnership(target: pg.Client, snapshot: Snapshot, options: Co
     .filter(({ grantee }) => grantee === null || !declaredRoles.includes(grantee))
     .map((grant) => (grant.grantee === owners.source ? { ...grant, grantee: owners.target } : grant));
   await revokeDefaults(target, carried);
-  const known = new Set(savedGrants.map(({ identity }) => identity));
-  const fresh = (await listDefaultGrants(target, declaredRoles)).filter(
-    ({ identity }) => !known.has(identity),
-  );
-  await applyGrants(target, [...carried, ...savedGrants, ...fresh]);
+  await applyGrants(target, carried);
 }
 
 async function analyze(tables: readonly CopyTable[], writers: readonly pg.Client[]): Promise<void> {

@@ -121,22 +121,6 @@ export async function applyGrants(client: pg.Client, grants: readonly Grant[]): 
   await client.query(`DO ${literal(`BEGIN ${attempts.join("\n")} END`)}`);
 }
 
-/** What the default privileges of each object's owner give to the `roles`, as if the owner had just made it. */
-export async function listDefaultGrants(client: pg.Client, roles: readonly string[]): Promise<Grant[]> {
-  const { rows } = await client.query(
-    `SELECT i.type, i.identity, NULL AS "column", pg_get_userbyid(a.grantee) AS grantee, a.privilege_type AS privilege, a.is_grantable AS grantable
-     FROM (SELECT 'pg_class'::regclass::oid AS classid, oid AS objid, relnamespace AS ns, relowner AS owner,
-             CASE relkind WHEN 'S' THEN 'S' ELSE 'r' END AS kind FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-           UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace, proowner, 'f' FROM pg_proc) o
-     JOIN pg_default_acl d ON d.defaclrole = o.owner AND d.defaclnamespace IN (0, o.ns) AND d.defaclobjtype::text = o.kind
-     CROSS JOIN LATERAL aclexplode(d.defaclacl) a
-     CROSS JOIN LATERAL pg_identify_object(o.classid, o.objid, 0) i
-     WHERE pg_get_userbyid(a.grantee) = ANY ($1) AND ${userObjects}`,
-    [roles],
-  );
-  return rows;
-}
-
 /** Takes from PUBLIC what a new object gives it by default and the source's access list does not hold. */
 export async function revokeDefaults(client: pg.Client, grants: readonly Grant[]): Promise<void> {
   const withDefaults = grants.filter(({ type }) => ["ROUTINE", "TYPE", "LANGUAGE"].includes(grantWord(type)));

@@ -1,10 +1,10 @@
 import type pg from "pg";
 import type { ConnectionSettings } from "../connection.ts";
 import { type CopyTable, listTables } from "./catalog.ts";
+import { type DatabaseSetting, listSettings } from "./database-settings.ts";
 import { listGrants, listOwners, type Owned } from "./ownership.ts";
 import { listFilledViews } from "./post-data.ts";
 import { withAdmin } from "./session.ts";
-import { type DatabaseSetting, listSettings } from "./settings.ts";
 import { type Grant } from "./state.ts";
 import { withMany } from "./work.ts";
 

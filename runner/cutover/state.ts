@@ -34,8 +34,6 @@ export interface TargetState {
   readonly source: string;
   /** The freeze under which it was copied; null for a rehearsal. */
   readonly epoch: string | null;
-  /** Grants to put back after the copy, kept so that a killed copy does not forget them. */
-  readonly grants?: readonly Grant[];
   /** Figures of the steps, for the record. */
   readonly report?: Readonly<Record<string, unknown>>;
 }
@@ -106,13 +104,17 @@ export async function identityOf(client: pg.Client): Promise<string> {
 const lockKey = 7_231_842_001;
 
 /**
- * Takes the right to change this database's part in a cutover, for as long as the connection lives.
- * Waits up to a minute: the server may take a moment to notice that a killed run's connection is gone.
+ * Takes the right to change this database's part in a cutover, for as long as the connection lives. A killed run's
+ * connection ends with it; a run whose engine was killed goes on, and is waited for.
  */
-export async function holdCutoverLock(client: pg.Client): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
+export async function holdCutoverLock(
+  client: pg.Client,
+  log: (line: string) => void = () => {},
+): Promise<void> {
+  for (let attempt = 0; attempt < 3000; attempt++) {
     const { rows } = await client.query("SELECT pg_try_advisory_lock($1) AS got", [lockKey]);
     if (rows[0].got) return;
+    if (attempt % 50 === 10) log("waiting for another pgstack that is at work on this cutover");
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   throw new UserError("Another pgstack is at work on this cutover: wait for it to end, then run this again");

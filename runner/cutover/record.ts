@@ -1,0 +1,38 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { projectPath } from "../project.ts";
+import type { CopyReport } from "./copy.ts";
+import type { CutoverMethod } from "./request.ts";
+import type { VerifyReport } from "./verify.ts";
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  /** `system identifier/database`. */
+  readonly identity: string;
+}
+
+/** Who moved what, when, and with which figures. */
+export interface CutoverRecord {
+  readonly stack: string;
+  readonly method: CutoverMethod;
+  /** The account on the machine that ran it. */
+  readonly by: string;
+  readonly source: Place;
+  readonly target: Place;
+  readonly freeze: { readonly epoch: string; readonly frozenAt: string };
+  readonly completedAt: string;
+  /** From the freeze to the moment the target took over. */
+  readonly writeDowntimeSeconds: number;
+  readonly copy: CopyReport;
+  readonly verify: VerifyReport;
+}
+
+/** Writes a record or a rehearsal's report as JSON, whole or not at all. */
+export function writeRecord(path: string, record: object): void {
+  const file = projectPath(path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}

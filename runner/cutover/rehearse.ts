@@ -1,0 +1,94 @@
+import type pg from "pg";
+import type { CopyReport } from "./copy.ts";
+import { fillTarget, updateTarget } from "./fill.ts";
+import { freezeInForce, thaw } from "./freeze.ts";
+import { findObstacles, type Obstacles } from "./obstacles.ts";
+import { writeRecord } from "./record.ts";
+import type { Cutover } from "./request.ts";
+import { withAdmin } from "./session.ts";
+import { holdCutoverLock, identityOf, readState } from "./state.ts";
+import { differencesError } from "./switch.ts";
+import { type VerifyReport, verifyDatabases } from "./verify.ts";
+import { secondsSince } from "./work.ts";
+
+/** What a rehearsal found. */
+export interface RehearsalReport extends Obstacles {
+  readonly rehearsedAt: string;
+  /** Null where the target was left as it is: it holds what clients wrote after a switch. */
+  readonly copy: CopyReport | null;
+  readonly verify: VerifyReport | null;
+  /** Seconds for which a switch would refuse writes. */
+  readonly expectedDowntimeSeconds: number | null;
+}
+
+/** The freeze, the proof of it and the stages' own start, measured on small databases. */
+const fixedSeconds = 2;
+
+/**
+ * After a completed switch, the target may be filled again only as long as it is still what it was at the
+ * switch, which the frozen source shows.
+ */
+async function releaseTarget(client: pg.Client, source: pg.Client, cutover: Cutover): Promise<boolean> {
+  const state = await readState(client, "target");
+  if (state?.phase === "kept") return false;
+  if (state?.phase !== "active") return true;
+  const frozen = await freezeInForce(source, cutover.stack);
+  const same =
+    frozen !== undefined &&
+    frozen.epoch === state.epoch &&
+    (await verifyDatabases(cutover)).differences.length === 0;
+  await updateTarget(client, { phase: same ? "filled" : "kept" });
+  return same;
+}
+
+async function copyAndVerify(
+  client: pg.Client,
+  cutover: Cutover,
+  identity: string,
+): Promise<[CopyReport, VerifyReport]> {
+  return withAdmin(cutover.source, async (holder) => {
+    await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    const { rows } = await holder.query("SELECT pg_export_snapshot() AS id");
+    const snapshot = rows[0].id as string;
+    const copy = await fillTarget(client, cutover, identity, { epoch: null, snapshot });
+    return [copy, await verifyDatabases({ ...cutover, snapshot })];
+  });
+}
+
+function warn(cutover: Cutover, obstacles: Obstacles): void {
+  for (const text of obstacles.blocking) cutover.log(`in the way of a switch: ${text}`);
+  for (const text of obstacles.notes) cutover.log(`note: ${text}`);
+}
+
+/**
+ * Copies a snapshot of the source while it is in use, compares, and reports. A freeze of this stack's ends
+ * first: to rehearse means that the source lives. Safe to repeat; the source is only read.
+ */
+export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
+  return withAdmin(cutover.target, async (client) => {
+    await holdCutoverLock(client, cutover.log);
+    return withAdmin(cutover.source, async (source) => {
+      const fillable = await releaseTarget(client, source, cutover);
+      if (await thaw(cutover.source, cutover.stack)) cutover.log("the source is writable again");
+      const obstacles = await findObstacles(source, client, cutover);
+      warn(cutover, obstacles);
+      const rehearsedAt = new Date().toISOString();
+      if (!fillable) return keep(cutover, { rehearsedAt, ...obstacles });
+      const start = performance.now();
+      const [copy, verify] = await copyAndVerify(client, cutover, await identityOf(source));
+      if (verify.differences.length > 0) throw differencesError(verify);
+      const expectedDowntimeSeconds = Math.round((secondsSince(start) + fixedSeconds) * 10) / 10;
+      const report = { rehearsedAt, ...obstacles, copy, verify, expectedDowntimeSeconds };
+      writeRecord(cutover.record, report);
+      return report;
+    });
+  });
+}
+
+function keep(cutover: Cutover, found: Obstacles & { rehearsedAt: string }): RehearsalReport {
+  cutover.log(
+    "warning: nothing was copied, since the target holds what clients wrote after the switch. To move back with it, " +
+      `switch the other way round; ./pgstack cutover discard --stack ${cutover.stack} agrees to its loss`,
+  );
+  return { ...found, copy: null, verify: null, expectedDowntimeSeconds: null };
+}

@@ -1,0 +1,29 @@
+import { UserError } from "../user-error.ts";
+import { thaw } from "./freeze.ts";
+import type { Cutover } from "./request.ts";
+import { withAdmin } from "./session.ts";
+import { readState } from "./state.ts";
+
+/**
+ * Gives the source back to its clients, when a cutover ends: its resources are removed, or the whole stack. A source
+ * that cannot be reached is let go only where its clients have left it for good.
+ */
+export async function release(cutover: Cutover): Promise<{ thawed: boolean }> {
+  try {
+    return { thawed: await thaw(cutover.source, cutover.stack) };
+  } catch (error) {
+    if (!(await clientsHaveLeft(cutover))) throw error;
+    cutover.log(`warning: the old database was left as it is: ${(error as Error).message}`);
+    return { thawed: false };
+  }
+}
+
+async function clientsHaveLeft(cutover: Cutover): Promise<boolean> {
+  return withAdmin(cutover.target, async (client) => {
+    const state = await readState(client, "target");
+    return state?.phase === "active" || state?.phase === "kept";
+  }).catch((error) => {
+    if (error instanceof UserError) return false;
+    throw error;
+  });
+}

@@ -1,0 +1,74 @@
+import { type ConnectionSettings, connectionFromEnvironment } from "../connection.ts";
+import { RefusedError } from "../user-error.ts";
+import { defaultJobs } from "./work.ts";
+
+/** How rows reach the target: all at once under the freeze, or ahead of it by logical replication. */
+export type CutoverMethod = "copy" | "replicate";
+
+/** A PgBouncer between the clients and the databases. */
+export interface PgbouncerSettings {
+  /** Of its admin console, without a password where its configuration asks for none. */
+  readonly adminUrl: string;
+  /** Its pgbouncer.ini, on this machine. */
+  readonly configFile: string;
+}
+
+/** What the resources of a cutover send to their verbs on standard input. */
+export interface CutoverSettings {
+  /** The stack that moves; it alone may thaw what it froze. */
+  readonly stack: string;
+  readonly method: CutoverMethod;
+  /** The old stack's administrator on its database; the password is in PGSTACK_SOURCE_PASSWORD. */
+  readonly source: Omit<ConnectionSettings, "password"> & { readonly owner: string };
+  readonly owner: string;
+  readonly roles: readonly string[];
+  /** Schemas that the new stack declares: they stay when the target is emptied. */
+  readonly schemas: readonly string[];
+  readonly jobs: number | "auto";
+  /** File for the record, relative to the project. */
+  readonly record: string;
+  readonly replicaIdentityFull?: readonly string[];
+  readonly pgbouncer?: PgbouncerSettings | null;
+}
+
+/** A cutover, with all that its steps need. */
+export interface Cutover {
+  readonly stack: string;
+  readonly method: CutoverMethod;
+  readonly source: ConnectionSettings;
+  readonly target: ConnectionSettings;
+  readonly owners: { readonly source: string; readonly target: string };
+  readonly declaredRoles: readonly string[];
+  readonly schemas: readonly string[];
+  readonly jobs: number;
+  readonly record: string;
+  /** Tables without a key whose rows may be sent whole. */
+  readonly replicaIdentityFull: readonly string[];
+  readonly pgbouncer: PgbouncerSettings | undefined;
+  readonly log: (line: string) => void;
+}
+
+/** Reads a resource's settings: JSON from standard input, the target and both passwords from the environment. */
+export function parseCutover(json: string, env: NodeJS.ProcessEnv, log: (line: string) => void): Cutover {
+  let settings: CutoverSettings;
+  try {
+    settings = JSON.parse(json);
+  } catch (error) {
+    throw new RefusedError("Expected a cutover's settings as JSON on standard input", { cause: error });
+  }
+  const { owner, ...source } = settings.source;
+  return {
+    stack: settings.stack,
+    method: settings.method,
+    source: { ...source, password: env.PGSTACK_SOURCE_PASSWORD },
+    target: connectionFromEnvironment(env),
+    owners: { source: owner, target: settings.owner },
+    declaredRoles: settings.roles,
+    schemas: settings.schemas,
+    jobs: settings.jobs === "auto" ? defaultJobs() : settings.jobs,
+    record: settings.record,
+    replicaIdentityFull: settings.replicaIdentityFull ?? [],
+    pgbouncer: settings.pgbouncer ?? undefined,
+    log,
+  };
+}

@@ -1,0 +1,4 @@
+import { reachComplete } from "../cutover/switch.ts";
+import { cutoverVerb } from "../cutover/verb.ts";
+
+export default cutoverVerb("cutover-complete", "hands the clients to the target", reachComplete);
