@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config.ts";
+import { Cutover } from "./components/cutover.ts";
 import { Database } from "./components/database.ts";
 import { Dump } from "./components/dump.ts";
 import { Instance } from "./components/instance.ts";
@@ -45,16 +46,26 @@ const restore =
     database: stackDatabase,
     after: [stackRoles],
   });
+const moved =
+  config.cutover &&
+  new Cutover("cutover", {
+    config: config.cutover,
+    connection: stackRoles.admin,
+    declared: config.database,
+    roles: config.roles.map(({ name }) => name),
+    database: stackDatabase,
+    after: [stackRoles],
+  });
 const applied = new Migrations("migrations", {
   settings: config.migrations,
   administrator,
   owner: { user: ownerName, password: ownerRole.password, database: databaseName },
   deletedWith: stackDatabase,
-  after: [stackRoles, ...(restore ? [restore] : [])],
-  epoch: restore?.epoch,
+  after: [stackRoles, ...(restore ? [restore] : []), ...(moved ? [moved.filled] : [])],
+  epoch: restore?.epoch ?? moved?.epoch,
 });
 const { count, head: newest, pending } = applied;
-const epoch = pulumi.interpolate`${restore?.epoch ?? ""} ${count} ${newest}`;
+const epoch = pulumi.interpolate`${restore?.epoch ?? moved?.epoch ?? ""} ${count} ${newest}`;
 const grants = new RoleGrants(
   "grants",
   { roles: stackRoles, epoch, after: [applied.applied] },
@@ -73,4 +84,5 @@ export const roles = config.roles.map((role) => ({ name: role.name, access: role
 export const urls = urlsOf({ server: administrator, database, passwords: loginPasswords });
 export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
 export const dump = dumped?.report ?? null;
+export const cutover = moved?.handOver([grants]) ?? null;
 export const admin = administratorOutput(administrator);

@@ -1,7 +1,15 @@
 import type { Values } from "./parse.ts";
 
 /** Faults that no key shows by itself. */
-export function contradictions({ instance, adminPassword, database, roles, passwords }: Values): string[] {
+export function contradictions({
+  instance,
+  adminPassword,
+  database,
+  roles,
+  passwords,
+  restore,
+  cutover,
+}: Values): string[] {
   const names = roles.map(({ name }) => name);
   const login = new Set([database.owner, ...names]);
   return [
@@ -11,6 +19,9 @@ export function contradictions({ instance, adminPassword, database, roles, passw
       : [],
     instance.kind === "local" && adminPassword !== undefined
       ? "pgstack:adminPassword: expected nothing for kind local, which makes its own, found a value"
+      : [],
+    restore !== undefined && cutover !== undefined
+      ? "pgstack:cutover: expected one origin of the database's contents, found restore too"
       : [],
     names.includes(database.owner)
       ? `pgstack:roles: expected roles beside the owner, found "${database.owner}"`

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { Password } from "./checks.ts";
 import { contradictions } from "./contradictions.ts";
+import { Cutover, type CutoverConfig } from "./cutover.ts";
 import { Database, type DatabaseConfig } from "./database.ts";
 import { Dump, type DumpConfig } from "./dump.ts";
 import { describeFault } from "./faults.ts";
@@ -21,6 +22,7 @@ export interface StackConfig {
   readonly migrations: MigrationsConfig;
   readonly dump: DumpConfig | undefined;
   readonly restore: RestoreConfig | undefined;
+  readonly cutover: CutoverConfig | undefined;
   /** Whether `destroy` refuses to touch database and roles. */
   readonly protect: boolean;
 }
@@ -35,11 +37,9 @@ const keys = {
   migrations: v.optional(Migrations, {}),
   dump: v.optional(Dump),
   restore: v.optional(Restore),
+  cutover: v.optional(Cutover),
   protect: v.optional(v.boolean("true or false")),
 } as const;
-
-/** Keys that are settled, and whose features are not built yet. */
-const later = ["cutover"];
 
 /** Every key with its value, before they are held against each other. */
 export type Values = { [Key in keyof typeof keys]: v.InferOutput<(typeof keys)[Key]> };
@@ -57,11 +57,7 @@ function decode(key: string, text: string | undefined): unknown {
 function unknownKeys(raw: Readonly<Record<string, string>>): string[] {
   return Object.keys(raw)
     .filter((key) => !(key in keys))
-    .map((key) =>
-      later.includes(key)
-        ? `pgstack:${key}: not available yet`
-        : `pgstack:${key}: unknown key; known: ${Object.keys(keys).join(", ")}`,
-    );
+    .map((key) => `pgstack:${key}: unknown key; known: ${Object.keys(keys).join(", ")}`);
 }
 
 /** Every fault of a stack's configuration, in one error. */

@@ -20,13 +20,16 @@ import { type VerifyReport, verifyDatabases } from "./verify.ts";
 interface Sides {
   readonly source: pg.Client;
   readonly target: pg.Client;
+  /** The freeze in force. */
+  readonly frozen: SourceState;
 }
 
-/** Lends both sides, the target under lock: one run at a time changes it. */
+/** Lends both sides, the source frozen, the target under lock: one run at a time changes it. */
 async function withSides<T>(cutover: Cutover, use: (sides: Sides) => Promise<T>): Promise<T> {
   return withAdmin(cutover.target, async (target) => {
     await holdCutoverLock(target, cutover.log);
-    return withAdmin(cutover.source, (source) => use({ source, target }));
+    const frozen = await ensureFrozen(cutover); // which ends every session of the source
+    return withAdmin(cutover.source, (source) => use({ source, target, frozen }));
   });
 }
 
@@ -47,23 +50,20 @@ export async function reachFreeze(cutover: Cutover): Promise<CutoverRecord["free
   return freeze(cutover.source, cutover.stack);
 }
 
-async function ensureFrozen({ source }: Sides, cutover: Cutover): Promise<SourceState> {
-  const inForce = await freezeInForce(source, cutover.stack);
-  if (inForce !== undefined) return inForce;
-  await freeze(cutover.source, cutover.stack);
-  return (await readState(source, "source")) as SourceState;
+async function ensureFrozen({ source, stack }: Cutover): Promise<SourceState> {
+  const inForce = () => withAdmin(source, (client) => freezeInForce(client, stack));
+  const before = await inForce();
+  if (before !== undefined) return before;
+  await freeze(source, stack);
+  return (await inForce()) as SourceState;
 }
 
 /** The copy is final when it was made under the freeze that is still in force. */
-async function ensureCopied(
-  sides: Sides,
-  cutover: Cutover,
-): Promise<{ state: TargetState; frozen: SourceState }> {
-  const frozen = await ensureFrozen(sides, cutover);
-  const state = await readState(sides.target, "target");
-  if (state?.epoch === frozen.epoch && state.phase !== "filling") return { state, frozen };
-  await fillTarget(sides.target, cutover, await identityOf(sides.source), { epoch: frozen.epoch });
-  return { state: (await readState(sides.target, "target")) as TargetState, frozen };
+async function ensureCopied({ source, target, frozen }: Sides, cutover: Cutover): Promise<TargetState> {
+  const state = await readState(target, "target");
+  if (state?.epoch === frozen.epoch && state.phase !== "filling") return state;
+  await fillTarget(target, cutover, await identityOf(source), { epoch: frozen.epoch });
+  return (await readState(target, "target")) as TargetState;
 }
 
 /** No number is given twice: one taken from a sequence after the freeze, which stores no row, counts too. */
@@ -71,16 +71,13 @@ async function followSequences({ source, target }: Sides): Promise<void> {
   await copySequences(source, target);
 }
 
-async function ensureVerified(
-  sides: Sides,
-  cutover: Cutover,
-): Promise<{ state: TargetState; frozen: SourceState }> {
-  const { state, frozen } = await ensureCopied(sides, cutover);
-  if (state.phase === "verified") return { state, frozen };
+async function ensureVerified(sides: Sides, cutover: Cutover): Promise<TargetState> {
+  const state = await ensureCopied(sides, cutover);
+  if (state.phase === "verified") return state;
   await followSequences(sides);
   const verify = await verifyDatabases(cutover);
   if (verify.differences.length > 0) throw differencesError(verify);
-  return { state: await updateTarget(sides.target, { phase: "verified", report: { verify } }), frozen };
+  return updateTarget(sides.target, { phase: "verified", report: { verify } });
 }
 
 /** Names every difference. */
@@ -107,16 +104,22 @@ export async function reachCopy(cutover: Cutover): Promise<CopyReport> {
   const active = await activeTarget(cutover);
   if (active !== undefined) return reportOf(active, "copy");
   return orThaw(cutover, () =>
-    withSides(cutover, async (sides) => reportOf((await ensureCopied(sides, cutover)).state, "copy")),
+    withSides(cutover, async (sides) => reportOf(await ensureCopied(sides, cutover), "copy")),
   );
 }
 
-/** Freezes and copies where that is still to be done, and compares both sides. Throws UserError that names each difference. */
-export async function reachVerify(cutover: Cutover): Promise<VerifyReport> {
+/**
+ * Freezes and copies where that is still to be done, and compares both sides. Throws UserError that names each
+ * difference. The epoch is the freeze's under which the copy was made.
+ */
+export async function reachVerify(cutover: Cutover): Promise<VerifyReport & { epoch: string | null }> {
   const active = await activeTarget(cutover);
-  if (active !== undefined) return reportOf(active, "verify");
+  if (active !== undefined) return { ...reportOf<VerifyReport>(active, "verify"), epoch: active.epoch };
   return orThaw(cutover, () =>
-    withSides(cutover, async (sides) => reportOf((await ensureVerified(sides, cutover)).state, "verify")),
+    withSides(cutover, async (sides) => {
+      const state = await ensureVerified(sides, cutover);
+      return { ...reportOf<VerifyReport>(state, "verify"), epoch: state.epoch };
+    }),
   );
 }
 
@@ -128,22 +131,19 @@ export async function reachComplete(cutover: Cutover): Promise<CutoverRecord> {
   const active = await activeTarget(cutover);
   if (active !== undefined) return reportOf(active, "record");
   return withSides(cutover, async (sides) => {
-    const { state, frozen } = await orThaw(cutover, () => ensureVerified(sides, cutover));
+    const state = await orThaw(cutover, () => ensureVerified(sides, cutover));
+    const { frozen } = sides;
     await followSequences(sides);
     await writeState(sides.source, "source", { ...frozen, movedTo: await identityOf(sides.target) });
-    const record = await describeRecord(sides, cutover, state, frozen);
+    const record = await describeRecord(sides, cutover, state);
     await updateTarget(sides.target, { phase: "active", report: { record } });
     writeRecord(cutover.record, record);
     return record;
   });
 }
 
-async function describeRecord(
-  sides: Sides,
-  cutover: Cutover,
-  state: TargetState,
-  { epoch, frozenAt }: SourceState,
-): Promise<CutoverRecord> {
+async function describeRecord(sides: Sides, cutover: Cutover, state: TargetState): Promise<CutoverRecord> {
+  const { epoch, frozenAt } = sides.frozen;
   const completedAt = new Date().toISOString();
   const { host, port, database } = cutover.source;
   return {

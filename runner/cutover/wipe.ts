@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { withTransaction } from "../connection.ts";
+import { guardName } from "./guards.ts";
 import { identifier, literal, stateSchema } from "./state.ts";
 
 /** Objects of a target that no extension, no catalog and no state of ours owns, without what lies inside another one. */
@@ -14,7 +15,7 @@ const contents = `
   UNION ALL
   SELECT i.type, i.identity
   FROM (SELECT 'pg_publication'::regclass AS classid, oid FROM pg_publication
-        UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger
+        UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger WHERE evtname <> '${guardName}'
         UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid FROM pg_foreign_data_wrapper
         UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server
         UNION ALL SELECT 'pg_cast'::regclass, oid FROM pg_cast WHERE oid >= 16384) o
@@ -51,6 +52,7 @@ export async function wipe(
   record: () => Promise<void>,
 ): Promise<void> {
   await withTransaction(client, async () => {
+    await record();
     await client.query(dropAll);
     const kept = ["public", "pg_catalog", "information_schema", stateSchema, ...keep].map(literal).join(", ");
     const { rows } = await client.query(
@@ -60,7 +62,6 @@ export async function wipe(
     );
     for (const { nspname } of rows) await client.query(`DROP SCHEMA ${identifier(nspname)} CASCADE`);
     await client.query("SELECT count(lo_unlink(oid)) FROM pg_largeobject_metadata");
-    await record();
   });
 }
 

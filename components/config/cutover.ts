@@ -1,0 +1,40 @@
+import * as v from "valibot";
+
+const text = (what: string) => v.pipe(v.string(what), v.nonEmpty(what));
+
+/** A PgBouncer in front of the databases, whose clients a switch takes along. */
+const Pgbouncer = v.strictObject({
+  /** Its admin console: postgres://admin@host:6432/pgbouncer. */
+  adminUrl: v.pipe(v.string("a postgres:// URL"), v.regex(/^postgres(ql)?:\/\//, "a postgres:// URL")),
+  /** Its configuration, in which the database's entry is pointed at this stack. */
+  configFile: text("the path of pgbouncer.ini"),
+});
+
+export const Cutover = v.strictObject({
+  /** The stack whose database moves here. */
+  from: v.pipe(
+    v.string("organization/project/stack"),
+    v.regex(/^[^/\s]+\/[^/\s]+\/[^/\s]+$/, "organization/project/stack, such as organization/pgstack/prod"),
+  ),
+  /** Copy beside the live source, or move over. */
+  state: v.optional(v.picklist(["rehearse", "switch"], "rehearse or switch"), "rehearse"),
+  /** All rows under the freeze, or ahead of it by logical replication. */
+  method: v.optional(v.picklist(["copy", "replicate"], "copy or replicate"), "copy"),
+  /** What the old database still allows from the switch on. */
+  freeze: v.optional(v.literal("readonly", "readonly"), "readonly"),
+  /** Another value rehearses once more. */
+  label: v.optional(text("a text")),
+  /** Streams side by side. */
+  jobs: v.optional(
+    v.union(
+      [v.literal("auto"), v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64))],
+      "auto (one for each core, up to 8) or a number from 1 to 64",
+    ),
+    "auto",
+  ),
+  /** Tables without a key whose updates and deletes may be sent as whole rows, as schema.table. */
+  replicaIdentityFull: v.optional(v.array(text("schema.table"), "a list of tables"), []),
+  pgbouncer: v.optional(Pgbouncer),
+});
+/** The move of another stack's database to this one: `pgstack:cutover`. */
+export type CutoverConfig = v.InferOutput<typeof Cutover>;

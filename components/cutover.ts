@@ -1,0 +1,125 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { CutoverSettings } from "../runner/cutover/request.ts";
+import type { CutoverConfig } from "./config/cutover.ts";
+import type { DatabaseConfig } from "./config/database.ts";
+import { runner } from "./runner.ts";
+
+export interface CutoverArgs {
+  readonly config: CutoverConfig;
+  /** The PG* variables of this server's administrator on the stack's database. */
+  readonly connection: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly declared: DatabaseConfig;
+  /** Roles that this stack declares, whose grants are its own matter. */
+  readonly roles: readonly string[];
+  /** The database that is filled. */
+  readonly database: pulumi.Resource;
+  /** What must be there first: schemas, extensions, roles. */
+  readonly after: readonly pulumi.Resource[];
+}
+
+/** What a stack says of its cutover: where clients should go, and what was done. */
+export interface CutoverOutput {
+  readonly active: boolean;
+  /** The move's record (`runner/cutover/record.ts`), or a rehearsal's report (`runner/cutover/rehearse.ts`). */
+  readonly record: unknown;
+}
+
+/**
+ * Another stack's database, moved here. In state `rehearse` one resource copies and compares; in state `switch`
+ * the source is frozen, copied and compared, and `handOver` completes the move once everything else is in place.
+ * When its resources go, so does the freeze of the source.
+ */
+export class Cutover extends pulumi.ComponentResource {
+  /** Everything has been copied once this is done. */
+  readonly filled: local.Command;
+  /** Another value after each copy, so that migrations and grants are checked again. */
+  readonly epoch: pulumi.Output<string>;
+  readonly #args: CutoverArgs;
+  readonly #stdin: pulumi.Output<string>;
+  readonly #environment: Record<string, pulumi.Input<string>>;
+
+  constructor(name: string, args: CutoverArgs, options?: pulumi.ComponentResourceOptions) {
+    super("pgstack:index:Cutover", name, {}, options);
+    this.#args = args;
+    const source = new pulumi.StackReference(args.config.from, {}, { parent: this });
+    const admin = source.requireOutput("admin") as pulumi.Output<Administrator>;
+    const password = pulumi.secret(admin.apply((one) => one.password ?? ""));
+    this.#environment = { ...args.connection, PGSTACK_SOURCE_PASSWORD: password };
+    this.#stdin = settingsOf(args, source, pulumi.unsecret(admin));
+    const held = this.#command("source", { delete: runner("cutover-thaw") }, args.after);
+    this.filled = args.config.state === "rehearse" ? this.#rehearse(held) : this.#switch(held);
+    this.epoch = this.filled.stdout;
+    this.registerOutputs({});
+  }
+
+  /** Sends the clients here after everything of `after`; in state `rehearse` there is nothing to hand over. */
+  handOver(after: readonly pulumi.Resource[]): pulumi.Output<CutoverOutput> {
+    const active = this.#args.config.state === "switch";
+    const last = active ? this.#stage("complete", [this.filled, ...after]) : this.filled;
+    return last.stdout.apply((json): CutoverOutput => ({ active, record: JSON.parse(json) }));
+  }
+
+  #rehearse(held: pulumi.Resource): local.Command {
+    return this.#stage("rehearse", [held]);
+  }
+
+  #switch(held: pulumi.Resource): local.Command {
+    const freeze = this.#stage("freeze", [held], { delete: runner("cutover-thaw") });
+    const copy = this.#stage("copy", [freeze]);
+    return this.#stage("verify", [copy]);
+  }
+
+  /** A repetition, for whatever reason, does only what is still to be done. */
+  #stage(stage: string, after: readonly pulumi.Resource[], more: { delete?: string } = {}): local.Command {
+    const run = runner(`cutover-${stage}`);
+    return this.#command(stage, { create: run, update: run, ...more }, after);
+  }
+
+  #command(
+    part: string,
+    commands: { create?: string; update?: string; delete?: string },
+    after: readonly pulumi.Resource[],
+  ): local.Command {
+    return new local.Command(
+      `cutover-${part}`,
+      { ...commands, stdin: this.#stdin, environment: this.#environment, logging: "stderr" },
+      { parent: this, dependsOn: [...after] },
+    );
+  }
+}
+
+/** A stack's output `admin`. */
+interface Administrator {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password?: string;
+  readonly sslMode: CutoverSettings["source"]["sslMode"];
+  readonly sslRootCert?: string | null;
+}
+
+function settingsOf(
+  { config, declared, roles }: CutoverArgs,
+  source: pulumi.StackReference,
+  admin: pulumi.Output<Administrator>,
+): pulumi.Output<string> {
+  const stack = pulumi.getStack();
+  const { from: _, freeze: __, state: ___, label, pgbouncer = null, ...how } = config;
+  return pulumi
+    .all([admin, source.requireOutput("database"), source.requireOutput("owner")])
+    .apply(([{ host, port, user, sslMode, sslRootCert }, database, owner]) => {
+      const settings: CutoverSettings & { label: string | null } = {
+        ...how,
+        stack,
+        source: { host, port, user, sslMode, sslRootCert: sslRootCert ?? undefined, database, owner },
+        owner: declared.owner,
+        roles,
+        schemas: declared.schemas,
+        record: `.pgstack/${stack}/cutover.json`,
+        pgbouncer,
+        label: label ?? null,
+      };
+      return JSON.stringify(settings);
+    });
+}
