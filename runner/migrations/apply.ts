@@ -111,6 +111,19 @@ async function storeDowns(run: Run, files: readonly MigrationFile[]): Promise<vo
   }
 }
 
+/** Takes over a database that has the baseline's schema already; true where that recorded something. */
+async function adopt(
+  run: Run,
+  { files, settings, access }: ApplyRequest,
+  { rows }: History,
+): Promise<boolean> {
+  const done = new Set(rows.map(({ name }) => name));
+  const folded = files.filter(({ name }) => isFolded(name, settings.baseline));
+  if (!settings.adopt || folded.length === 0 || folded.some(({ name }) => done.has(name))) return false;
+  const { adoptBaseline } = await import("./adopt.ts"); // brings much with it, and is rarely asked for
+  return (await adoptBaseline(run, access.owner, folded)).length > 0;
+}
+
 /** The record of a migration that becomes part of the baseline ends; the mark tells its end to revert nothing. */
 async function markFolded({ session, table }: Run, baseline: string | null): Promise<void> {
   const { rows } = await session.client.query<{ name: string }>(`SELECT name FROM ${table.sql}`);
@@ -129,7 +142,8 @@ export async function applyMigrations(request: ApplyRequest): Promise<ApplyResul
     withMigrationLock(session.client, table, log, async () => {
       const run: Run = { session, table, settings, log };
       await ensureHistory(session.client, table);
-      const before = await readHistory(session.client, table);
+      const found = await readHistory(session.client, table);
+      const before = (await adopt(run, request, found)) ? await readHistory(session.client, table) : found;
       const plan = makePlan(files, before, kept(before), settings.baseline);
       refuse(plan, request);
       if (plan.pending.length > 0) await applyPending(run, plan.pending, before);

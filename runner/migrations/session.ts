@@ -1,6 +1,7 @@
 import pg from "pg";
 import { type ConnectionSettings, openClient } from "../connection.ts";
 import { UserError } from "../user-error.ts";
+import { refuseTransactionPooler } from "./pooler.ts";
 
 /** Who a run of migrations connects as. */
 export interface Access {
@@ -70,6 +71,7 @@ async function prepare(client: pg.Client, statements: readonly string[], owner: 
 export async function withSession<T>(access: Access, use: (session: Session) => Promise<T>): Promise<T> {
   const [client, settings, identity] = await connect(access);
   try {
+    await refuseTransactionPooler(client, () => openClient(settings));
     const standing = [...(await watchClient(client)), ...identity];
     await prepare(client, standing, access.owner.user);
     return await use({

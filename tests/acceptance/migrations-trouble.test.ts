@@ -1,17 +1,27 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openClient, withClient } from "../../runner/connection.ts";
 import { projectPath } from "../../runner/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { type Bench, makeBench } from "../support/migrations.ts";
+import { startTransactionPooler } from "../support/transaction-pooler.ts";
 
 let cluster: ThrowawayCluster;
 before(async () => {
   cluster = await startThrowawayCluster();
 });
 after(() => cluster.close());
+
+/** The test's pooler sends no passwords on. */
+async function trust({ admin, place }: ThrowawayCluster): Promise<void> {
+  writeFileSync(join(place.directory, "data", "pg_hba.conf"), "host all all 127.0.0.1/32 trust\n");
+  await withClient(admin, (client) => client.query("SELECT pg_reload_conf()"));
+  await sleep(200);
+}
 
 /** Starts an upgrade in a process of its own, which a test may kill. */
 function startUpgrade(bench: Bench) {
@@ -229,4 +239,16 @@ test("a statement of 20 MB and names of every kind work", async () => {
   );
   await bench.apply();
   assert.deepEqual(await bench.query('SELECT length("select") FROM "Weird ""näme"" 1.2"'), [20 << 20]);
+});
+
+test("a pooler that hands out sessions by transaction is detected and refused", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration("1_a", "CREATE TABLE a (id int)", "DROP TABLE a");
+  await trust(cluster);
+  await using pooler = await startTransactionPooler(bench.owner);
+  await assert.rejects(
+    bench.apply({}, [], { ...bench.owner, port: pooler.port }),
+    /a pooler that gives each transaction another session/,
+  );
+  assert.equal((await bench.apply()).applied.length, 1);
 });

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { suspect } from "../../runner/migrations/lint.ts";
 import { lintRules } from "../../runner/migrations/lint-rules.ts";
 import { parseSqlFile } from "../../runner/migrations/sql-file.ts";
+import { projectPath } from "../../runner/project.ts";
 
 async function rulesFor(up: string): Promise<string[]> {
   const file = parseSqlFile(`-- migrate: up\n${up}\n-- migrate: down irreversible`, "1_x", "m/1_x.sql");
@@ -77,4 +79,10 @@ test("a rule is silenced for one statement, and only with a reason", async () =>
     ),
     ['drop-table "b"', 'drop-table "c"'],
   );
+});
+
+test("the page on migrations lists every rule", () => {
+  const page = readFileSync(projectPath("docs/migrations.md"), "utf8");
+  for (const { id, risk, advice } of lintRules)
+    assert.ok(page.includes(`| \`${id}\` | ${risk} | ${advice} |`), id);
 });

@@ -1,0 +1,116 @@
+import pg from "pg";
+import { type ConnectionSettings, withClient } from "../connection.ts";
+import { dumpDifferences, dumpSchema } from "../revision/dump.ts";
+import { withScratchServer } from "../revision/scratch-server.ts";
+import { findPrograms, installedPrograms, type Programs } from "../server/programs.ts";
+import { RefusedError } from "../user-error.ts";
+import { applyMigrations } from "./apply.ts";
+import { insertSql } from "./history.ts";
+import type { MigrationFile } from "./migration.ts";
+import type { Run } from "./run-migration.ts";
+import { defaultSettings } from "./settings.ts";
+
+/** Histories that other tools keep in the database itself; they are no part of the schema. */
+const otherHistories = [
+  ...["alembic_version", "flyway_schema_history", "schema_migrations", "pgmigrations*", "knex_migrations*"],
+  ...[
+    "SequelizeMeta",
+    "_prisma_migrations",
+    "django_migrations*",
+    "databasechangelog*",
+    "atlas_schema_revisions",
+  ],
+];
+
+/** What a stack makes beside the migrations, and they take as given. */
+const givens = `
+  SELECT pg_catalog.format('CREATE ROLE %I', rolname) AS sql, 1 AS step FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'
+  UNION ALL
+  SELECT pg_catalog.format('CREATE SCHEMA %I', nspname), 2 FROM pg_catalog.pg_namespace
+   WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public', 'pgstack')
+  UNION ALL
+  SELECT pg_catalog.format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', extname, nspname), 3
+    FROM pg_catalog.pg_extension JOIN pg_catalog.pg_namespace n ON n.oid = extnamespace
+  ORDER BY step`;
+
+async function holdsTables(client: pg.Client, history: string): Promise<boolean> {
+  const { rows } = await client.query<{ filled: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+         AND c.oid <> pg_catalog.to_regclass($1)) AS filled`,
+    [history],
+  );
+  return rows[0]?.filled === true;
+}
+
+async function programsFor(client: pg.Client): Promise<Programs> {
+  const { rows } = await client.query<{ major: number }>(
+    "SELECT pg_catalog.current_setting('server_version_num')::int / 10000 AS major",
+  );
+  const major = rows[0]?.major ?? 0;
+  const same = (await installedPrograms("initdb")).find((one) => one.major === major);
+  return same ?? findPrograms("initdb", { major });
+}
+
+async function buildOn(
+  scratch: ConnectionSettings,
+  live: pg.Client,
+  files: readonly MigrationFile[],
+): Promise<void> {
+  const { rows } = await live.query<{ sql: string }>(givens);
+  await withClient(scratch, async (client) => {
+    for (const { sql } of rows) await client.query(sql);
+  });
+  await applyMigrations({
+    access: { owner: scratch },
+    files,
+    kept: () => new Set(files.map(({ name }) => name)),
+    settings: defaultSettings,
+    leaving: new Set(),
+    log: () => {},
+  });
+}
+
+async function differences(
+  run: Run,
+  live: ConnectionSettings,
+  files: readonly MigrationFile[],
+): Promise<string[]> {
+  const { client } = run.session;
+  const programs = await programsFor(client);
+  const ignore = [...otherHistories, `${run.table.schema}.${run.table.table}*`];
+  return withScratchServer({ programs }, async (opening) => {
+    const { server } = await opening;
+    const scratch = await server.database();
+    await buildOn(scratch, client, files);
+    const [found, expected] = await Promise.all(
+      [live, scratch].map((settings) => dumpSchema(programs, settings, ignore)),
+    );
+    return found === undefined || expected === undefined ? [] : dumpDifferences(found, expected);
+  });
+}
+
+/**
+ * Records the baseline's migrations as applied on a database that has their schema already, after building them on a
+ * scratch server and comparing the two. An empty database is left to be migrated. Resolves to what was recorded.
+ * Throws RefusedError that lists the differences.
+ */
+export async function adoptBaseline(
+  run: Run,
+  live: ConnectionSettings,
+  files: readonly MigrationFile[],
+): Promise<readonly MigrationFile[]> {
+  const { client } = run.session;
+  if (files.length === 0 || !(await holdsTables(client, run.table.sql))) return [];
+  run.log(`comparing the schema with what ${files.length} migrations up to the baseline build`);
+  const found = await differences(run, live, files);
+  if (found.length > 0)
+    throw new RefusedError(
+      `The database cannot be adopted: its schema is not what the migrations up to ${files.at(-1)?.name} build:\n  ` +
+        `${found.join("\n  ")}\nChange the baseline's files, or the database, until they agree. Nothing was recorded.`,
+    );
+  const rows = files.map((file) => insertSql(run.table, file, { milliseconds: 0, baseline: true }));
+  await client.query(`BEGIN; ${rows.join("; ")}; COMMIT`);
+  run.log(`recorded ${files.length} migrations as applied`);
+  return files;
+}

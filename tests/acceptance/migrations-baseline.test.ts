@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { revertMigration } from "../../runner/migrations/revert.ts";
+import { defaultSettings } from "../../runner/migrations/settings.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { type Bench, makeBench } from "../support/migrations.ts";
+
+let cluster: ThrowawayCluster;
+before(async () => {
+  cluster = await startThrowawayCluster();
+});
+after(() => cluster.close());
+
+function three(bench: Bench): void {
+  bench.migration("1_a", "CREATE TABLE a (id int PRIMARY KEY)", "DROP TABLE a");
+  bench.migration("2_b", "ALTER TABLE a ADD COLUMN name text", "ALTER TABLE a DROP COLUMN name");
+  bench.migration("3_c", "CREATE INDEX a_name ON a (name)", "DROP INDEX a_name");
+}
+
+test("a baseline that moves forward reverts nothing, and one that moves back lets records revert again", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await bench.apply();
+  await bench.apply({ baseline: "2_b" });
+  const request = { access: { owner: bench.owner }, settings: defaultSettings, log: () => {} };
+  assert.equal(await revertMigration(request, "2_b"), "folded");
+  assert.deepEqual(await bench.history(), ["1_a", "2_b", "3_c"]);
+  await bench.apply({ baseline: null });
+  assert.equal(await revertMigration(request, "3_c"), "reverted");
+});
+
+test("a baseline whose files were squashed into one leaves the old history alone", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await bench.apply();
+  bench.remove("1_a.sql");
+  bench.remove("2_b.sql");
+  const { applied } = await bench.apply({ baseline: "3_c" });
+  assert.deepEqual(applied, []);
+});
+
+test("a database that has the schema is adopted after a comparison, whatever tool made it", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await bench.query("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)");
+  await bench.query("CREATE TABLE a (id int PRIMARY KEY, name text)");
+  const { applied } = await bench.apply({ baseline: "2_b", adopt: true });
+  assert.deepEqual(applied, ["3_c"]);
+  assert.deepEqual(await bench.history(), ["1_a", "2_b", "3_c"]);
+});
+
+test("a database that has another schema is not adopted, and the difference is shown", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await bench.query("CREATE TABLE a (id int PRIMARY KEY, name varchar(10))");
+  await assert.rejects(bench.apply({ baseline: "2_b", adopt: true }), (error: Error) => {
+    assert.match(
+      error.message,
+      /cannot be adopted.*table public\.a differs: found "name character varying\(10\)", expected "name text"/s,
+    );
+    return true;
+  });
+  assert.deepEqual(await bench.history(), []);
+});
+
+test("adopt on an empty database applies everything", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  const { applied } = await bench.apply({ baseline: "2_b", adopt: true });
+  assert.equal(applied.length, 3);
+});
