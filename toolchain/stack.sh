@@ -81,13 +81,15 @@ forget_lost_passphrase() {
   rm -f "$state/stack-file.$$"
 }
 
+pulumi_runs() { ps -p "$1" -o stat=,comm= 2>/dev/null | grep -v '^Z' | grep -q pulumi; }
+
 # An engine that was killed leaves its lock behind. One whose process is gone on this machine is nobody's.
 clear_stale_lock() {
   for lock in "$(backend_folder)/.pulumi/locks/organization/pgstack/$1"/*.json; do
     [ -f "$lock" ] || continue
     pid=$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$lock")
     grep -q "\"hostname\": *\"$(hostname)\"" "$lock" && [ -n "$pid" ] || continue
-    ps -p "$pid" -o comm= 2>/dev/null | grep -q pulumi && continue
+    pulumi_runs "$pid" && sleep 1 && pulumi_runs "$pid" && continue # a killed one takes a moment to go
     say "stack $1 was locked by a pulumi (process $pid) that is no longer running; clearing its lock"
     rm -f "$lock"
   done

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse } from "yaml";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
+import { projectRoot } from "../../runner/project.ts";
 import { createProject, type Outcome, type TestProject } from "../support/project.ts";
 import { startTlsCluster, type TlsCluster } from "../support/tls-cluster.ts";
 
@@ -12,7 +15,9 @@ const passwords = { spellbot: "@ : / % ' \" # ? & = é", spellbot_app: "plain" }
 
 /** The example as it is in the repository, led to a server of the test's own. */
 function exampleConfig(): Record<string, unknown> {
-  const { config } = parse(project.read("Pulumi.prod.yaml")) as { config: Record<string, unknown> };
+  const { config } = parse(readFileSync(join(projectRoot, "Pulumi.prod.yaml"), "utf8")) as {
+    config: Record<string, unknown>;
+  };
   const keys = Object.entries(config).map(([key, value]) => [key.replace(/^pgstack:/, ""), value]);
   return Object.fromEntries(keys);
 }
