@@ -23,5 +23,8 @@ function canonicalFact(fact: Fact): Fact {
 
 /** A schema whose definitions are in the form that stays. Pure. */
 export function canonical(facts: FactBase): FactBase {
-  return buildFactBase(facts.facts().map(canonicalFact), [...facts.edges], facts.source);
+  const before = facts.facts();
+  const after = before.map(canonicalFact);
+  if (after.every((fact, index) => fact === before[index])) return facts;
+  return buildFactBase(after, [...facts.edges], facts.source);
 }

@@ -32,10 +32,19 @@ function narrowed(text: string): string {
   return text.replace("d.deptype IN ('n', 'a')", "d.deptype IN ('n', 'a') AND d.objid >= 16384");
 }
 
-/** Plans of the reader's queries that are quick for up to some hundred tables; beyond, PostgreSQL knows better. */
-const forFewTables = `
-  SELECT set_config(name, 'off', false) FROM unnest('{jit,enable_hashjoin,enable_mergejoin}'::text[]) AS name
-  WHERE name = 'jit' OR (SELECT count(*) FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p')) < 100`;
+/**
+ * Asks for dependencies by hash joins: the planner of a catalog that was never analysed takes a large one for small,
+ * and nested loops grow with the square of the number of tables.
+ */
+async function askForDependencies(client: pg.Client, text: string): Promise<pg.QueryResult> {
+  await client.query("SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = on");
+  const result = await client.query(narrowed(text));
+  await client.query("SET LOCAL enable_nestloop = on");
+  return result;
+}
+
+/** Compiling queries takes longer than they do. */
+const withoutJit = "SET jit = off";
 
 /** The objects alone, to compare two schemas that only have to be the same; without dependencies nothing can be planned. */
 export async function readFacts(client: pg.Client): Promise<FactBase> {
@@ -50,18 +59,17 @@ export async function readFacts(client: pg.Client): Promise<FactBase> {
  * @param client a connection that nothing else uses meanwhile; its `search_path` is the one recorded
  */
 export async function readCatalog(client: pg.Client): Promise<Catalog> {
-  await client.query(forFewTables);
+  await client.query(withoutJit);
   const {
     rows: [about],
   } = await client.query<{ version: string; path: string; roles: string[] }>(
     `SELECT current_setting('server_version_num') AS version, current_setting('search_path') AS path,
             (SELECT coalesce(array_agg(rolname::text), '{}') FROM pg_roles WHERE rolname !~ '^pg_') AS roles`,
   );
+  const ask = (text: string) =>
+    dependencies.test(text) ? askForDependencies(client, text) : client.query(text);
   // the kinds with passwords (user mappings, subscriptions) are left out of a revision, so nothing needs to be hidden
-  const { factBase } = await extract(
-    poolOf((text) => client.query(narrowed(text))),
-    { handlers: [extrasHandler], redactSecrets: false },
-  );
+  const { factBase } = await extract(poolOf(ask), { handlers: [extrasHandler], redactSecrets: false });
   return {
     facts: canonical(factBase),
     major: Math.floor(Number(about?.version) / 10_000),

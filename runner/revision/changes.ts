@@ -1,5 +1,6 @@
 import type { Delta, FactBase, StableId } from "@supabase/pg-delta/core";
 import { type Action, type Plan, type PlanOptions, plan } from "@supabase/pg-delta/plan";
+import { ExitCode, UserError } from "../user-error.ts";
 import { completed } from "./completed.ts";
 import { withExtrasMadeAgain } from "./extras/again.ts";
 import { extrasRules } from "./extras/extras.ts";
@@ -62,13 +63,23 @@ function planned(from: FactBase, to: FactBase, assumedRoles: string[]): Plan {
   return again === to ? second : planned(from, again, assumedRoles);
 }
 
+/** The planner refuses by throwing: what it cannot do is a difference that stays, with the reason it gives. */
+function attempt(make: () => Plan): Plan {
+  try {
+    return make();
+  } catch (error) {
+    const message = `This revision cannot be written: ${(error as Error).message}`;
+    throw new UserError(message, { exitCode: ExitCode.differs, cause: error });
+  }
+}
+
 /**
  * Plans the way from one managed view to another. Pure. Throws UserError for what PostgreSQL has no way to do.
  * @param roles those that exist on the server, whom grants and policies may name
  */
 export function changesBetween(from: FactBase, to: FactBase, roles: readonly string[]): Changes {
   const renames = withIndexRenames(from, to);
-  const { actions, deltas, preamble } = planned(renames.facts, to, [...roles]);
+  const { actions, deltas, preamble } = attempt(() => planned(renames.facts, to, [...roles]));
   return {
     actions: freeNamesFirst(completed([...renames.actions, ...actions]), from, to),
     deltas: deltas.filter(({ verb }) => verb !== "link" && verb !== "unlink"),

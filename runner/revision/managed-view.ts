@@ -89,11 +89,13 @@ export function withGrantsOf(models: FactBase, live: FactBase): FactBase {
     if (id.kind !== "acl" || id.grantee === "PUBLIC" || models.has(id)) return false;
     return models.has(id.target) && parent !== undefined && models.has(parent);
   });
+  if (carried.length === 0) return models;
   return buildFactBase([...models.facts(), ...carried], [...models.edges], models.source);
 }
 
 /** A schema as a script can make it: what a failed build left invalid is not made invalid again. */
 export function withValidIndexes(facts: FactBase): FactBase {
+  if (!facts.facts().some(({ id, payload }) => id.kind === "index" && payload.valid === false)) return facts;
   const valid = facts.facts().map((fact): Fact => {
     const broken = fact.id.kind === "index" && fact.payload.valid === false;
     return broken ? { ...fact, payload: { ...fact.payload, valid: true } } : fact;

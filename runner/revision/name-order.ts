@@ -19,19 +19,18 @@ const names = (ids: readonly StableId[], facts: FactBase) =>
  * under the name that another table's key is about to leave depends on nothing. Pure.
  */
 export function freeNamesFirst(actions: readonly Action[], from: FactBase, to: FactBase): Action[] {
-  const ordered: Action[] = [];
-  const done = new Set<Action>();
+  const leaving = new Map<string, Action>();
+  for (const action of actions.filter(({ sql }) => sql.includes(" RENAME ")))
+    for (const name of names(action.destroys, from)) leaving.set(name, action);
+  if (leaving.size === 0) return [...actions];
+  const ordered = new Set<Action>();
+  const waiting = new Set<Action>();
   const emit = (action: Action) => {
-    if (done.has(action)) return;
-    done.add(action);
-    for (const name of names(action.produces, to)) {
-      const leaving = actions.find(
-        (one) => / RENAME /.test(one.sql) && names(one.destroys, from).includes(name),
-      );
-      if (leaving !== undefined && leaving !== action) emit(leaving);
-    }
-    ordered.push(action);
+    if (waiting.has(action)) return;
+    waiting.add(action);
+    for (const name of names(action.produces, to)) emit(leaving.get(name) ?? action);
+    ordered.add(action);
   };
   for (const action of actions) emit(action);
-  return ordered;
+  return [...ordered];
 }

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { withClient } from "../../runner/connection.ts";
+import { projectPath } from "../../runner/project.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+
+let cluster: ThrowawayCluster;
+let root: string;
+before(async () => {
+  cluster = await startThrowawayCluster();
+  root = mkdtempSync(join(tmpdir(), "pgstack-revision-"));
+  await withClient(cluster.admin, (client) =>
+    client.query(
+      "CREATE TABLE t (id int PRIMARY KEY, email text); CREATE ROLE looker LOGIN PASSWORD 'secret'",
+    ),
+  );
+});
+after(async () => {
+  await cluster?.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function revision(...args: string[]): Promise<Outcome> {
+  const words = [projectPath("runner/main.ts"), "revision", ...args];
+  const places = ["--models", join(root, "models"), "--directory", join(root, "migrations")];
+  return new Promise((resolve) => {
+    execFile(process.execPath, [...words, ...places], (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    );
+  });
+}
+
+function models(name: string, text: string): void {
+  rmSync(join(root, "models"), { recursive: true, force: true });
+  mkdirSync(join(root, "models"), { recursive: true });
+  writeFileSync(join(root, "models", name), text);
+}
+
+const url = (user = "postgres", password = cluster.admin.password) =>
+  `postgres://${user}:${password}@127.0.0.1:${cluster.admin.port}/postgres`;
+
+const scratchFolders = () =>
+  [tmpdir(), "/dev/shm"]
+    .filter(existsSync)
+    .flatMap((folder) => readdirSync(folder))
+    .filter((name) => name.startsWith("pgstack-scratch-"));
+
+test("a user without any right gets a file for people, and nothing is left of the scratch server", async () => {
+  models("a.sql", "CREATE TABLE t (id int PRIMARY KEY, mail text);");
+  const before = scratchFolders();
+  const { code, out, err } = await revision("Add größe & more!", "--url", url("looker", "secret"));
+  assert.equal(code, 0, err);
+  assert.match(out, /migrations\/\d{14}_add_große_more\.sql\n$/);
+  assert.match(
+    err,
+    /public\.t\.email and public\.t\.mail look alike: --rename public\.t\.email=mail would keep the data/,
+  );
+  const text = readFileSync(out.trim(), "utf8");
+  assert.match(
+    text,
+    /^-- migrate: up$[\s\S]*^-- DATA LOSS: column public\.t\.email$[\s\S]*^-- migrate: down$/m,
+  );
+  assert.deepEqual(scratchFolders(), before);
+});
+
+test("--check prints each difference, writes nothing and ends with 3; without differences with 0", async () => {
+  models("a.sql", "CREATE TABLE t (id int PRIMARY KEY, email text, n int);");
+  const found = await revision("--check", "--url", url());
+  assert.deepEqual([found.code, found.out], [3, "column public.t.n is missing\n"]);
+  models("a.sql", "CREATE TABLE t (id int PRIMARY KEY, email text);");
+  assert.equal((await revision("--check", "--url", url())).code, 0);
+  const same = await revision("nothing", "--url", url());
+  assert.deepEqual([same.code, same.out], [0, ""]);
+  assert.match(same.err, /do not differ/);
+});
+
+test("--from migrations needs no database, and the models may come from a command", async () => {
+  rmSync(join(root, "migrations"), { recursive: true, force: true });
+  mkdirSync(join(root, "migrations"));
+  writeFileSync(
+    join(root, "migrations", "20300101000000_a.sql"),
+    "-- migrate: up\nCREATE TABLE a (id int);\nGRANT SELECT ON a TO somebody;\n-- migrate: down\nDROP TABLE a;\n",
+  );
+  models("models.json", JSON.stringify({ command: "echo 'CREATE TABLE a (id int, b int);'" }));
+  const { code, out, err } = await revision("b", "--from", "migrations", "--json");
+  assert.equal(code, 0, err);
+  const { files } = JSON.parse(out) as { files: string[] };
+  assert.match(files.join(), /20300101000001_b\.sql$/);
+  assert.match(readFileSync(files[0] ?? "", "utf8"), /ADD COLUMN b integer/);
+});
+
+test("--scratch-url takes databases of a server that is there, and drops them", async () => {
+  models("a.sql", "CREATE TABLE t (id int PRIMARY KEY, email text, n int);");
+  const { code, err } = await revision("n", "--url", url(), "--scratch-url", url());
+  assert.equal(code, 0, err);
+  const left = await withClient(cluster.admin, (client) =>
+    client.query("SELECT FROM pg_database WHERE datname LIKE 'pgstack%'"),
+  );
+  assert.equal(left.rowCount, 0);
+});
+
+test("models that do not load are refused with file, line and PostgreSQL's message", async () => {
+  models("a.sql", "CREATE TABLE t (id int);\n\nCREATE TABLE u (id nosuch);\n");
+  const { code, err } = await revision("x", "--url", url());
+  assert.equal(code, 1);
+  assert.match(err, /models\/a\.sql:3: type "nosuch" does not exist/);
+});
+
+test("what a revision does not write is reported, never passed over", async () => {
+  models(
+    "a.sql",
+    "CREATE TABLE t (id int PRIMARY KEY, email text); CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 'p')",
+  );
+  const { code, err } = await revision("x", "--url", url());
+  assert.equal(code, 3);
+  assert.match(err, /user mapping .*is missing/);
+});
