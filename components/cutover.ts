@@ -105,7 +105,7 @@ function settingsOf(
   admin: pulumi.Output<Administrator>,
 ): pulumi.Output<string> {
   const stack = pulumi.getStack();
-  const { from: _, freeze: __, state: ___, label, pgbouncer = null, ...how } = config;
+  const { from: _, freeze: __, state: ___, label, ...how } = config;
   return pulumi
     .all([admin, source.requireOutput("database"), source.requireOutput("owner")])
     .apply(([{ host, port, user, sslMode, sslRootCert }, database, owner]) => {
@@ -117,7 +117,6 @@ function settingsOf(
         roles,
         schemas: declared.schemas,
         record: `.pgstack/${stack}/cutover.json`,
-        pgbouncer,
         label: label ?? null,
       };
       return JSON.stringify(settings);

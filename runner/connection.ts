@@ -104,7 +104,17 @@ export function describe(settings: ConnectionSettings): string {
   return `database "${settings.database}" on ${settings.host}:${settings.port} as "${settings.user}"`;
 }
 
-async function connect(settings: ConnectionSettings, tls: ConnectionOptions | false): Promise<pg.Client> {
+/** What the wire protocol offers beside ordinary sessions. */
+interface SessionKind {
+  /** A walsender of the database: https://www.postgresql.org/docs/current/protocol-replication.html */
+  readonly replication?: "database";
+}
+
+async function connect(
+  settings: ConnectionSettings,
+  tls: ConnectionOptions | false,
+  kind: SessionKind,
+): Promise<pg.Client> {
   const client = new pg.Client({
     host: settings.host,
     port: settings.port,
@@ -115,6 +125,7 @@ async function connect(settings: ConnectionSettings, tls: ConnectionOptions | fa
     application_name: "pgstack",
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
+    ...kind,
   });
   client.on("error", () => {}); // a lost connection is reported by the query that meets it
   await client.connect();
@@ -122,12 +133,12 @@ async function connect(settings: ConnectionSettings, tls: ConnectionOptions | fa
 }
 
 /** Opens one connection; the caller ends it. Throws UserError naming the database and the server's reason. */
-export async function openClient(settings: ConnectionSettings): Promise<pg.Client> {
+export async function openClient(settings: ConnectionSettings, kind: SessionKind = {}): Promise<pg.Client> {
   try {
-    return await connect(settings, tlsOf(settings));
+    return await connect(settings, tlsOf(settings), kind);
   } catch (error) {
     if (settings.sslMode === "prefer" && /does not support SSL/.test((error as Error).message))
-      return await connect(settings, false).catch((plain) => refuse(settings, plain));
+      return await connect(settings, false, kind).catch((plain) => refuse(settings, plain));
     return refuse(settings, error);
   }
 }

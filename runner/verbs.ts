@@ -5,6 +5,7 @@ type Load = () => Promise<{ default: Verb }>;
 /** Verbs for people, by name; each is loaded only when it is called, so that a start stays quick. */
 export const verbs: Record<string, Load> = {
   backups: () => import("./verbs/backups.ts"),
+  cutover: () => import("./verbs/cutover.ts"),
   doctor: () => import("./verbs/doctor.ts"),
   downgrade: () => import("./verbs/downgrade.ts"),
   dump: () => import("./verbs/dump.ts"),

@@ -2,14 +2,6 @@ import * as v from "valibot";
 
 const text = (what: string) => v.pipe(v.string(what), v.nonEmpty(what));
 
-/** A PgBouncer in front of the databases, whose clients a switch takes along. */
-const Pgbouncer = v.strictObject({
-  /** Its admin console: postgres://admin@host:6432/pgbouncer. */
-  adminUrl: v.pipe(v.string("a postgres:// URL"), v.regex(/^postgres(ql)?:\/\//, "a postgres:// URL")),
-  /** Its configuration, in which the database's entry is pointed at this stack. */
-  configFile: text("the path of pgbouncer.ini"),
-});
-
 export const Cutover = v.strictObject({
   /** The stack whose database moves here. */
   from: v.pipe(
@@ -34,7 +26,6 @@ export const Cutover = v.strictObject({
   ),
   /** Tables without a key whose updates and deletes may be sent as whole rows, as schema.table. */
   replicaIdentityFull: v.optional(v.array(text("schema.table"), "a list of tables"), []),
-  pgbouncer: v.optional(Pgbouncer),
 });
 /** The move of another stack's database to this one: `pgstack:cutover`. */
 export type CutoverConfig = v.InferOutput<typeof Cutover>;

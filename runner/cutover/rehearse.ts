@@ -1,9 +1,11 @@
 import type pg from "pg";
+import { RefusedError } from "../user-error.ts";
 import type { CopyReport } from "./copy.ts";
 import { fillTarget, updateTarget } from "./fill.ts";
 import { freezeInForce, thaw } from "./freeze.ts";
 import { findObstacles, type Obstacles } from "./obstacles.ts";
 import { writeRecord } from "./record.ts";
+import { endReplication, subscribe, withReplicationSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
 import { holdCutoverLock, identityOf, readState } from "./state.ts";
@@ -41,18 +43,56 @@ async function releaseTarget(client: pg.Client, source: pg.Client, cutover: Cuto
   return same;
 }
 
+/** Lends a snapshot of the source: an ordinary one, or the one at which a replication slot begins. */
+async function withMoment<T>(cutover: Cutover, use: (snapshot: string) => Promise<T>): Promise<T> {
+  if (cutover.method === "replicate") return withReplicationSlot(cutover, use);
+  return withAdmin(cutover.source, async (holder) => {
+    await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    const { rows } = await holder.query("SELECT pg_export_snapshot() AS id");
+    return use(rows[0].id);
+  });
+}
+
 async function copyAndVerify(
   client: pg.Client,
   cutover: Cutover,
   identity: string,
 ): Promise<[CopyReport, VerifyReport]> {
-  return withAdmin(cutover.source, async (holder) => {
-    await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-    const { rows } = await holder.query("SELECT pg_export_snapshot() AS id");
-    const snapshot = rows[0].id as string;
+  return withMoment(cutover, async (snapshot) => {
     const copy = await fillTarget(client, cutover, identity, { epoch: null, snapshot });
-    return [copy, await verifyDatabases({ ...cutover, snapshot })];
+    const verify = await verifyDatabases({ ...cutover, snapshot });
+    if (verify.differences.length > 0) throw differencesError(verify);
+    return [copy, verify];
   });
+}
+
+/** A slot that nobody reads makes the source keep its log for ever: a failed rehearsal leaves none. */
+async function orEndReplication<T>(cutover: Cutover, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await endReplication(cutover).catch((reason) => cutover.log(`warning: ${(reason as Error).message}`));
+    throw error;
+  }
+}
+
+/** From here on the target follows the source, until a switch or another rehearsal. */
+async function follow(client: pg.Client, cutover: Cutover): Promise<void> {
+  if (cutover.method !== "replicate") return;
+  await subscribe(client, cutover);
+  await updateTarget(client, { replicating: true });
+}
+
+/** With replication only the last changes, sequences and the comparison remain for the switch. */
+function expectedDowntime({ method }: Cutover, copied: number, verify: VerifyReport): number {
+  const seconds = method === "replicate" ? verify.seconds : copied;
+  return Math.round((seconds + fixedSeconds) * 10) / 10;
+}
+
+/** A change that cannot be sent would stop the source's clients (an UPDATE without replica identity fails). */
+function refuseToReplicate(cutover: Cutover, { blocking }: Obstacles): void {
+  if (cutover.method === "replicate" && blocking.length > 0)
+    throw new RefusedError(`Replication cannot start:\n  ${blocking.join("\n  ")}`);
 }
 
 function warn(cutover: Cutover, obstacles: Obstacles): void {
@@ -74,10 +114,14 @@ export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
       warn(cutover, obstacles);
       const rehearsedAt = new Date().toISOString();
       if (!fillable) return keep(cutover, { rehearsedAt, ...obstacles });
+      await endReplication(cutover);
+      refuseToReplicate(cutover, obstacles);
       const start = performance.now();
-      const [copy, verify] = await copyAndVerify(client, cutover, await identityOf(source));
-      if (verify.differences.length > 0) throw differencesError(verify);
-      const expectedDowntimeSeconds = Math.round((secondsSince(start) + fixedSeconds) * 10) / 10;
+      const [copy, verify] = await orEndReplication(cutover, async () =>
+        copyAndVerify(client, cutover, await identityOf(source)),
+      );
+      const expectedDowntimeSeconds = expectedDowntime(cutover, secondsSince(start), verify);
+      await follow(client, cutover);
       const report = { rehearsedAt, ...obstacles, copy, verify, expectedDowntimeSeconds };
       writeRecord(cutover.record, report);
       return report;

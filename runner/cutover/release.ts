@@ -1,5 +1,6 @@
 import { UserError } from "../user-error.ts";
 import { thaw } from "./freeze.ts";
+import { endReplication } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
 import { readState } from "./state.ts";
@@ -10,7 +11,9 @@ import { readState } from "./state.ts";
  */
 export async function release(cutover: Cutover): Promise<{ thawed: boolean }> {
   try {
-    return { thawed: await thaw(cutover.source, cutover.stack) };
+    const thawed = await thaw(cutover.source, cutover.stack);
+    await endReplication(cutover);
+    return { thawed };
   } catch (error) {
     if (!(await clientsHaveLeft(cutover))) throw error;
     cutover.log(`warning: the old database was left as it is: ${(error as Error).message}`);

@@ -5,14 +5,6 @@ import { defaultJobs } from "./work.ts";
 /** How rows reach the target: all at once under the freeze, or ahead of it by logical replication. */
 export type CutoverMethod = "copy" | "replicate";
 
-/** A PgBouncer between the clients and the databases. */
-export interface PgbouncerSettings {
-  /** Of its admin console, without a password where its configuration asks for none. */
-  readonly adminUrl: string;
-  /** Its pgbouncer.ini, on this machine. */
-  readonly configFile: string;
-}
-
 /** What the resources of a cutover send to their verbs on standard input. */
 export interface CutoverSettings {
   /** The stack that moves; it alone may thaw what it froze. */
@@ -28,7 +20,6 @@ export interface CutoverSettings {
   /** File for the record, relative to the project. */
   readonly record: string;
   readonly replicaIdentityFull?: readonly string[];
-  readonly pgbouncer?: PgbouncerSettings | null;
 }
 
 /** A cutover, with all that its steps need. */
@@ -44,7 +35,6 @@ export interface Cutover {
   readonly record: string;
   /** Tables without a key whose rows may be sent whole. */
   readonly replicaIdentityFull: readonly string[];
-  readonly pgbouncer: PgbouncerSettings | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -68,7 +58,6 @@ export function parseCutover(json: string, env: NodeJS.ProcessEnv, log: (line: s
     jobs: settings.jobs === "auto" ? defaultJobs() : settings.jobs,
     record: settings.record,
     replicaIdentityFull: settings.replicaIdentityFull ?? [],
-    pgbouncer: settings.pgbouncer ?? undefined,
     log,
   };
 }

@@ -4,6 +4,7 @@ import { type CopyReport, copySequences } from "./copy.ts";
 import { fillTarget, updateTarget } from "./fill.ts";
 import { freeze, freezeInForce, thaw } from "./freeze.ts";
 import { type CutoverRecord, writeRecord } from "./record.ts";
+import { catchUp, endReplication } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
 import {
@@ -62,6 +63,10 @@ async function ensureFrozen({ source, stack }: Cutover): Promise<SourceState> {
 async function ensureCopied({ source, target, frozen }: Sides, cutover: Cutover): Promise<TargetState> {
   const state = await readState(target, "target");
   if (state?.epoch === frozen.epoch && state.phase !== "filling") return state;
+  if (state?.replicating === true && state.phase === "filled") {
+    await catchUp(source, target);
+    return updateTarget(target, { epoch: frozen.epoch });
+  }
   await fillTarget(target, cutover, await identityOf(source), { epoch: frozen.epoch });
   return (await readState(target, "target")) as TargetState;
 }
@@ -74,6 +79,10 @@ async function followSequences({ source, target }: Sides): Promise<void> {
 async function ensureVerified(sides: Sides, cutover: Cutover): Promise<TargetState> {
   const state = await ensureCopied(sides, cutover);
   if (state.phase === "verified") return state;
+  if (state.replicating === true) {
+    await endReplication(cutover);
+    await updateTarget(sides.target, { replicating: false });
+  }
   await followSequences(sides);
   const verify = await verifyDatabases(cutover);
   if (verify.differences.length > 0) throw differencesError(verify);

@@ -14,7 +14,7 @@ const contents = `
     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype IN ('e', 'i'))
   UNION ALL
   SELECT i.type, i.identity
-  FROM (SELECT 'pg_publication'::regclass AS classid, oid FROM pg_publication
+  FROM (SELECT 'pg_publication'::regclass AS classid, oid FROM pg_publication WHERE pubname NOT LIKE 'pgstack\\_%'
         UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger WHERE evtname <> '${guardName}'
         UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid FROM pg_foreign_data_wrapper
         UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { withClient } from "../../runner/connection.ts";
 import { freeze, thaw } from "../../runner/cutover/freeze.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
+import { readStatus } from "../../runner/cutover/status.ts";
 import { reachComplete, reachCopy, reachFreeze, reachVerify } from "../../runner/cutover/switch.ts";
 import { missingWrites, startWriter } from "../support/acknowledged-writer.ts";
 import {
@@ -12,7 +13,7 @@ import {
   type CutoverClusters,
   startCutoverClusters,
 } from "../support/cutover-clusters.ts";
-import { scriptOf, sql } from "../support/databases.ts";
+import { runVerb, scriptOf, sql, urlOf } from "../support/databases.ts";
 import { richDatabase } from "../support/rich-database.ts";
 
 let clusters: CutoverClusters;
@@ -21,7 +22,7 @@ before(async () => {
 });
 after(() => clusters[Symbol.asyncDispose]());
 
-test("a switch under full-speed writers loses no acknowledged write, and the old side acknowledges none after the freeze", async () => {
+test("a switch under full-speed writers loses no acknowledged write, and the old side acknowledges none after the freeze", async (t) => {
   const cutover = await clusters.pair("busy");
   await sql(cutover.source, acknowledgedTable);
   const start = (user: string, name: string, explicit = false) =>
@@ -32,6 +33,7 @@ test("a switch under full-speed writers loses no acknowledged write, and the old
     start("own", "owner", true),
     start("boss", "superuser", true),
   ];
+  t.after(() => Promise.all(writers.map(([, writer]) => writer.stop())));
   await sleep(500);
   await reachFreeze(cutover);
   const frozen = Date.now();
@@ -142,6 +144,10 @@ test("a target with contents of its own is refused before anything is dropped", 
   await assert.rejects(reachCopy(cutover), /table public\.precious/);
   await sql(cutover.source, "INSERT INTO acknowledged VALUES (1, 'thawed', 1)");
   assert.deepEqual(await sql(cutover.target, "SELECT x FROM precious"), [{ x: 1 }]);
+  const url = urlOf(clusters.target, "occupied");
+  assert.equal((await runVerb(["cutover", "discard", "--url", url])).code, 0);
+  assert.notEqual((await rehearse(cutover)).copy, null);
+  assert.match((await runVerb(["cutover", "status", "--url", url])).stdout, /phase: filled/);
 });
 
 test("going back to a rehearsal thaws the source, and keeps what clients wrote on the new side", async () => {
@@ -173,4 +179,30 @@ test("the way back is the same switch the other way round", async () => {
     { id: 2, n: 2 },
   ]);
   await assert.rejects(sql(cutover.target, "BEGIN READ WRITE; DELETE FROM acknowledged"), /frozen/);
+});
+
+test("replication keeps the target current, and a switch under writers loses nothing and leaves no slot", async (t) => {
+  const cutover = { ...(await clusters.pair("streaming")), method: "replicate" as const };
+  await sql(cutover.source, `${acknowledgedTable}; CREATE TABLE keyless (x int)`);
+  await assert.rejects(rehearse(cutover), /public\.keyless has no replica identity/);
+  const agreed = { ...cutover, replicaIdentityFull: ["public.keyless"] };
+  const writer = startWriter({ settings: asRole(cutover.source, "app"), name: "stream" });
+  t.after(() => writer.stop());
+  await sleep(200);
+  await rehearse(agreed);
+  const { lag, asTarget } = await readStatus(cutover.target);
+  assert.deepEqual(
+    [asTarget?.phase, asTarget?.replicating, typeof lag?.slotBytes],
+    ["filled", true, "number"],
+  );
+  await sql(cutover.source, "INSERT INTO keyless VALUES (1); UPDATE keyless SET x = 2");
+  const record = await reachComplete(agreed);
+  await writer.stop();
+  assert.ok(record.writeDowntimeSeconds < 10, `${record.writeDowntimeSeconds} s`);
+  await withClient(cutover.target, async (client) => {
+    assert.deepEqual(await missingWrites(client, "stream", writer), []);
+    await client.query("INSERT INTO acknowledged (writer, n) VALUES ('new side', 1)");
+  });
+  assert.deepEqual(await sql(cutover.source, "SELECT slot_name FROM pg_replication_slots"), []);
+  assert.deepEqual(await sql(cutover.target, "SELECT subname FROM pg_subscription"), []);
 });

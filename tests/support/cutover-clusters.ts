@@ -43,7 +43,6 @@ export async function startCutoverClusters(): Promise<CutoverClusters> {
       jobs: 2,
       record: `${source.place.directory}/${name}.json`,
       replicaIdentityFull: [],
-      pgbouncer: undefined,
       log: () => {},
     };
   };
