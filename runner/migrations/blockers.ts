@@ -24,19 +24,14 @@ export interface BlockerWatch {
  * Looks, from a second connection that opens only when the work takes longer than `after` milliseconds, which sessions
  * keep it waiting, and logs each change.
  */
-export function watchBlockers(
-  session: Session,
-  pid: number,
-  after: number,
-  log: (line: string) => void,
-): BlockerWatch {
+export function watchBlockers(session: Session, after: number, log: (line: string) => void): BlockerWatch {
   let last: string | undefined;
   let timer: NodeJS.Timeout;
   let client: Promise<pg.Client> | undefined;
   let looking: Promise<void> = Promise.resolve();
   const look = async () => {
     client ??= session.openSecond();
-    const found = (await blockersOf(await client, pid)).join(", ");
+    const found = (await blockersOf(await client, session.pid)).join(", ");
     if (found !== "" && found !== last) log(`Waiting for a lock that is held by ${found}`);
     last = found === "" ? last : found;
     timer = setTimeout(start, 1000);

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { RefusedError } from "../user-error.ts";
 
-async function backend(client: pg.Client): Promise<number> {
+/** The number of the server's process that answers. */
+export async function backendOf(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ pid: number }>("SELECT pg_catalog.pg_backend_pid() AS pid");
   return rows[0]?.pid ?? 0;
 }
@@ -10,15 +11,15 @@ async function backend(client: pg.Client): Promise<number> {
 /** Whether a mark that one session sets is gone from it once another has taken its turn. */
 async function losesSession(client: pg.Client, second: pg.Client): Promise<boolean> {
   const mark = randomUUID();
-  const before = await backend(client);
+  const before = await backendOf(client);
   await client.query(`SELECT pg_catalog.set_config('pgstack.session', '${mark}', false)`);
   await second.query("BEGIN");
   try {
-    await backend(second); // takes, for its transaction, the server session that the first has just left
+    await backendOf(second); // takes, for its transaction, the server session that the first has just left
     const { rows } = await client.query<{ mark: string | null }>(
       "SELECT pg_catalog.current_setting('pgstack.session', true) AS mark",
     );
-    return rows[0]?.mark !== mark || (await backend(client)) !== before;
+    return rows[0]?.mark !== mark || (await backendOf(client)) !== before;
   } finally {
     await second.query("ROLLBACK").catch(() => {});
   }
@@ -34,7 +35,7 @@ export async function refuseTransactionPooler(
   openSecond: () => Promise<pg.Client>,
 ): Promise<void> {
   const announced = (client as unknown as { processID: number | null }).processID;
-  if (announced === (await backend(client))) return;
+  if (announced === (await backendOf(client))) return;
   const second = await openSecond();
   try {
     if (await losesSession(client, second))

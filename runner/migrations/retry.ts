@@ -1,15 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type pg from "pg";
 import { watchBlockers } from "./blockers.ts";
 import { StatementError } from "./run-script.ts";
 import type { Session } from "./session.ts";
 
 const attempts = 5;
-
-async function processId(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ pid: number }>("SELECT pg_catalog.pg_backend_pid() AS pid");
-  return rows[0]?.pid ?? 0;
-}
 
 function codeOf(error: unknown): string | undefined {
   return ((error instanceof StatementError ? error.cause : error) as { code?: string }).code;
@@ -31,9 +25,8 @@ export async function retryingLocks<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const patience = Math.min(Math.max(lockTimeout, 100), 30_000);
-  const pid = await processId(session.client);
   for (let attempt = 1; ; attempt++) {
-    const watch = watchBlockers(session, pid, Math.min(patience / 2, 1000), log);
+    const watch = watchBlockers(session, Math.min(patience / 2, 1000), log);
     try {
       return await work();
     } catch (error) {

@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
-import type pg from "pg";
 import { UserError } from "../user-error.ts";
 import type { HistoryTable } from "./history.ts";
 import { lockHeldSql, lockKey } from "./lock.ts";
 import { callDirection } from "./module.ts";
 import { retryingLocks } from "./retry.ts";
-import { runScript } from "./run-script.ts";
+import { type Prefix, runScript } from "./run-script.ts";
 import { type Origin, readScript, type Script } from "./script.ts";
 import type { Session } from "./session.ts";
 import type { MigrationSettings } from "./settings.ts";
@@ -29,43 +28,59 @@ export interface Job {
   readonly record: (milliseconds: number) => string;
 }
 
-function beginSql(run: Run, script: Script, marker: string): string {
+/** Goes ahead of the script in the same message: a round trip for each would cost more than most migrations. */
+function beginning(run: Run, script: Script, marker: string): Prefix {
   const { lockTimeout = run.settings.lockTimeout, statementTimeout = run.settings.statementTimeout } =
     script.options;
-  return `BEGIN; SET LOCAL lock_timeout = ${lockTimeout};
-    SET LOCAL statement_timeout = ${statementTimeout};
-    SET LOCAL pgstack.migration = '${marker}'`;
+  const statements = [
+    "BEGIN",
+    `SET LOCAL lock_timeout = ${lockTimeout}`,
+    `SET LOCAL statement_timeout = ${statementTimeout}`,
+    `SET LOCAL pgstack.migration = '${marker}'`,
+  ];
+  return { sql: `${statements.join("; ")};\n`, statements: statements.length };
 }
 
-/** pg answers several statements with several results, whatever its types say. */
-function lastOf<T extends pg.QueryResultRow>(answers: pg.QueryResult<T>): pg.QueryResult<T> {
-  return ([answers].flat() as pg.QueryResult<T>[]).at(-1) as pg.QueryResult<T>;
+const brokenGuards = {
+  "pgstack: transaction":
+    "The script ended the transaction that it ran in (COMMIT or ROLLBACK); what it committed is kept and is not recorded. " +
+    "Take that statement out, or use transaction=off.",
+  "pgstack: lock":
+    "The session no longer holds the lock of the migrations. Either the script gave it up (pg_advisory_unlock_all, DISCARD ALL), " +
+    "or a transaction pooler stands between here and the server: connect to the server itself.",
+};
+
+/**
+ * Fails, and with it all that follows in its message, unless the transaction is still the one that we began and the lock
+ * still ours. SQL raises no error of one's own without a function, so a number that is none has to do.
+ */
+function guardSql(run: Run, marker: string): string {
+  return `SELECT pg_catalog.int4in(CASE
+      WHEN pg_catalog.current_setting('pgstack.migration', true) OPERATOR(pg_catalog.=) '${marker}' IS NOT TRUE THEN 'pgstack: transaction'
+      WHEN NOT ${lockHeldSql(lockKey(run.table))} THEN 'pgstack: lock' ELSE '0' END::pg_catalog.cstring)`;
 }
 
-/** The transaction is still the one that we began, and the lock still ours; else nothing may be recorded. */
-async function checkTransaction(run: Run, marker: string): Promise<void> {
-  const answers = await run.session.client.query<{ same: boolean; locked: boolean }>(
-    `SET statement_timeout = 0;
-     SELECT pg_catalog.current_setting('pgstack.migration', true) OPERATOR(pg_catalog.=) '${marker}' AS same,
-            ${lockHeldSql(lockKey(run.table))} AS locked`,
-  );
-  const { same = false, locked = false } = lastOf(answers).rows[0] ?? {};
-  if (!same)
-    throw new UserError(
-      "The script ended the transaction that it ran in (COMMIT or ROLLBACK); what it committed is kept and is not recorded. " +
-        "Take that statement out, or use transaction=off.",
-    );
-  if (!locked)
-    throw new UserError(
-      "The session no longer holds the lock of the migrations. Either the script gave it up (pg_advisory_unlock_all, DISCARD ALL), " +
-        "or a transaction pooler stands between here and the server: connect to the server itself.",
-    );
+async function finish(run: Run, job: Job, marker: string, milliseconds: number): Promise<void> {
+  const { client, resetSql } = run.session;
+  const parts = [
+    "SET statement_timeout = 0",
+    guardSql(run, marker),
+    resetSql,
+    job.record(milliseconds),
+    "COMMIT",
+  ];
+  await client.query(parts.join("; ")).catch((error: Error) => {
+    const broken = Object.entries(brokenGuards).find(([sign]) => error.message.includes(sign));
+    throw broken === undefined ? error : new UserError(broken[1], { cause: error });
+  });
 }
 
-async function perform(run: Run, job: Job, script: Script): Promise<void> {
-  if (job.language === "sql") return runScript(run.session.client, script);
-  const sql = await callDirection(job.section, job.direction, run.session.client);
-  if (sql !== undefined) await runScript(run.session.client, readScript(sql, job.origin));
+async function perform(run: Run, job: Job, script: Script, prefix: Prefix): Promise<void> {
+  const { client } = run.session;
+  if (job.language === "sql") return runScript(client, script, prefix);
+  await client.query(prefix.sql);
+  const sql = await callDirection(job.section, job.direction, client);
+  if (sql !== undefined) await runScript(client, readScript(sql, job.origin));
 }
 
 async function attempt(run: Run, job: Job, script: Script): Promise<void> {
@@ -73,11 +88,8 @@ async function attempt(run: Run, job: Job, script: Script): Promise<void> {
   const marker = randomUUID();
   const started = performance.now();
   try {
-    await client.query(beginSql(run, script, marker));
-    await perform(run, job, script);
-    await checkTransaction(run, marker);
-    await client.query(`${resetSql}; ${job.record(performance.now() - started)}`);
-    await client.query("COMMIT");
+    await perform(run, job, script, beginning(run, script, marker));
+    await finish(run, job, marker, performance.now() - started);
   } catch (error) {
     await client.query("ROLLBACK").catch(() => {});
     await client.query(resetSql).catch(() => {});

@@ -24,17 +24,31 @@ function offsetOf(text: string, position: number): number {
   return at;
 }
 
+/** Statements that go ahead of a script in its first message. ASCII only. */
+export interface Prefix {
+  readonly sql: string;
+  readonly statements: number;
+}
+
+/** What PostgreSQL says of the place, counted from the beginning of the segment. */
+export interface FailedAt {
+  /** Statements of the segment that were done. */
+  readonly completed: number;
+  /** Characters that went ahead of the segment in its message. */
+  readonly ahead: number;
+}
+
 /** Names the statement that failed: by PostgreSQL's position, or by how many were done before it. */
 export function placeFailure(
   script: Script,
   segment: Segment,
-  completed: number,
+  { completed, ahead }: FailedAt,
   error: Error,
 ): StatementError {
-  const position = error instanceof pg.DatabaseError ? Number(error.position ?? 0) : 0;
+  const position = error instanceof pg.DatabaseError ? Number(error.position ?? 0) - ahead : 0;
   const at =
     position > 0 ? segment.start + offsetOf(script.text.slice(segment.start, segment.end), position) : -1;
-  const counted = segment.statements[Math.min(completed, segment.statements.length - 1)];
+  const counted = segment.statements[Math.min(Math.max(completed, 0), segment.statements.length - 1)];
   const failed = at < 0 ? counted : (segment.statements.findLast(({ start }) => start <= at) ?? counted);
   if (failed === undefined) return new StatementError({ where: script.placeOf(0) }, error);
   const number = script.statements.indexOf(failed) + 1;
@@ -46,11 +60,16 @@ export function placeFailure(
   return new StatementError(place, error);
 }
 
-/** Runs a script's statements, in the caller's transaction. Throws StatementError. */
-export async function runScript(client: pg.Client, script: Script): Promise<void> {
+/** Runs a script's statements, in the caller's transaction or in the one that `prefix` begins. Throws StatementError. */
+export async function runScript(client: pg.Client, script: Script, prefix?: Prefix): Promise<void> {
+  let ahead = prefix;
   for (const segment of segmentsOf(script)) {
     const sql = script.text.slice(segment.start, segment.end);
-    const { completed, error } = await sendScript(client, sql, segment.copyData);
-    if (error !== undefined) throw placeFailure(script, segment, completed, error);
+    const { completed, error } = await sendScript(client, (ahead?.sql ?? "") + sql, segment.copyData);
+    if (error !== undefined) {
+      const failedAt = { completed: completed - (ahead?.statements ?? 0), ahead: ahead?.sql.length ?? 0 };
+      throw placeFailure(script, segment, failedAt, error);
+    }
+    ahead = undefined;
   }
 }

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { type ConnectionSettings, openClient } from "../connection.ts";
 import { UserError } from "../user-error.ts";
-import { refuseTransactionPooler } from "./pooler.ts";
+import { backendOf, refuseTransactionPooler } from "./pooler.ts";
 
 /** Who a run of migrations connects as. */
 export interface Access {
@@ -14,6 +14,8 @@ export interface Access {
 /** One session that runs migrations as the owner. */
 export interface Session {
   readonly client: pg.Client;
+  /** The process of the server behind it. */
+  readonly pid: number;
   /** The role that migrations run as. */
   readonly owner: string;
   /** Another connection to the same place, to watch this one with. */
@@ -76,6 +78,7 @@ export async function withSession<T>(access: Access, use: (session: Session) => 
     await prepare(client, standing, access.owner.user);
     return await use({
       client,
+      pid: await backendOf(client),
       owner: access.owner.user,
       openSecond: () => openClient(settings),
       resetSql: [...reset, ...standing].join("; "),

@@ -34,7 +34,7 @@ async function send(walk: Walk, step: Step): Promise<void> {
   throw placeFailure(
     script,
     { statements: statement === undefined ? [] : [statement], start, end },
-    completed,
+    { completed, ahead: 0 },
     error,
   );
 }

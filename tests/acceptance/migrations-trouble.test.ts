@@ -252,3 +252,17 @@ test("a pooler that hands out sessions by transaction is detected and refused", 
   );
   assert.equal((await bench.apply()).applied.length, 1);
 });
+
+test("a script that gives up the lock, or ends its transaction, is not recorded", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration("1_a", "CREATE TABLE a (id int);\nSELECT pg_advisory_unlock_all();", "DROP TABLE a");
+  await assert.rejects(bench.apply(), /no longer holds the lock/);
+  assert.deepEqual(await bench.query("SELECT to_regclass('a')"), [null]);
+  bench.remove("1_a.sql");
+  bench.write(
+    "1_a.ts",
+    'export const up = async (client) => { await client.query("COMMIT; BEGIN"); };\nexport const down = null;\n',
+  );
+  await assert.rejects(bench.apply(), /ended the transaction that it ran in/);
+  assert.deepEqual(await bench.history(), []);
+});
