@@ -10,6 +10,7 @@ import type { MigrationSettings } from "../runner/migrations/settings.ts";
 import type { StackResult } from "../runner/migrations/stack.ts";
 import { keptFiles } from "../runner/migrations/target.ts";
 import { projectPath } from "../runner/project.ts";
+import { UserError } from "../runner/user-error.ts";
 import { connectionEnvironment, type Login } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
 import { checkDatabase } from "./migrations/database-check.ts";
@@ -47,7 +48,7 @@ export class Migrations extends pulumi.ComponentResource {
 
   constructor(name: string, args: MigrationsArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Migrations", name, {}, options);
-    const files = readMigrations(projectPath(args.settings.directory), args.settings.directory);
+    const files = readFiles(args.settings);
     const environment = environmentOf(args);
     const check = checkDatabase(args.settings, environment, this);
     const kept = check.then((result) => keptFiles(files, historyOf(result), args.settings));
@@ -61,6 +62,17 @@ export class Migrations extends pulumi.ComponentResource {
       createRecords(files, result, args, { environment, apply }, this),
     );
     this.registerOutputs(records.then(() => ({})));
+  }
+}
+
+/** Faults of files and settings end the program before anything is declared, and print without a stack. */
+function readFiles(settings: MigrationSettings): MigrationFile[] {
+  try {
+    const files = readMigrations(projectPath(settings.directory), settings.directory);
+    keptFiles(files, { rows: [] }, settings);
+    return files;
+  } catch (error) {
+    throw error instanceof UserError ? new pulumi.RunError(error.message) : error;
   }
 }
 
