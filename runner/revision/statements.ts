@@ -1,4 +1,4 @@
-import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
+import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { fillerFor } from "./filler.ts";
@@ -58,11 +58,12 @@ function bringBack(action: Action, id: ColumnId, { to }: Way): Statement[] {
 /** Sequences that start to feed a column which was there before go on from its largest value. */
 function sequenceStarts({ from, to }: Way, actions: readonly Action[]): Statement[] {
   const produced = actions.flatMap(({ produces }) => produces);
+  const present = to.facts().filter(({ id }) => (isColumn(id) && from.has(id)) || wasColumn(from, id));
   const destroyed = new Set(actions.flatMap(({ destroys }) => destroys.map(encodeId)));
   return produced.flatMap((id): Statement[] => {
     if (!("schema" in id) || id.schema === null) return [];
-    const fed = columnFedBy(id, to);
-    if (fed === undefined || !from.has(fed) || (from.has(id) && !destroyed.has(encodeId(id)))) return [];
+    const fed = columnFedBy(id, present, to);
+    if (fed === undefined || (from.has(id) && !destroyed.has(encodeId(id)))) return [];
     const sequence = pg.escapeLiteral(quoted(id.schema, (id as { name: string }).name));
     const largest = `coalesce(max(${pg.escapeIdentifier(fed.name)}), 0) + 1`;
     return [
@@ -74,11 +75,16 @@ function sequenceStarts({ from, to }: Way, actions: readonly Action[]): Statemen
   });
 }
 
-/** The column whose identity or default draws from a sequence. */
-function columnFedBy(id: StableId, facts: FactBase): ColumnId | undefined {
+/** True for a default of a column that was there before. */
+function wasColumn(from: FactBase, id: StableId): boolean {
+  return id.kind === "default" && from.has({ ...id, kind: "column" });
+}
+
+/** The column, of those that were there before, whose identity or default draws from a sequence. */
+function columnFedBy(id: StableId, present: readonly Fact[], facts: FactBase): ColumnId | undefined {
   if (id.kind !== "sequence") return undefined;
   const name = JSON.stringify({ schema: id.schema, name: id.name });
-  for (const fact of facts.facts()) {
+  for (const fact of present) {
     const identity = fact.payload.identity as { sequence?: unknown } | null | undefined;
     if (isColumn(fact.id) && identity?.sequence != null && JSON.stringify(identity.sequence) === name)
       return fact.id;
