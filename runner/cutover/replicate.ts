@@ -85,7 +85,7 @@ const unlogged =
 /** Starts to apply on the target what the slot has kept since the copy. */
 export async function subscribe(client: pg.Client, cutover: Cutover): Promise<void> {
   const name = replicationName(cutover);
-  await client.query(`${makeHeartbeat}; ${unlogged}`);
+  await client.query(`${makeHeartbeat}; TRUNCATE ${heartbeat}; ${unlogged}`);
   await client.query(
     `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(conninfo(cutover.source))} PUBLICATION ${name}
      WITH (create_slot = false, copy_data = false, slot_name = '${name}')`,

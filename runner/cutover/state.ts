@@ -34,7 +34,7 @@ export interface TargetState {
   readonly source: string;
   /** The freeze under which it was copied; null for a rehearsal. */
   readonly epoch: string | null;
-  /** True from a replicating rehearsal until the switch has caught up and ended the replication. */
+  /** True from a replicating rehearsal until the switch has caught up. */
   readonly replicating?: boolean;
   /** Figures of the steps, for the record. */
   readonly report?: Readonly<Record<string, unknown>>;

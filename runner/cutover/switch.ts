@@ -65,8 +65,9 @@ async function ensureCopied({ source, target, frozen }: Sides, cutover: Cutover)
   if (state?.epoch === frozen.epoch && state.phase !== "filling") return state;
   if (state?.replicating === true && state.phase === "filled") {
     await catchUp(source, target);
-    return updateTarget(target, { epoch: frozen.epoch });
+    return updateTarget(target, { epoch: frozen.epoch, replicating: false });
   }
+  if (cutover.method === "replicate") await endReplication(cutover); // it would write into the copy
   await fillTarget(target, cutover, await identityOf(source), { epoch: frozen.epoch });
   return (await readState(target, "target")) as TargetState;
 }
@@ -79,10 +80,7 @@ async function followSequences({ source, target }: Sides): Promise<void> {
 async function ensureVerified(sides: Sides, cutover: Cutover): Promise<TargetState> {
   const state = await ensureCopied(sides, cutover);
   if (state.phase === "verified") return state;
-  if (state.replicating === true) {
-    await endReplication(cutover);
-    await updateTarget(sides.target, { replicating: false });
-  }
+  if (cutover.method === "replicate") await endReplication(cutover);
   await followSequences(sides);
   const verify = await verifyDatabases(cutover);
   if (verify.differences.length > 0) throw differencesError(verify);
