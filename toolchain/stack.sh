@@ -97,7 +97,7 @@ clear_stale_lock() {
 
 # What a killed engine had begun to make: known as made where it is there, forgotten where it is not.
 take_over_pending() {
-  if [ -n "$(backend_folder)" ]; then grep -q '"pending_operations": *\[ *$' "$(checkpoint "$1")" 2>/dev/null || return 0; fi
+  if [ -n "$(backend_folder)" ]; then grep -Eq '"pending_operations": ?\[([^]]|$)' "$(checkpoint "$1")" 2>/dev/null || return 0; fi
   pending=$(cd "$root" && pulumi stack export --stack "$1" | node runner/main.ts pending-operations) || return 0
   say "the last update of stack $1 was cut off; taking over what it had begun"
   # shellcheck disable=SC2086 # a flag with its value on each line

@@ -52,7 +52,7 @@ before(async () => {
 after(() => project.close());
 
 test("up on nothing makes instance, database, roles and migrations, and prints outputs", async () => {
-  const output = await done(project.pgstack("up"));
+  const output = await done(project.pgstack("up", "--skip-preview"));
   assert.match(output, /databaseUrl *: *\[secret\]/);
   assert.ok((await applied()).length >= 8);
   const [row] = await query("spellbot_readonly_user", "SELECT count(*)::int AS guilds FROM guilds");
@@ -92,14 +92,14 @@ test("a new migration is shown with its SQL, applied, and readable by the readon
   assert.match(preview, /\+ .*command:local:Command/);
   assert.match(preview, /migration-20990101000000_add_badges/);
   assert.match(preview, /CREATE TABLE badges/);
-  await done(project.pgstack("up"));
+  await done(project.pgstack("up", "--skip-preview"));
   assert.deepEqual(await query("spellbot_readonly_user", "SELECT * FROM badges"), []);
 });
 
 test("a migration whose file is gone is shown with a minus, and reverted from what state and database carry", async () => {
   project.remove(late);
   assert.match(await done(project.pgstack("preview")), /- +.*migration-20990101000000_add_badges +delete/);
-  await done(project.pgstack("up"));
+  await done(project.pgstack("up", "--skip-preview"));
   assert.deepEqual(await query("spellbot", "SELECT to_regclass('badges') AS badges"), [{ badges: null }]);
   await done(project.pgstack("preview", "--expect-no-changes"));
 });
@@ -108,10 +108,10 @@ test("migrations.to goes back newest first, and forward again", async () => {
   const all = await applied();
   configure({ migrations: { to: all.at(-3) } });
   assert.match(await done(project.pgstack("preview")), /2 to delete/);
-  await done(project.pgstack("up"));
+  await done(project.pgstack("up", "--skip-preview"));
   assert.deepEqual(await applied(), all.slice(0, -2));
   configure();
-  await done(project.pgstack("up"));
+  await done(project.pgstack("up", "--skip-preview"));
   assert.deepEqual(await applied(), all);
   await done(project.pgstack("preview", "--expect-no-changes"));
 });
@@ -120,13 +120,13 @@ test("a role that is added, changed and removed shows as such", async () => {
   const analyst = { name: "Ana-Lyst ü", access: "readonly" };
   configure({ roles: [readonlyRole, analyst] });
   assert.match(await done(project.pgstack("preview")), /\+ .*postgresql:index:Role +Ana-Lyst ü/);
-  await done(project.pgstack("up"));
+  await done(project.pgstack("up", "--skip-preview"));
   await query("Ana-Lyst ü", "SELECT * FROM guilds");
   configure({ roles: [readonlyRole, { ...analyst, connectionLimit: 3 }] });
   assert.match(await done(project.pgstack("preview", "--diff")), /connectionLimit: +-1 => 3/);
   configure();
   assert.match(await done(project.pgstack("preview")), /- .*postgresql:index:Role +Ana-Lyst ü/);
-  await done(project.pgstack("up"));
+  await done(project.pgstack("up", "--skip-preview"));
   assert.deepEqual(await query("spellbot", "SELECT 1 FROM pg_roles WHERE rolname = 'Ana-Lyst ü'"), []);
 });
 
@@ -141,7 +141,7 @@ test("a failing migration fails the update with PostgreSQL's message, leaves not
   assert.match(failure.output, /20990101000000_add_badges/);
   assert.deepEqual(await query("spellbot", "SELECT to_regclass('badges') AS badges"), [{ badges: null }]);
   project.write(late, "-- migrate: up\nCREATE TABLE badges (id int);\n-- migrate: down\nSELECT 1/0;\n");
-  await done(project.pgstack("up"));
+  await done(project.pgstack("up", "--skip-preview"));
   await done(project.pgstack("preview", "--expect-no-changes"));
 });
 

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
 import { freePort } from "../../runner/server/cluster.ts";
 import { createProject, type TestProject } from "../support/project.ts";
 
@@ -22,32 +23,65 @@ before(async () => {
 
 after(() => project.close());
 
-/** Starts `up`, and after so many milliseconds kills it, the engine, the plugins and the runner, as a power cut would. */
-async function upAndKill(milliseconds: number): Promise<void> {
-  const child = project.start("up");
-  const ended = new Promise((resolve) => child.on("close", resolve));
+/**
+ * Starts `up` and kills it, the engine, the plugins and the runner, as a power cut would, so many milliseconds after
+ * it printed that it is making `resource`.
+ */
+async function upAndKill(resource: string, milliseconds: number): Promise<void> {
+  const child = project.start("up", "--skip-preview");
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  await new Promise<void>((resolve) => {
+    let printed = "";
+    child.on("exit", () => resolve());
+    child.stdout?.on("data", (text) => {
+      printed += text;
+      if (printed.includes(`${resource} creating`)) resolve();
+    });
+  });
   await sleep(milliseconds);
-  if (child.exitCode === null) process.kill(-(child.pid as number), "SIGKILL");
+  assert.equal(child.exitCode, null, `nothing was left to kill while making ${resource}`);
+  process.kill(-(child.pid as number), "SIGKILL");
   child.stdout?.destroy();
   child.stderr?.destroy();
   await ended;
 }
 
+/** What is being made when the power goes, and how many milliseconds later. */
+const moments = [
+  ["instance-local", 300],
+  ["app_owner-role", 10],
+  ["database-app", 30],
+  ["reader-role", 0],
+  ["migrations", 200],
+  ["reader-grants", 50],
+] as const;
+
 test("killed at any moment, the next up ends right by itself", async () => {
-  for (const moment of [2500, 4000, 5000, 6000, 7000, 8500]) {
-    await upAndKill(moment);
-    if (moment < 5000) continue; // killed twice in a row
-    const outcome = await project.pgstack("up");
-    assert.equal(outcome.code, 0, `killed after ${moment} ms: ${outcome.output}`);
-    const again = await project.pgstack("preview", "--expect-no-changes");
-    assert.equal(again.code, 0, again.output);
-    const gone = await project.pgstack("destroy");
-    assert.equal(gone.code, 0, gone.output);
-  }
+  for (const [resource, milliseconds] of moments) await upAndKill(resource, milliseconds);
+  const outcome = await project.pgstack("up", "--skip-preview");
+  assert.equal(outcome.code, 0, outcome.output);
+  const again = await project.pgstack("preview", "--expect-no-changes");
+  assert.equal(again.code, 0, again.output);
 });
 
+test("a role that was made and not recorded is taken over", async () => {
+  assert.equal((await project.pgstack("destroy")).code, 0);
+  await upAndKill("app_owner-role", 25);
+  await withClient(await administrator(), (client) =>
+    client.query("DO $$ BEGIN CREATE ROLE app_owner; EXCEPTION WHEN duplicate_object THEN END $$"),
+  );
+  const outcome = await project.pgstack("up", "--skip-preview");
+  assert.equal(outcome.code, 0, outcome.output);
+  assert.match(outcome.stderr, /the last update of stack dev was cut off; taking over what it had begun/);
+});
+
+/** The local instance's superuser, as long as the stack has no outputs to tell of it. */
+async function administrator(): Promise<ConnectionSettings> {
+  const password = project.read(".pgstack/dev/admin-password");
+  return { host: "127.0.0.1", port, user: "postgres", password, database: "postgres", sslMode: "disable" };
+}
+
 test("a server that is stopped or was killed is started again", async () => {
-  assert.equal((await project.pgstack("up")).code, 0);
   const pid = Number(
     readFileSync(join(project.directory, ".pgstack/dev/data/postmaster.pid"), "utf8").split("\n")[0],
   );
