@@ -145,6 +145,8 @@ pulumi_on_stack() {
   ! is_local "$stack" || { need_postgresql && start_instance "$stack"; }
   clear_stale_lock "$stack"
   [ "$command" = preview ] || take_over_pending "$stack"
+  # a diff without its long texts would hide what a migration does
+  case " $* " in *" --diff "*) [ "$command" = refresh ] || set -- --show-full-output "$@" ;; esac
   code=0
   (cd "$root" && exec pulumi "$command" --stack "$stack" "$@") || code=$?
   case $code in 0) ;; 7) exit 3 ;; *) exit 1 ;; esac # 7: --expect-no-changes met changes
