@@ -34,7 +34,9 @@ install_packages() {
 }
 
 # The engine and our plugins change apart from each other, so that a changed plugin is quick to build.
-toolchain_key() { cat "$root"/toolchain/go.mod "$root"/toolchain/go.sum "$root"/toolchain/build.sh $(find "$root/toolchain" -name '*.go' ! -name '*_test.go' | sort) | cksum | tr -d ' '; }
+toolchain_key() {
+  (cd "$root/toolchain" && { cat go.mod go.sum build.sh && find . -name '*.go' ! -name '*_test.go' | LC_ALL=C sort | xargs cat; } | cksum | tr -d ' ')
+}
 
 platform() {
   case "$(uname -s)-$(uname -m)" in
