@@ -1,18 +1,30 @@
-/** The part of `pulumi stack export` that tells of operations which an engine began and did not finish. */
-interface Checkpoint {
-  readonly deployment?: { readonly pending_operations?: readonly Operation[] };
+type Inputs = Readonly<Record<string, unknown>>;
+
+/** A resource as a checkpoint holds it; what is not named here is kept as it is. */
+interface Resource {
+  readonly urn: string;
+  readonly type: string;
+  readonly inputs?: Inputs;
+  readonly [part: string]: unknown;
 }
 
+/** What an engine had begun when it was cut off. */
 interface Operation {
   readonly type: string;
-  readonly resource: {
-    readonly urn: string;
-    readonly type: string;
-    readonly inputs?: Readonly<Record<string, unknown>>;
-  };
+  readonly resource: Resource;
 }
 
-type Inputs = Readonly<Record<string, unknown>>;
+interface Deployment {
+  readonly resources?: readonly Resource[];
+  readonly pending_operations?: readonly Operation[];
+  readonly [part: string]: unknown;
+}
+
+/** What `pulumi stack export` prints and `pulumi stack import` takes. */
+export interface Checkpoint {
+  readonly deployment: Deployment;
+  readonly [part: string]: unknown;
+}
 
 /**
  * How the PostgreSQL provider names what exists, by resource type. Types that are missing here are safe to
@@ -25,13 +37,27 @@ const identifiers: Readonly<Record<string, (inputs: Inputs) => string>> = {
   "postgresql:index/extension:Extension": ({ database, name }) => `${database}.${name}`,
 };
 
-/** The flags that let `pulumi refresh` take over what was being made: each URN with the identifier to look for. */
-export function importFlags(checkpoint: Checkpoint): string[] {
-  return (checkpoint.deployment?.pending_operations ?? [])
-    .filter(({ type }) => type === "creating")
-    .flatMap(({ resource }) => {
-      const identifier = identifiers[resource.type]?.(resource.inputs ?? {});
-      if (identifier === undefined) return [];
-      return [`--import-pending-creates=${resource.urn}`, `--import-pending-creates=${identifier}`];
-    });
+function asMade(resource: Resource): Resource[] {
+  const { inputs = {} } = resource;
+  const id = identifiers[resource.type]?.(inputs);
+  return id === undefined ? [] : [{ ...resource, id, outputs: inputs }];
+}
+
+/**
+ * Takes what was being made for made, so that a refresh finds out whether it is: one that is not there leaves the
+ * state again. (`pulumi refresh --import-pending-creates` marks such operations and never reads them.)
+ */
+export function takeOver(checkpoint: Checkpoint): Checkpoint {
+  const { resources = [], pending_operations: pending = [], ...rest } = checkpoint.deployment;
+  const known = new Set(resources.map(({ urn }) => urn));
+  const created = pending.filter(({ type }) => type === "creating").map(({ resource }) => resource);
+  const made = new Map(
+    created.filter(({ urn }) => !known.has(urn)).map((resource) => [resource.urn, resource]),
+  );
+  const deployment = {
+    ...rest,
+    resources: [...resources, ...[...made.values()].flatMap(asMade)],
+    pending_operations: pending.filter(({ type }) => type !== "creating"),
+  };
+  return { ...checkpoint, deployment };
 }

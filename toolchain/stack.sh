@@ -97,12 +97,15 @@ clear_stale_lock() {
 
 # What a killed engine had begun to make: known as made where it is there, forgotten where it is not.
 take_over_pending() {
-  if [ -n "$(backend_folder)" ]; then grep -Eq '"pending_operations": ?\[([^]]|$)' "$(checkpoint "$1")" 2>/dev/null || return 0; fi
-  pending=$(cd "$root" && pulumi stack export --stack "$1" | node runner/main.ts pending-operations) || return 0
-  say "the last update of stack $1 was cut off; taking over what it had begun"
-  # shellcheck disable=SC2086 # a flag with its value on each line
-  (cd "$root" && set -f && IFS='
-' && pulumi refresh --stack "$1" --yes --skip-preview --suppress-outputs --non-interactive --clear-pending-creates $pending >&2)
+  if [ -n "$(backend_folder)" ]; then grep -q '"pending_operations": \{0,1\}\[' "$(checkpoint "$1")" 2>/dev/null || return 0; fi
+  (umask 077 && cd "$root" && pulumi stack export --stack "$1" >"$state/export.$$") || return 0
+  if grep -q '"pending_operations"' "$state/export.$$"; then
+    say "the last update of stack $1 was cut off; taking over what it had begun"
+    (umask 077 && cd "$root" && node runner/main.ts pending-operations <"$state/export.$$" >"$state/import.$$" &&
+      pulumi stack import --stack "$1" --file "$state/import.$$" &&
+      pulumi refresh --stack "$1" --yes --skip-preview --suppress-outputs --non-interactive) >&2
+  fi
+  rm -f "$state/export.$$" "$state/import.$$"
 }
 
 # A server that was made for the stack and does not run (a reboot, a crash) is started again.

@@ -1,13 +1,13 @@
-import { importFlags } from "../pending-operations.ts";
+import { takeOver } from "../pending-operations.ts";
 import { ExitCode } from "../user-error.ts";
 import type { Verb } from "../verb.ts";
 
 const pendingOperations: Verb = {
-  summary: "prints, a line each, the flags that let pulumi refresh take over what a killed update was making",
+  summary: "turns a stack's export into one that takes what a killed update was making for made",
   usage: "pending-operations < EXPORT",
   flags: {},
   run: async ({ stdin, print }) => {
-    print(importFlags(JSON.parse(await stdin())).join("\n"));
+    print(JSON.stringify(takeOver(JSON.parse(await stdin()))));
     return ExitCode.done;
   },
 };
