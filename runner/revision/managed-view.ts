@@ -80,17 +80,30 @@ export function managedView(facts: FactBase, ignore: readonly string[]): FactBas
   );
 }
 
+const routineKinds: ReadonlySet<string> = new Set(["function", "procedure", "aggregate"]);
+
+/**
+ * EXECUTE for PUBLIC, which PostgreSQL gives to a new routine unasked and the stack takes away again: where the
+ * database has lost it, the models do not mean to bring it back.
+ */
+function withoutLostDefault(fact: Fact, live: FactBase): Fact {
+  const { id } = fact;
+  if (id.kind !== "acl" || id.grantee !== "PUBLIC" || !routineKinds.has(id.target.kind)) return fact;
+  const held = live.get(id);
+  return Array.isArray(held?.payload.privileges) && held.payload.privileges.length === 0 ? held : fact;
+}
+
 /**
  * The models, with the grants that only the database has: those may be the stack's own, and an object that is
- * dropped and made again must get them back. PUBLIC is the models' business.
+ * dropped and made again must get them back. Else PUBLIC is the models' business.
  */
 export function withGrantsOf(models: FactBase, live: FactBase): FactBase {
   const carried = live.facts().filter(({ id, parent }) => {
     if (id.kind !== "acl" || id.grantee === "PUBLIC" || models.has(id)) return false;
     return models.has(id.target) && parent !== undefined && models.has(parent);
   });
-  if (carried.length === 0) return models;
-  return buildFactBase([...models.facts(), ...carried], [...models.edges], models.source);
+  const meant = models.facts().map((fact) => withoutLostDefault(fact, live));
+  return buildFactBase([...meant, ...carried], [...models.edges], models.source);
 }
 
 /** A schema as a script can make it: what a failed build left invalid is not made invalid again. */

@@ -4,6 +4,13 @@ const trigger = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN 
 
 const cases: RevisionCase[] = [
   {
+    name: "EXECUTE that a stack took from PUBLIC is not given back",
+    live: "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC",
+    models: "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TABLE t (id int)",
+    afterUp: { "SELECT has_function_privilege('public', 'f()', 'EXECUTE')": [false] },
+    afterDown: { "SELECT has_function_privilege('public', 'f()', 'EXECUTE')": [false] },
+  },
+  {
     name: "a column's type changes under a view, a view of it and a materialized view with index, comments and grants",
     live: "CREATE ROLE reader; CREATE TABLE t (id int, n int); INSERT INTO t VALUES (1, 2); CREATE VIEW v AS SELECT id, n FROM t; CREATE VIEW w AS SELECT n FROM v; CREATE MATERIALIZED VIEW m AS SELECT n FROM t; CREATE INDEX m_n ON m (n); COMMENT ON MATERIALIZED VIEW m IS 'm'; COMMENT ON COLUMN v.n IS 'n'; COMMENT ON COLUMN m.n IS 'mn'; COMMENT ON INDEX m_n IS 'i'; GRANT SELECT ON v, w, m TO reader; GRANT SELECT (id) ON t TO reader",
     models:
