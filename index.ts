@@ -13,7 +13,8 @@ import { RoleGrants } from "./components/role-grants.ts";
 import { Roles } from "./components/roles.ts";
 
 const config = loadConfig();
-const { protect, passwords } = config;
+const { protect, passwords, adopt } = config;
+const { importOnly } = adopt;
 const { owner: ownerName, name: databaseName } = config.database;
 
 const instance = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
@@ -22,18 +23,23 @@ const providers = [createProvider(administrator, instance)];
 
 const ownerRole = new LoginRole(
   ownerName,
-  { settings: { name: ownerName }, password: passwords[ownerName], deletedWith },
+  {
+    settings: { name: ownerName },
+    password: passwords[ownerName],
+    adopted: adopt.roles.includes(ownerName),
+    ...{ importOnly, deletedWith },
+  },
   { providers, protect },
 );
 const { database: stackDatabase, contents } = new Database(
   "database",
-  { config: config.database, owner: ownerRole.role, instance: deletedWith, protect },
+  { config: config.database, owner: ownerRole.role, instance: deletedWith, protect, importOnly },
   { providers },
 );
 const target = { config: config.database, database: stackDatabase, instance: deletedWith, administrator };
 const stackRoles = new Roles(
   "roles",
-  { roles: config.roles, passwords, target, after: contents },
+  { roles: config.roles, passwords, target, adopt, after: contents },
   { providers },
 );
 
@@ -56,23 +62,24 @@ const moved =
     database: stackDatabase,
     after: [stackRoles],
   });
-const applied = new Migrations("migrations", {
-  settings: config.migrations,
-  administrator,
-  owner: { user: ownerName, password: ownerRole.password, database: databaseName },
-  deletedWith: stackDatabase,
-  after: [stackRoles, ...(restore ? [restore] : []), ...(moved ? [moved.filled] : [])],
-  epoch: restore?.epoch ?? moved?.epoch,
-});
-const { count, head: newest, pending } = applied;
+const applied = importOnly
+  ? undefined
+  : new Migrations("migrations", {
+      settings: config.migrations,
+      administrator,
+      owner: { user: ownerName, password: ownerRole.password, database: databaseName },
+      deletedWith: stackDatabase,
+      after: [stackRoles, ...(restore ? [restore] : []), ...(moved ? [moved.filled] : [])],
+      epoch: restore?.epoch ?? moved?.epoch,
+    });
+const { count, head: newest, pending } = applied ?? { count: 0, head: null, pending: 0 };
 const epoch = pulumi.interpolate`${restore?.epoch ?? moved?.epoch ?? ""} ${count} ${newest}`;
-const grants = new RoleGrants(
-  "grants",
-  { roles: stackRoles, epoch, after: [applied.applied] },
-  { providers },
-);
+const grants =
+  applied && new RoleGrants("grants", { roles: stackRoles, epoch, after: [applied.applied] }, { providers });
 const dumped =
-  config.dump && new Dump("dump", { config: config.dump, connection: stackRoles.admin, after: [grants] });
+  grants &&
+  config.dump &&
+  new Dump("dump", { config: config.dump, connection: stackRoles.admin, after: [grants] });
 
 const loginPasswords = { [ownerName]: ownerRole.password, ...stackRoles.passwords };
 export const { host, port } = administrator;
@@ -84,5 +91,5 @@ export const roles = config.roles.map((role) => ({ name: role.name, access: role
 export const urls = urlsOf({ server: administrator, database, passwords: loginPasswords });
 export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
 export const dump = dumped?.report ?? null;
-export const cutover = moved?.handOver([grants]) ?? null;
+export const cutover = moved?.handOver(grants ? [grants] : []) ?? null;
 export const admin = administratorOutput(administrator);

@@ -4,8 +4,8 @@ import type { Administrator } from "./instance.ts";
 /** A role that logs in to the stack's database. */
 export interface Login {
   readonly user: pulumi.Input<string>;
-  /** Secret. */
-  readonly password: pulumi.Input<string>;
+  /** Secret; undefined for one that nobody here knows. */
+  readonly password: pulumi.Input<string> | undefined;
   readonly database: pulumi.Input<string>;
 }
 
@@ -21,7 +21,7 @@ export function connectionEnvironment(
     PGHOST: server.host,
     PGPORT: server.port.apply(String),
     PGUSER: pulumi.output(user),
-    PGPASSWORD: pulumi.secret(password),
+    PGPASSWORD: pulumi.secret(password ?? ""),
     PGDATABASE: pulumi.output(database),
     PGSSLMODE: server.sslMode,
     ...(server.sslRootCert !== undefined && { PGSSLROOTCERT: pulumi.output(server.sslRootCert) }),
@@ -46,7 +46,7 @@ export function connectionUrl(
     pulumi
       .all([host, port, sslMode, user, password, database])
       .apply(([host, port, sslMode, user, password, database]) => {
-        const authority = `${encode(user)}:${encode(password)}@${host.includes(":") ? `[${host}]` : host}:${port}`;
+        const authority = `${encode(user)}${password === undefined ? "" : `:${encode(password)}`}@${host.includes(":") ? `[${host}]` : host}:${port}`;
         const authorities = sslRootCert === undefined ? "" : `&sslrootcert=${encode(sslRootCert)}`;
         return `postgresql://${authority}/${encode(database)}?sslmode=${sslMode}${authorities}`;
       }),

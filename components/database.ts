@@ -10,6 +10,8 @@ export interface DatabaseArgs {
   readonly instance: pulumi.Resource | undefined;
   /** Whether `destroy` refuses to drop it. */
   readonly protect: boolean;
+  /** It is not made but imported, as it is. */
+  readonly importOnly: boolean;
 }
 
 /** The database, with the schemas and extensions that its owner starts from, made one after the other. */
@@ -25,6 +27,15 @@ export class Database extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 }
+
+/** What no configuration says: an imported database keeps its own. */
+const unsaid = [
+  "connectionLimit",
+  "allowConnections",
+  "isTemplate",
+  "tablespaceName",
+  "alterObjectOwnership",
+];
 
 /** What counts only when a database is made; a change must never replace it. */
 const creationOnly = ["encoding", "lcCollate", "lcCtype", "template"];
@@ -44,6 +55,7 @@ function createDatabase(name: string, args: DatabaseArgs, parent: pulumi.Resourc
       parent,
       ignoreChanges: creationOnly,
       protect: args.protect,
+      ...(args.importOnly && { import: args.config.name, ignoreChanges: [...creationOnly, ...unsaid] }),
       ...(args.instance && { deletedWith: args.instance }),
     },
   );
@@ -55,21 +67,26 @@ function createContents(
   parent: pulumi.Resource,
 ): pulumi.Resource[] {
   const made: pulumi.Resource[] = [database];
-  const options = () => ({
+  const options = (name: string) => ({
     parent,
-
     deletedWith: database,
     dependsOn: made.at(-1) ?? database,
+    ...(args.importOnly && {
+      import: `${args.config.name}.${name}`,
+      ignoreChanges: ["owner", "schema", "version"],
+    }),
   });
   for (const name of args.config.schemas)
     made.push(
       new postgresql.Schema(
         `schema-${name}`,
         { name, database: database.name, owner: args.owner.name },
-        options(),
+        options(name),
       ),
     );
   for (const name of args.config.extensions)
-    made.push(new postgresql.Extension(`extension-${name}`, { name, database: database.name }, options()));
+    made.push(
+      new postgresql.Extension(`extension-${name}`, { name, database: database.name }, options(name)),
+    );
   return made;
 }

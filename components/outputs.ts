@@ -5,8 +5,8 @@ import type { Administrator } from "./instance.ts";
 export interface UrlsArgs {
   readonly server: Administrator;
   readonly database: pulumi.Output<string>;
-  /** By role, the owner's among them. Secret. */
-  readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
+  /** By role, the owner's among them; undefined for one that nobody here knows. Secret. */
+  readonly passwords: Readonly<Record<string, pulumi.Output<string> | undefined>>;
 }
 
 /** The URLs by which each role reaches the stack's database. Secret. */

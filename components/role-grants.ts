@@ -50,16 +50,20 @@ export class RoleGrants extends pulumi.ComponentResource {
     const { roles, epoch } = this.#args;
     const { administrator, config: database, database: resource } = roles.target;
     const { memberOf, validUntil } = config;
+    const login = { user: config.name, database: database.name };
     new local.Command(
       `${config.name}-probe`,
       {
         create: runner("role-probe"),
-        stdin: pulumi.jsonStringify({ ...declaration, memberOf, validUntil, epoch }),
-        environment: connectionEnvironment(administrator, {
-          user: config.name,
-          password,
-          database: database.name,
+        stdin: pulumi.jsonStringify({
+          ...declaration,
+          memberOf,
+          validUntil,
+          byAdmin: password === undefined,
+          epoch,
         }),
+        environment:
+          password === undefined ? roles.admin : connectionEnvironment(administrator, { ...login, password }),
         logging: "stderr",
       },
       { parent: this, deletedWith: resource, dependsOn: [after] },

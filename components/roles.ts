@@ -1,6 +1,7 @@
 import { local } from "@pulumi/command";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
+import type { AdoptConfig } from "./config/adopt.ts";
 import type { DatabaseConfig } from "./config/database.ts";
 import type { RoleConfig } from "./config/roles.ts";
 import { connectionEnvironment } from "./connection.ts";
@@ -24,6 +25,8 @@ export interface RolesArgs {
   /** Passwords from the stack's config, by role; a role without one gets a generated one. */
   readonly passwords: Readonly<Record<string, pulumi.Input<string>>>;
   readonly target: RolesTarget;
+  /** What existed before the stack. */
+  readonly adopt: AdoptConfig;
   /** What must be there first, such as schemas and extensions. */
   readonly after: readonly pulumi.Resource[];
 }
@@ -32,8 +35,8 @@ export interface RolesArgs {
 export interface StackRole {
   readonly config: RoleConfig;
   readonly declaration: Declaration;
-  /** Secret. */
-  readonly password: pulumi.Output<string>;
+  /** Secret; undefined where the role keeps one that nobody here knows. */
+  readonly password: pulumi.Output<string> | undefined;
 }
 
 /**
@@ -59,28 +62,44 @@ export class Roles extends pulumi.ComponentResource {
     });
     const roles = inOrderOfMembership(args.roles);
     this.creators = creatorsOf(roles, args.target.config.owner);
-    this.all = this.#createRoles(roles, args.passwords, this.#restrictPublic(args.after));
+    const { adopt, after } = args;
+    this.all = adopt.importOnly
+      ? this.#importRoles(roles, args)
+      : this.#createRoles(roles, args, this.#restrictPublic(after));
     this.registerOutputs({ roles: roles.map((role) => role.name) });
   }
 
   /** The password of each role, by its name. Secret. */
-  get passwords(): Record<string, pulumi.Output<string>> {
+  get passwords(): Record<string, pulumi.Output<string> | undefined> {
     return Object.fromEntries(this.all.map(({ config, password }) => [config.name, password]));
   }
 
-  #createRoles(
-    roles: readonly RoleConfig[],
-    passwords: RolesArgs["passwords"],
-    first: pulumi.Resource,
-  ): StackRole[] {
+  #createRoles(roles: readonly RoleConfig[], args: RolesArgs, first: pulumi.Resource): StackRole[] {
     let before = first;
     return roles.map((config) => {
-      const args = { settings: config, password: passwords[config.name], deletedWith: this.target.instance };
-      const login = new LoginRole(config.name, { ...args, after: [before] }, { parent: this });
+      const login = this.#logIn(config, args, [before]);
       const declaration = declare(config, this.target.config, this.creators);
       before = this.#allow(login, declaration);
       return { config, declaration, password: login.password };
     });
+  }
+
+  /** The roles alone, as they are: no right is given or taken. */
+  #importRoles(roles: readonly RoleConfig[], args: RolesArgs): StackRole[] {
+    return roles.map((config) => ({
+      config,
+      declaration: declare(config, this.target.config, this.creators),
+      password: this.#logIn(config, args, args.after).password,
+    }));
+  }
+
+  #logIn(config: RoleConfig, { adopt, passwords }: RolesArgs, after: readonly pulumi.Resource[]): LoginRole {
+    const { name } = config;
+    const adopted = adopt.roles.includes(name);
+    const { importOnly } = adopt;
+    const deletedWith = this.target.instance;
+    const args = { settings: config, password: passwords[name], adopted, importOnly, after, deletedWith };
+    return new LoginRole(name, args, { parent: this });
   }
 
   /** Any role may connect to a new database, make temporary tables in it and run its functions, until PUBLIC may not. */

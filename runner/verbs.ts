@@ -4,6 +4,7 @@ type Load = () => Promise<{ default: Verb }>;
 
 /** Verbs for people, by name; each is loaded only when it is called, so that a start stays quick. */
 export const verbs: Record<string, Load> = {
+  adopt: () => import("./verbs/adopt.ts"),
   backups: () => import("./verbs/backups.ts"),
   cutover: () => import("./verbs/cutover.ts"),
   doctor: () => import("./verbs/doctor.ts"),
@@ -42,4 +43,5 @@ export const resourceVerbs: Record<string, Load> = {
   "migrations-check": () => import("./verbs/migrations-check.ts"),
   "migrations-apply": () => import("./verbs/migrations-apply.ts"),
   "migrations-target": () => import("./verbs/migrations-target.ts"),
+  "url-password": () => import("./verbs/url-password.ts"),
 };

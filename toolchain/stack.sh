@@ -177,6 +177,16 @@ export_stack() {
   export PGSTACK_STACK
 }
 
+# Writes the configuration, then the stack with the administrator's password, which never is on a command line.
+adopt_database() {
+  stack=$(option_of --stack "$@") url=$(option_of --url "$@")
+  [ -z "$stack" ] || ! stack_exists "$stack" || [ "$(cd "$root" && pulumi stack output --json --stack "$stack")" = '{}' ] ||
+    refuse "stack \"$stack\" manages a database already: choose another name"
+  node "$root/runner/main.ts" adopt "$@" || exit $?
+  create_stack "$stack"
+  (cd "$root" && PGSTACK_URL=$url node runner/main.ts url-password | pulumi config set --secret pgstack:adminPassword --stack "$stack")
+}
+
 run_verb() {
   verb=$1
   shift

@@ -5,6 +5,7 @@ export function contradictions({
   instance,
   adminPassword,
   database,
+  adopt,
   roles,
   passwords,
   restore,
@@ -33,6 +34,12 @@ export function contradictions({
           (schema) => `pgstack:roles: "${name}" names schema "${schema}", which is not in database.schemas`,
         ),
     ),
+    adopt.importOnly && (restore !== undefined || cutover !== undefined)
+      ? "pgstack:adopt.importOnly: expected no restore and no cutover beside it, found one"
+      : [],
+    adopt.roles
+      .filter((name) => !login.has(name))
+      .map((name) => `pgstack:adopt.roles: expected roles of this stack, found "${name}"`),
     Object.keys(passwords)
       .filter((name) => !login.has(name))
       .map((name) => `pgstack:passwords: expected roles of this stack, found "${name}"`),

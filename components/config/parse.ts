@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { Adopt, type AdoptConfig } from "./adopt.ts";
 import { Password } from "./checks.ts";
 import { contradictions } from "./contradictions.ts";
 import { Cutover, type CutoverConfig } from "./cutover.ts";
@@ -16,6 +17,8 @@ export interface StackConfig {
   /** Of `instance.adminUser`; only for kind existing. Secret. */
   readonly adminPassword: string | undefined;
   readonly database: DatabaseConfig;
+  /** What existed before the stack. */
+  readonly adopt: AdoptConfig;
   readonly roles: readonly RoleConfig[];
   /** By role; a role that is not named here gets a generated password. Secret. */
   readonly passwords: Readonly<Record<string, string>>;
@@ -32,6 +35,7 @@ const keys = {
   instance: Instance,
   adminPassword: v.optional(Password),
   database: Database,
+  adopt: v.optional(Adopt, {}),
   roles: v.optional(Roles, []),
   passwords: v.optional(v.record(v.string(), Password, "a map of role to password"), {}),
   migrations: v.optional(Migrations, {}),

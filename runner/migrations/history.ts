@@ -69,6 +69,24 @@ export async function ensureHistory(client: pg.Client, { schema, sql }: HistoryT
       reverting boolean NOT NULL DEFAULT false,
       baseline boolean NOT NULL DEFAULT false
     )`);
+  await closeToOthers(client, schema);
+}
+
+/**
+ * Whoever may use the schema reads the scripts, and writes what a later revert runs. Default privileges give its use to
+ * roles that may use every schema; this takes it back before the transaction ends.
+ */
+async function closeToOthers(client: pg.Client, schema: string): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT DISTINCT pg_catalog.pg_get_userbyid(a.grantee) AS name
+     FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+     WHERE n.nspname = $1 AND n.nspname = 'pgstack' AND a.grantee NOT IN (0, n.nspowner)`,
+    [schema],
+  );
+  for (const { name } of rows)
+    await client.query(
+      `REVOKE ALL ON SCHEMA ${pg.escapeIdentifier(schema)} FROM ${pg.escapeIdentifier(name)}`,
+    );
 }
 
 interface StoredRow extends Omit<HistoryRow, "appliedAt"> {

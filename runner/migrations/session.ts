@@ -39,13 +39,21 @@ function passwordRefused(error: unknown): boolean {
   return code === "28P01" || code === "28000";
 }
 
+async function standIn(
+  admin: ConnectionSettings,
+  owner: ConnectionSettings,
+): Promise<[pg.Client, ConnectionSettings, string[]]> {
+  return [await openClient(admin), admin, [`SET ROLE ${pg.escapeIdentifier(owner.user)}`]];
+}
+
 /** Opens a connection, and says how it becomes the owner. */
 async function connect({ owner, admin }: Access): Promise<[pg.Client, ConnectionSettings, string[]]> {
+  if (!owner.password && admin !== undefined) return standIn(admin, owner); // an adopted owner's is not known
   try {
     return [await openClient(owner), owner, []];
   } catch (error) {
     if (admin === undefined || !passwordRefused(error)) throw error;
-    return [await openClient(admin), admin, [`SET ROLE ${pg.escapeIdentifier(owner.user)}`]];
+    return standIn(admin, owner);
   }
 }
 

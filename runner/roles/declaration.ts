@@ -25,6 +25,8 @@ export interface ProbedRole extends RoleDeclaration {
   readonly memberOf: readonly string[];
   /** Until when its password counts; `infinity`, or a date and time. */
   readonly validUntil: string;
+  /** Nobody here knows its password, so the admin takes its part (by SET ROLE). */
+  readonly byAdmin: boolean;
 }
 
 /** What PUBLIC is left with: the same database, seen without a role. */

@@ -53,20 +53,27 @@ async function strangers(
 }
 
 /**
- * Runs `use` with the rights of these roles: a superuser has them; another admin joins those that it isn't in and
- * leaves them again, all in the present transaction. Throws UserError where it may not join.
+ * Gives the connected user the rights of these roles: a superuser has them; another admin joins those that it isn't
+ * in. Throws UserError where it may not.
+ * @returns the roles that it joined, for the present transaction to leave
  */
+export async function joinRoles(client: pg.Client, roles: Iterable<string>): Promise<string[]> {
+  const standing = await standingOf(client);
+  if (standing.superuser) return [];
+  const needed = [...new Set([...roles].map((role) => acting(role, standing)))];
+  const joined = await strangers(client, needed, standing);
+  for (const role of joined) await join(client, role, standing);
+  return joined;
+}
+
+/** Runs `use` with the rights of these roles; an admin who had to join some leaves them again, in the same transaction. */
 export async function withRightsOf<T>(
   client: pg.Client,
   roles: Iterable<string>,
   use: () => Promise<T>,
 ): Promise<T> {
-  const standing = await standingOf(client);
-  if (standing.superuser) return use();
-  const needed = [...new Set([...roles].map((role) => acting(role, standing)))];
-  const joined = await strangers(client, needed, standing);
-  for (const role of joined) await join(client, role, standing);
+  const joined = await joinRoles(client, roles);
   const result = await use();
-  for (const role of joined) await client.query(`REVOKE ${quote(role)} FROM ${quote(standing.user)}`);
+  for (const role of joined) await client.query(`REVOKE ${quote(role)} FROM current_user`);
   return result;
 }

@@ -1,8 +1,9 @@
-import type pg from "pg";
+import pg from "pg";
 import { type Attempt, attemptsFor } from "./attempts.ts";
 import { readHoldings } from "./catalog.ts";
 import type { ProbedRole } from "./declaration.ts";
 import { ruleOf } from "./desired.ts";
+import { joinRoles } from "./membership.ts";
 
 /** What a probe found: how many attempts were made, and what went otherwise than declared. */
 export interface Probe {
@@ -51,24 +52,33 @@ async function standingFaults(client: pg.Client, { access, memberOf }: ProbedRol
     `SELECT array_remove(ARRAY[CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END,
         CASE WHEN rolcreaterole THEN 'CREATEROLE' END, CASE WHEN rolreplication THEN 'REPLICATION' END,
         CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL) AS attributes,
-       current_setting('default_transaction_read_only') = 'on' AS readonly,
+       has_database_privilege(current_database(), 'CONNECT') AS connects,
+       current_setting('default_transaction_read_only') = 'on'
+         OR coalesce('default_transaction_read_only=on' = ANY(rolconfig), false) AS readonly,
        ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.prosecdef AND p.proowner <> r.oid
          AND p.pronamespace::regnamespace::text !~ '^(pg_|information_schema$)'
          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
          AND has_schema_privilege(p.pronamespace, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS lending
      FROM pg_roles r WHERE rolname = current_user`,
   );
-  const { attributes, readonly, lending } = rows[0];
+  const { attributes, connects, readonly, lending } = rows[0];
   const own = access === "readonly" && memberOf.length === 0;
   return [
     ...attributes.map((attribute: string) => `has the attribute ${attribute}`),
+    ...(connects ? [] : ["cannot connect to this database"]),
     ...(access === "readonly" && !readonly ? ["starts its transactions in read-write mode"] : []),
     ...(own ? lending.map((name: string) => `can run ${name} with its owner's rights`) : []),
   ];
 }
 
+/** The same checks of rights apply to SET ROLE as to a session of the role's own; only the log in is not tried. */
+async function takePartOf(client: pg.Client, role: string): Promise<void> {
+  await joinRoles(client, [role]);
+  await client.query(`SET LOCAL ROLE ${pg.escapeIdentifier(role)}`);
+}
+
 /**
- * Tries, connected as the role, what it must be able to do and must not; all in one transaction that writes nothing
+ * Tries, as the role, what it must be able to do and must not; all in one transaction that writes nothing
  * and is rolled back.
  */
 export async function probeRole(client: pg.Client, declaration: ProbedRole): Promise<Probe> {
@@ -76,6 +86,7 @@ export async function probeRole(client: pg.Client, declaration: ProbedRole): Pro
   await client.query(
     "SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'",
   );
+  if (declaration.byAdmin) await takePartOf(client, declaration.role);
   const faults = await standingFaults(client, declaration);
   const holdings = await readHoldings(client, 0, { allColumns: true });
   const existing = holdings.filter(({ kind }) => kind === "schema").map(({ schema }) => schema);

@@ -15,7 +15,7 @@ function excuse(error: unknown): string | undefined {
 }
 
 async function probe(settings: ProbedRole, env: NodeJS.ProcessEnv): Promise<Probe | { unprobed: string }> {
-  if (Date.parse(settings.validUntil) <= Date.now())
+  if (!settings.byAdmin && Date.parse(settings.validUntil) <= Date.now())
     return { unprobed: `its password counts no longer (validUntil ${settings.validUntil})` };
   try {
     return await withClient(connectionFromEnvironment(env), (client) => probeRole(client, settings));
@@ -31,7 +31,12 @@ const roleProbe: Verb = {
   usage: "role-probe < declaration",
   flags: {},
   run: async ({ env, stdin, print, log }) => {
-    const settings = readDeclaration<ProbedRole>(await stdin(), [...roleMembers, "memberOf", "validUntil"]);
+    const settings = readDeclaration<ProbedRole>(await stdin(), [
+      ...roleMembers,
+      "memberOf",
+      "validUntil",
+      "byAdmin",
+    ]);
     const result = await probe(settings, env);
     if ("unprobed" in result) {
       log(`warning: role "${settings.role}" was not probed: ${result.unprobed}`);

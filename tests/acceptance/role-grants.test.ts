@@ -249,6 +249,7 @@ test("A probe as the role finds what it can do and should not, and what it canno
     ...declaration("probed", { exclude: ["users.email"] }),
     memberOf: [],
     validUntil: "infinity",
+    byAdmin: false,
   };
   await grant(admin, declared);
   const probe = async () => (await withClient(as("probed"), (client) => probeRole(client, declared))).faults;
@@ -288,6 +289,7 @@ test("A probe of a readwrite role writes nothing and takes no number from a sequ
     ...declaration("writer", { access: "readwrite" }),
     memberOf: [],
     validUntil: "infinity",
+    byAdmin: false,
   };
   await grant(admin, declared);
   assert.deepEqual((await withClient(as("writer"), (client) => probeRole(client, declared))).faults, []);

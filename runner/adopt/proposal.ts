@@ -1,0 +1,150 @@
+import type { Holding } from "../roles/catalog.ts";
+import type { EffectiveRole } from "../roles/effective.ts";
+import { classify } from "./classify.ts";
+import type { FoundDatabase, FoundRole } from "./found.ts";
+import type { VersionTable } from "./version-tables.ts";
+
+/** What was read of the instance. */
+export interface Findings {
+  readonly instance: { readonly [key: string]: string | number };
+  readonly database: FoundDatabase;
+  readonly roles: readonly FoundRole[];
+  readonly effective: readonly EffectiveRole[];
+  readonly objects: readonly Holding[];
+  readonly versionTables: readonly VersionTable[];
+  /** The newest of the project's migrations; undefined where there is none, or the database keeps their history. */
+  readonly baseline: string | undefined;
+}
+
+/** A stack's configuration, and what it cannot say. */
+export interface Proposal {
+  /** Keys of the namespace, without it. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly remarks: readonly string[];
+}
+
+const timeouts: Readonly<Record<string, string>> = {
+  statement_timeout: "statementTimeout",
+  idle_in_transaction_session_timeout: "idleInTransactionTimeout",
+};
+
+const settingOf = (setting: string): [string, string] => {
+  const at = setting.indexOf("=");
+  return [setting.slice(0, at), setting.slice(at + 1)];
+};
+
+/** A role's timeouts as the configuration says them, and its further settings. */
+function settingsOf({ name, settings }: FoundRole): { known: Record<string, unknown>; remarks: string[] } {
+  const known: Record<string, unknown> = {};
+  const remarks: string[] = [];
+  for (const [key, value] of settings.map(settingOf)) {
+    const word = timeouts[key];
+    if (word !== undefined) known[word] = /^\d+$/.test(value) ? Number(value) : value;
+    else if (key !== "default_transaction_read_only")
+      remarks.push(`role "${name}" has its own ${key} (${value}); it stays`);
+  }
+  return { known, remarks };
+}
+
+type RoleProposal = { role?: Record<string, unknown>; remarks: string[] };
+
+/** Everything but rights: leaves out what has its default. */
+function attributesOf({ connectionLimit, validUntil, memberOf }: FoundRole): Record<string, unknown> {
+  return {
+    ...(connectionLimit !== -1 && { connectionLimit }),
+    ...(validUntil !== "infinity" && { validUntil }),
+    ...(memberOf.length > 0 && { memberOf }),
+  };
+}
+
+function proposeRole(role: FoundRole, { effective, objects }: Findings): RoleProposal {
+  const leftOut = (reason: string): RoleProposal => ({
+    remarks: [`role "${role.name}" is left out and stays as it is: it ${reason}`],
+  });
+  const found = effective.find(({ name }) => name === role.name);
+  if (found === undefined) return { remarks: [] };
+  const standing = classify(found, objects);
+  if (standing === undefined) return { remarks: [] };
+  if ("reason" in standing) return leftOut(standing.reason);
+  if (role.attributes.length > 0) return leftOut(`has ${role.attributes.join(", ")}`);
+  const { known, remarks } = settingsOf(role);
+  const { access, schemas, exclude } = standing;
+  return {
+    role: {
+      name: role.name,
+      access,
+      ...(schemas && { schemas }),
+      ...(exclude.length > 0 && { exclude }),
+      ...attributesOf(role),
+      ...known,
+    },
+    remarks: [
+      ...remarks,
+      ...(role.owned > 0
+        ? [
+            `role "${role.name}" owns ${role.owned} objects; they stay its own until it is removed from the stack`,
+          ]
+        : []),
+      ...(exclude.length > 0
+        ? [
+            `role "${role.name}" cannot read ${exclude.join(", ")} today, so "exclude" names ${exclude.length === 1 ? "it" : "them"}: ` +
+              "take out what a forgotten grant left unreadable",
+          ]
+        : []),
+    ],
+  };
+}
+
+function remarksOn({ database, roles, versionTables, baseline }: Findings): string[] {
+  const superusers = roles.filter(({ superuser }) => superuser).map(({ name }) => name);
+  return [
+    ...(database.ownerIsSuperuser
+      ? [
+          `the owner "${database.owner}" is a superuser; an owner of its own is safer: ALTER DATABASE … OWNER TO …`,
+        ]
+      : []),
+    ...database.foreign.map(
+      ({ owner, count }) =>
+        `${count} tables, views and sequences belong to "${owner}", not to the database's owner; they stay so`,
+    ),
+    ...(database.connectionLimit === -1
+      ? []
+      : [`the database's connection limit (${database.connectionLimit}) stays`]),
+    ...database.settings.map((setting) => `the database's own setting ${setting} stays`),
+    ...database.others.map(({ kind, names }) => `${kind}s stay as they are: ${names.join(", ")}`),
+    ...versionTables.map(
+      ({ table, tool, version }) =>
+        `table ${table} is ${tool}'s record of migrations${version === undefined ? "" : `, at ${version}`}; it stays`,
+    ),
+    ...(versionTables.length > 0 && baseline === undefined
+      ? [
+          "there are no migrations here yet: write the first by ./pgstack revision --from current, then set migrations.baseline to it",
+        ]
+      : []),
+    ...(superusers.length > 0 ? [`superusers are no part of a stack: ${superusers.join(", ")}`] : []),
+  ];
+}
+
+/** The configuration of a stack that takes the database over as it is. */
+export function propose(findings: Findings): Proposal {
+  const { instance, database, baseline } = findings;
+  const candidates = findings.roles.filter(
+    ({ name, superuser }) => !superuser && name !== database.owner && name !== instance.adminUser,
+  );
+  const proposals = candidates.map((role) => proposeRole(role, findings));
+  const roles = proposals.map(({ role }) => role).filter((role) => role !== undefined);
+  const config = {
+    adopt: { importOnly: true, roles: [database.owner, ...roles.map(({ name }) => name)] },
+    instance,
+    database: {
+      name: database.name,
+      owner: database.owner,
+      schemas: database.schemas.map(({ name }) => name),
+      extensions: database.extensions,
+    },
+    roles,
+    ...(baseline !== undefined && { migrations: { baseline, adopt: true } }),
+    protect: true,
+  };
+  return { config, remarks: [...remarksOn(findings), ...proposals.flatMap(({ remarks }) => remarks)] };
+}

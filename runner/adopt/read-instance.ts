@@ -1,0 +1,64 @@
+import type pg from "pg";
+import type { ConnectionSettings } from "../connection.ts";
+import { readMigrations } from "../migrations/directory.ts";
+import { projectPath } from "../project.ts";
+import { readHoldings } from "../roles/catalog.ts";
+import { readEffectiveRoles } from "../roles/effective.ts";
+import { RefusedError } from "../user-error.ts";
+import { findDatabase } from "./found.ts";
+import type { Findings } from "./proposal.ts";
+import { findVersionTables } from "./version-tables.ts";
+
+const migrationsDirectory = "migrations";
+
+async function readFacts(client: pg.Client) {
+  const { rows } = await client.query(
+    `SELECT r.rolsuper OR (r.rolcreaterole AND r.rolcreatedb) AS administers, current_database() AS database,
+       coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS ssl,
+       EXISTS (SELECT FROM pg_database WHERE datname = 'postgres' AND has_database_privilege(oid, 'CONNECT')) AS postgres,
+       to_regclass('pgstack.migrations') IS NOT NULL AS recorded
+     FROM pg_roles r WHERE r.rolname = current_user`,
+  );
+  return rows[0];
+}
+
+function checkFacts(facts: { administers: boolean; database: string }, { user }: ConnectionSettings): void {
+  if (!facts.administers)
+    throw new RefusedError(
+      `--url takes the user who administers the server (a superuser, or one with CREATEROLE and CREATEDB); "${user}" is neither`,
+    );
+  if (["postgres", "template1"].includes(facts.database))
+    throw new RefusedError(`--url takes the application's database, found "${facts.database}"`);
+}
+
+/** The newest migration of the project, where the database has objects and no history of them. */
+function baselineOf(recorded: boolean, tables: number): string | undefined {
+  if (recorded || tables === 0) return undefined;
+  return readMigrations(projectPath(migrationsDirectory), migrationsDirectory).at(-1)?.name;
+}
+
+/**
+ * Reads what a stack needs to know of an instance to take a database over, in one transaction that only reads.
+ * Throws RefusedError where the user does not administer the server.
+ */
+export async function readInstance(client: pg.Client, settings: ConnectionSettings): Promise<Findings> {
+  await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog");
+  const facts = await readFacts(client);
+  checkFacts(facts, settings);
+  const { database, roles } = await findDatabase(client);
+  const objects = await readHoldings(client, 0, { allColumns: true });
+  const effective = await readEffectiveRoles(client, [], objects);
+  await client.query("COMMIT");
+  const versionTables = await findVersionTables(client);
+  const { host, port, user, sslMode, sslRootCert } = settings;
+  return {
+    instance: {
+      ...{ kind: "existing", host, port, adminUser: user },
+      adminDatabase: facts.postgres ? "postgres" : database.name,
+      sslMode: sslMode === "prefer" ? (facts.ssl ? "require" : "disable") : sslMode,
+      ...(sslRootCert !== undefined && { sslRootCert }),
+    },
+    ...{ database, roles, objects, effective, versionTables },
+    baseline: baselineOf(facts.recorded, database.tables),
+  };
+}

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { parse } from "yaml";
+import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+
+let project: TestProject;
+let cluster: ThrowawayCluster;
+let bot: ConnectionSettings;
+
+async function run(settings: ConnectionSettings, ...statements: string[]): Promise<unknown[]> {
+  return withClient(settings, async (client) => {
+    let rows: unknown[] = [];
+    for (const sql of statements) ({ rows } = await client.query(sql));
+    return rows;
+  });
+}
+
+async function done(outcome: Promise<Outcome>): Promise<string> {
+  const { code, output } = await outcome;
+  assert.equal(code, 0, output);
+  return output;
+}
+
+/** A database as an operator makes it by hand, with the three statements for the one who only reads. */
+before(async () => {
+  [project, cluster] = [createProject(), await startThrowawayCluster()];
+  project.remove("migrations");
+  mkdirSync(join(project.directory, "migrations"));
+  project.write(
+    "migrations/20240101000000_games.sql",
+    "-- migrate: up\nCREATE TABLE games (id int);\n-- migrate: down\nDROP TABLE games;\n",
+  );
+  bot = { ...cluster.admin, database: "spellbot" };
+  await run(cluster.admin, "CREATE ROLE spellbot LOGIN CREATEDB PASSWORD 'owner pw'");
+  await run(cluster.admin, "CREATE ROLE spellbot_readonly_user LOGIN PASSWORD 'pw' CONNECTION LIMIT 5");
+  await run(cluster.admin, "CREATE ROLE odd LOGIN PASSWORD 'pw'", "CREATE DATABASE spellbot OWNER spellbot");
+  await run(
+    { ...bot, user: "spellbot", password: "owner pw" },
+    "CREATE TABLE games (id int)",
+    "CREATE TABLE alembic_version (version_num varchar(32))",
+    "INSERT INTO alembic_version VALUES ('5a1f')",
+    "GRANT CONNECT ON DATABASE spellbot TO spellbot_readonly_user",
+    "GRANT USAGE ON SCHEMA public TO spellbot_readonly_user",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA public TO spellbot_readonly_user",
+    "GRANT SELECT, INSERT ON games TO odd",
+  );
+  await run(bot, "CREATE TABLE of_superuser (id int)");
+});
+after(async () => {
+  await project.close();
+  await cluster.close();
+});
+
+/** Everything about roles, rights and objects that a dump of the server shows. */
+async function snapshot(): Promise<unknown[]> {
+  const server = await run(
+    bot,
+    "SELECT rolname, rolpassword, rolcreatedb, rolconnlimit FROM pg_authid WHERE rolname !~ '^pg_' ORDER BY 1",
+  );
+  const objects = await run(
+    bot,
+    `SELECT relname, relacl::text, relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+     UNION ALL SELECT nspname, nspacl::text, nspowner::regrole::text FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'
+     UNION ALL SELECT datname, datacl::text, datdba::regrole::text FROM pg_database ORDER BY 1`,
+  );
+  return [server, objects];
+}
+
+test("a database made by hand is read into a stack's configuration, with what that cannot say", async () => {
+  const { user, password, host, port } = cluster.admin;
+  const url = `postgresql://${user}:${password}@${host}:${port}/spellbot?sslmode=disable`;
+  const said = await done(project.pgstack("adopt", "--url", url, "--stack", "taken"));
+  const { config } = parse(project.read("Pulumi.taken.yaml"));
+  assert.deepEqual(config["pgstack:database"], {
+    name: "spellbot",
+    owner: "spellbot",
+    schemas: ["public"],
+    extensions: [],
+  });
+  assert.deepEqual(config["pgstack:roles"], [
+    {
+      name: "spellbot_readonly_user",
+      access: "readonly",
+      exclude: ["public.of_superuser"],
+      connectionLimit: 5,
+    },
+  ]);
+  assert.deepEqual(config["pgstack:migrations"], { baseline: "20240101000000_games", adopt: true });
+  assert.ok(!project.read("Pulumi.taken.yaml").includes(password as string));
+  for (const remark of [
+    /alembic_version is Alembic's record of migrations, at 5a1f/,
+    /1 tables?, views? and sequences? belongs? to "postgres"/,
+    /role "odd" is left out/,
+    /cannot read public\.of_superuser today/,
+  ])
+    assert.match(said, remark);
+});
+
+test("what follows shows imports only, and changes nothing", async () => {
+  const before = await snapshot();
+  const preview = await done(project.pgstack("preview", "taken", "--json"));
+  const { steps } = JSON.parse(preview.slice(preview.indexOf("{"))) as {
+    steps: { op: string; newState?: { type: string } }[];
+  };
+  const databaseSteps = steps.filter(({ newState }) => /^postgresql:index/.test(newState?.type ?? ""));
+  assert.deepEqual([...new Set(databaseSteps.map(({ op }) => op))], ["import"]);
+  assert.ok(!steps.some(({ newState }) => newState?.type === "command:local:Command"));
+  await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
+  await done(project.pgstack("preview", "taken", "--expect-no-changes"));
+  assert.deepEqual(await snapshot(), before);
+});
+
+test("without importOnly the stack takes charge: the password stays, later tables are readable", async () => {
+  const { config } = parse(project.read("Pulumi.taken.yaml")) as { config: Record<string, unknown> };
+  const keys = Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key.replace("pgstack:", ""), value]),
+  );
+  const adopt = { ...(keys.adopt as object), importOnly: false };
+  project.configure("taken", { ...keys, adopt, migrations: {} });
+  project.remove("migrations/20240101000000_games.sql"); // what a baseline does is tested with migrations
+  await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
+  const owner = { ...bot, user: "spellbot", password: "owner pw" };
+  await run(owner, "CREATE SCHEMA later", "CREATE TABLE later.t (id int)");
+  const reader = { ...bot, user: "spellbot_readonly_user", password: "pw" };
+  await run(reader, "TABLE games");
+  await assert.rejects(run(reader, "TABLE of_superuser"), /permission denied/);
+  await done(project.pgstack("preview", "taken", "--expect-no-changes"));
+});
