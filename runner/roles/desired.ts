@@ -67,7 +67,7 @@ function defaultsIn(schema: string | undefined, creator: string, wanted: Partial
 }
 
 /**
- * Rights on what comes later. A role of every schema reads new schemas too, by default privileges that name none.
+ * Rights on what comes later. A role of every schema has them in new schemas too, by default privileges that name none.
  * A schema that an exclusion concerns gets none: what comes there is granted by the next update, when it can be told
  * from what is excluded.
  */
@@ -78,13 +78,10 @@ function desiredDefaults(
   creators: readonly string[],
 ): DefaultHolding[] {
   const { schema: _, ...objects } = rights[access];
-  const everywhere = allSchemas && exclusions.length === 0;
+  if (allSchemas && exclusions.length === 0)
+    return creators.flatMap((creator) => defaultsIn(undefined, creator, rights[access]));
   const open = [...schemas].filter((schema) => !exclusions.some((one) => concernsSchema(one, schema)));
-  const { function: __, ...reading } = rights.readonly;
-  return creators.flatMap((creator) => [
-    ...(everywhere ? defaultsIn(undefined, creator, reading) : []),
-    ...open.flatMap((schema) => defaultsIn(schema, creator, objects)),
-  ]);
+  return creators.flatMap((creator) => open.flatMap((schema) => defaultsIn(schema, creator, objects)));
 }
 
 /** What the declared role should hold. `existing` names the schemas that are there. */

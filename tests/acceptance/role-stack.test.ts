@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+
+const migrations = {
+  "20240101000000_users.sql":
+    "-- migrate: up\nCREATE TABLE users (id serial, email text, name text);\n-- migrate: down\nDROP TABLE users;\n",
+  "20240102000000_games.sql":
+    "-- migrate: up\nCREATE SCHEMA stats; CREATE TABLE stats.games (id int);\n-- migrate: down\nDROP SCHEMA stats CASCADE;\n",
+};
+const given = `@:/% '" space#?&=é`;
+
+let project: TestProject;
+let cluster: ThrowawayCluster;
+
+before(async () => {
+  [project, cluster] = [createProject(), await startThrowawayCluster({ settings: { log_statement: "all" } })];
+  project.remove("migrations");
+  mkdirSync(join(project.directory, "migrations"));
+  for (const [name, text] of Object.entries(migrations)) project.write(`migrations/${name}`, text);
+});
+after(async () => {
+  await project.close();
+  await cluster.close();
+});
+
+function configure(roles: readonly object[]): void {
+  const { host, port, user: adminUser, password: adminPassword, sslMode } = cluster.admin;
+  project.configure("roles", {
+    instance: { kind: "existing", host, port, adminUser, sslMode },
+    adminPassword,
+    database: { name: "a=b", owner: "My-Own er" },
+    ...(roles.includes(writer) && { passwords: { "given one": given } }),
+    protect: false,
+    roles,
+  });
+}
+
+async function done(outcome: Promise<Outcome>): Promise<string> {
+  const { code, output } = await outcome;
+  assert.equal(code, 0, output);
+  return output;
+}
+
+const up = (roles: readonly object[]) => {
+  configure(roles);
+  return done(project.pgstack("up", "roles", "--yes", "--skip-preview"));
+};
+const unchanged = () => done(project.pgstack("preview", "roles", "--expect-no-changes"));
+const urls = async () => (await project.outputs("roles")).urls as Record<string, string>;
+const as = async (role: string) => connectionFromUrl((await urls())[role] as string, {});
+
+async function run(settings: ConnectionSettings, sql: string): Promise<unknown[]> {
+  return withClient(settings, async (client) => (await client.query(sql)).rows);
+}
+
+const admin = () => ({ ...cluster.admin, database: "a=b" });
+const denied = { message: /permission denied/ };
+const reader = { name: "reader", access: "readonly", connectionLimit: 5, statementTimeout: "30s" };
+const writer = { name: "given one", access: "readwrite", validUntil: "2040-01-31T00:00:00Z" };
+
+test("roles come up with what migrations made, by any password, and stay unchanged", async () => {
+  await up([reader, writer]);
+  await run(await as("given one"), "INSERT INTO users (email) VALUES ('a@b')");
+  assert.deepEqual(await run(await as("reader"), "SELECT email FROM users"), [{ email: "a@b" }]);
+  assert.deepEqual(await run(await as("reader"), "SELECT * FROM stats.games"), []);
+  await run(
+    await as("My-Own er"),
+    "CREATE TABLE by_hand AS SELECT 1 AS x; CREATE SCHEMA s; CREATE TABLE s.t ()",
+  );
+  assert.deepEqual(await run(await as("reader"), "TABLE by_hand"), [{ x: 1 }]);
+  assert.deepEqual(await run(await as("reader"), "TABLE s.t"), []);
+  await unchanged();
+  await done(project.pgstack("refresh", "roles", "--yes", "--skip-preview"));
+  await unchanged();
+});
+
+test("no password is in the server's log, in state, or in what pulumi prints", async () => {
+  const log = readFileSync(join(cluster.place.directory, "server.log"), "utf8");
+  const state = await done(project.pulumi("stack", "export", "--stack", "roles"));
+  const passwords = Object.values(await urls()).map((url) => connectionFromUrl(url, {}).password as string);
+  for (const password of passwords)
+    for (const spelling of [password, encodeURIComponent(password), password.replaceAll("'", "''")])
+      for (const [where, text] of Object.entries({ log, state: state }))
+        assert.ok(!text.includes(spelling), `a password is in the ${where}`);
+});
+
+test("a rotated password changes that role alone, and the old one stops working", async () => {
+  const old = await as("reader");
+  const output = await up([{ ...reader, passwordVersion: 2 }, writer]);
+  assert.match(output, /3 updated/);
+  await assert.rejects(run(old, "SELECT"), /password authentication failed/);
+  await run(await as("reader"), "SELECT");
+});
+
+test("readonly becomes readwrite and readonly again; exclusions hold", async () => {
+  const rotated = { ...reader, passwordVersion: 2 };
+  await up([{ ...rotated, access: "readwrite" }, writer]);
+  await run(await as("reader"), "INSERT INTO users (email) VALUES ('c@d')");
+  await up([{ ...rotated, exclude: ["users.email", "stats.*"] }, writer]);
+  await assert.rejects(run(await as("reader"), "BEGIN READ WRITE; INSERT INTO users DEFAULT VALUES"), denied);
+  await assert.rejects(run(await as("reader"), "SELECT * FROM users"), denied);
+  await assert.rejects(run(await as("reader"), "TABLE stats.games"), denied);
+  assert.equal((await run(await as("reader"), "SELECT id, name FROM users")).length, 2);
+  await unchanged();
+});
+
+test("the matrix ends with 3 when rights differ, and psql opens as any role", async () => {
+  const same = await project.pgstack("roles", "--stack", "roles");
+  assert.equal(same.code, 0, same.output);
+  await run(admin(), "GRANT SELECT ON users TO reader");
+  const matrix = await project.pgstack("roles", "--stack", "roles");
+  assert.equal(matrix.code, 3, matrix.output);
+  assert.match(matrix.stdout, /\+ reader: surplus SELECT on table public\.users/);
+  const sql = ["--", "-Atc", "SELECT current_user, count(*) FROM by_hand"];
+  const answer = await project.pgstack("psql", "--stack", "roles", "--role", "given one", ...sql);
+  assert.equal(answer.stdout, "given one|1\n", answer.output);
+});
+
+test("a probe that finds too much fails the update and names it", async () => {
+  await run(admin(), "GRANT SELECT ON users TO PUBLIC");
+  configure([{ ...reader, passwordVersion: 2, exclude: ["users.email"] }, writer]);
+  const failed = await project.pgstack("up", "roles", "--yes", "--skip-preview");
+  assert.equal(failed.code, 1);
+  assert.match(failed.output, /can read public\.users\.email/);
+  await run(admin(), "REVOKE SELECT ON users FROM PUBLIC");
+});
+
+test("a role that owns things is renamed and dropped in one update; what it owned goes to the owner", async () => {
+  await run(admin(), 'GRANT CREATE ON SCHEMA public TO "given one"');
+  await run(await as("given one"), "CREATE TABLE mine AS SELECT 1 AS x");
+  const output = await up([{ ...reader, name: "reader2" }]);
+  assert.match(output, /- .*given one-role deleted/);
+  const owners = await run(admin(), "SELECT tableowner FROM pg_tables WHERE tablename = 'mine'");
+  assert.deepEqual(owners, [{ tableowner: "My-Own er" }]);
+  assert.deepEqual(await run(await as("reader2"), "TABLE mine"), [{ x: 1 }]);
+  assert.deepEqual(await run(admin(), "SELECT FROM pg_roles WHERE rolname IN ('reader', 'given one')"), []);
+});
+
+test("a role that another database holds stays, with a refusal that names it", async () => {
+  await run(cluster.admin, "CREATE DATABASE elsewhere");
+  await run({ ...cluster.admin, database: "elsewhere" }, "CREATE TABLE t (); ALTER TABLE t OWNER TO reader2");
+  configure([]);
+  const refused = await project.pgstack("up", "roles", "--yes", "--skip-preview");
+  assert.equal(refused.code, 1);
+  assert.match(refused.output, /owns 1 object in database "elsewhere"/);
+  await run(cluster.admin, "DROP DATABASE elsewhere");
+});
+
+test("destroy leaves no role behind", async () => {
+  await done(project.pgstack("destroy", "roles", "--yes", "--skip-preview"));
+  assert.deepEqual(await run(cluster.admin, "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'"), [
+    { rolname: "postgres" },
+  ]);
+});
