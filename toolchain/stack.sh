@@ -81,7 +81,19 @@ forget_lost_passphrase() {
   rm -f "$state/stack-file.$$"
 }
 
-pulumi_runs() { ps -p "$1" -o stat=,comm= 2>/dev/null | grep -v '^Z' | grep -q pulumi; }
+is_json() { node -e 'JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"))' "$1" 2>/dev/null; }
+
+# An engine that is killed while it saves may leave half of a state. The one before it, a step older, is kept beside.
+recover_checkpoint() {
+  current=$(checkpoint "$1")
+  is_json "$current" || ! is_json "$current.bak" || {
+    say "its last state was cut off while it was saved; going on from the one before"
+    cp "$current.bak" "$current"
+  }
+}
+
+# Whether a process of that name runs; one that waits for its parent's last look (a zombie) does not.
+runs() { ps -p "$2" -o stat=,comm= 2>/dev/null | grep -v '^Z' | grep -q "$1"; }
 
 # An engine that was killed leaves its lock behind. One whose process is gone on this machine is nobody's.
 clear_stale_lock() {
@@ -89,8 +101,9 @@ clear_stale_lock() {
     [ -f "$lock" ] || continue
     pid=$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$lock")
     grep -q "\"hostname\": *\"$(hostname)\"" "$lock" && [ -n "$pid" ] || continue
-    pulumi_runs "$pid" && sleep 1 && pulumi_runs "$pid" && continue # a killed one takes a moment to go
+    runs pulumi "$pid" && sleep 1 && runs pulumi "$pid" && continue # a killed one takes a moment to go
     say "stack $1 was locked by a pulumi (process $pid) that is no longer running; clearing its lock"
+    recover_checkpoint "$1"
     rm -f "$lock"
   done
 }
@@ -111,7 +124,7 @@ take_over_pending() {
 # A server that was made for the stack and does not run (a reboot, a crash) is started again.
 start_instance() {
   [ -f "$state/$1/instance.json" ] || return 0
-  pid=$(sed -n 1p "$state/$1/data/postmaster.pid" 2>/dev/null) && [ -n "$pid" ] && ps -p "$pid" >/dev/null && return 0
+  pid=$(sed -n 1p "$state/$1/data/postmaster.pid" 2>/dev/null) && [ -n "$pid" ] && runs postgres "$pid" && return 0
   say "starting the local instance of stack $1"
   node "$root/runner/main.ts" instance-ensure <"$state/$1/instance.json" >/dev/null
 }
@@ -144,9 +157,9 @@ run_pulumi() {
 pulumi_on_stack() {
   command=$1 stack=$2
   shift 2
+  clear_stale_lock "$stack"
   [ "$command" != up ] || create_stack "$stack"
   ! is_local "$stack" || { need_postgresql && start_instance "$stack"; }
-  clear_stale_lock "$stack"
   [ "$command" = preview ] || take_over_pending "$stack"
   # a diff without its long texts would hide what a migration does
   case " $* " in *" --diff "*) [ "$command" = refresh ] || set -- --show-full-output "$@" ;; esac

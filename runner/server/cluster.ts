@@ -103,6 +103,12 @@ export function configureCluster(place: ClusterPlace, settings: ServerSettings):
   writeFileSync(join(place.directory, "data", "pgstack.conf"), lines.join(""));
 }
 
+/** A process that has ended and waits for its parent's last look still has a number. */
+function isZombie(pid: number): boolean {
+  const file = `/proc/${pid}/stat`;
+  return existsSync(file) && readFileSync(file, "utf8").split(") ").at(-1)?.startsWith("Z") === true;
+}
+
 /** The process of a running server, or undefined. */
 export function serverProcess(place: ClusterPlace): number | undefined {
   const file = join(place.directory, "data", "postmaster.pid");
@@ -110,7 +116,7 @@ export function serverProcess(place: ClusterPlace): number | undefined {
   const pid = Number(readFileSync(file, "utf8").split("\n")[0]);
   try {
     process.kill(pid, 0);
-    return pid;
+    return isZombie(pid) ? undefined : pid;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM" ? pid : undefined;
   }

