@@ -109,11 +109,14 @@ function isZombie(pid: number): boolean {
   return existsSync(file) && readFileSync(file, "utf8").split(") ").at(-1)?.startsWith("Z") === true;
 }
 
+function pidFile(place: ClusterPlace): string {
+  return join(place.directory, "data", "postmaster.pid");
+}
+
 /** The process of a running server, or undefined. */
 export function serverProcess(place: ClusterPlace): number | undefined {
-  const file = join(place.directory, "data", "postmaster.pid");
-  if (!existsSync(file)) return undefined;
-  const pid = Number(readFileSync(file, "utf8").split("\n")[0]);
+  if (!existsSync(pidFile(place))) return undefined;
+  const pid = Number(readFileSync(pidFile(place), "utf8").split("\n")[0]);
   try {
     process.kill(pid, 0);
     return isZombie(pid) ? undefined : pid;
