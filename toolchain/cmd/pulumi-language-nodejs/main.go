@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -23,10 +24,16 @@ func main() {
 	}
 }
 
-// serve answers the engine until it sends SIGINT or SIGTERM; the running program then ends with it.
+// engineCheck is how often the host looks whether its engine is still there: one that was killed cannot say so.
+const engineCheck = 5 * time.Second
+
+// serve answers the engine until it sends SIGINT or SIGTERM, or is gone; the running program then ends with it.
 func serve(engineAddress string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := rpcutil.Healthcheck(ctx, engineAddress, engineCheck, stop); err != nil {
+		return err
+	}
 	cancel := make(chan bool)
 	context.AfterFunc(ctx, func() { close(cancel) })
 	host := newLanguageHost(ctx, engineAddress)
