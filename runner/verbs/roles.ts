@@ -2,7 +2,7 @@ import { type ConnectionSettings, withClient } from "../connection.ts";
 import { coloured, matrixOf, plain, renderDifferences, renderMatrix } from "../roles/matrix.ts";
 import { type Review, reviewRoles } from "../roles/review.ts";
 import { type DeclaredRoles, declaredRoles } from "../roles/stack-roles.ts";
-import { resolveTarget, stackFacts, targetFlags } from "../target.ts";
+import { resolveAdminTarget, stackFacts, targetFlags } from "../target.ts";
 import { ExitCode } from "../user-error.ts";
 import type { Verb } from "../verb.ts";
 
@@ -25,7 +25,7 @@ const roles: Verb = {
   usage: "roles (--stack S | --url URL) [--json]",
   flags: { ...targetFlags, json: { type: "boolean" } },
   run: async (call) => {
-    const target = resolveTarget(call);
+    const target = resolveAdminTarget(call);
     const declared = call.flags.stack === undefined ? undefined : declaredRoles(stackFacts(call));
     const owner = declared?.database.owner;
     const review = await withClient(target, (client) => reviewRoles(client, owner, declared?.roles ?? []));

@@ -69,6 +69,11 @@ test("a second up, a refresh and a preview after it change nothing", async () =>
   await done(project.pgstack("preview", "--expect-no-changes"));
 });
 
+test("status and roles find nothing to do on a stack that is up to date", async () => {
+  assert.match(await done(project.pgstack("status", "--stack", "dev")), /0 pending/);
+  assert.match(await done(project.pgstack("roles", "--stack", "dev")), /spellbot_readonly_user +readonly/);
+});
+
 test("no password is in state, preview or up in clear", async () => {
   const { urls } = (await project.outputs("dev")) as { urls: Record<string, string> };
   const state = project.read(".pgstack/backend/.pulumi/stacks/pgstack/dev.json");
