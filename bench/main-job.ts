@@ -67,7 +67,7 @@ async function nothingToDo(): Promise<void> {
 /** Seconds that Umzug takes for the same migrations with no more than a table of names. */
 async function bareUmzug(): Promise<number> {
   await using cluster = await startThrowawayCluster();
-  return withClient(cluster.admin, async (client) => {
+  return await withClient(cluster.admin, async (client) => {
     await client.query("CREATE TABLE history (name text PRIMARY KEY)");
     const storage = {
       logMigration: async ({ name }: { name: string }) =>
