@@ -1,22 +1,8 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { DumpReport } from "../runner/dump/report.ts";
 import type { DumpConfig } from "./config/dump.ts";
 import { runner } from "./runner.ts";
-
-/** What is known of a finished dump; `runner/dump/report.ts` says what each part is. */
-export interface DumpOutput {
-  readonly path: string;
-  readonly label: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly serverVersion: string;
-  readonly programVersion: string;
-  readonly tables: number;
-  readonly rows: number;
-  readonly seconds: number;
-  readonly createdAt: string;
-  readonly leftOut: readonly string[];
-}
 
 export interface DumpArgs {
   readonly config: DumpConfig;
@@ -31,7 +17,7 @@ export interface DumpArgs {
  * changes (a rotated password), and then reports the dump that is there.
  */
 export class Dump extends pulumi.ComponentResource {
-  readonly report: pulumi.Output<DumpOutput>;
+  readonly report: pulumi.Output<DumpReport>;
 
   constructor(name: string, args: DumpArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Dump", name, {}, options);
@@ -49,7 +35,7 @@ export class Dump extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [...after] },
     );
-    this.report = command.stdout.apply((json) => JSON.parse(json) as DumpOutput);
+    this.report = command.stdout.apply((json) => JSON.parse(json) as DumpReport);
     this.registerOutputs({ report: this.report });
   }
 }

@@ -1,22 +1,8 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { RestoreReport } from "../runner/restore/restore.ts";
 import type { RestoreConfig } from "./config/restore.ts";
 import { runner } from "./runner.ts";
-
-/** What a restore did; `runner/restore/restore.ts` says what each part is. */
-export interface RestoreOutput {
-  readonly from: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly serverVersion: string;
-  readonly programVersion: string;
-  readonly tables: number;
-  readonly rows: number;
-  readonly seconds: number;
-  readonly leftOut: readonly string[];
-  readonly incomplete: readonly string[];
-  readonly notes: readonly string[];
-}
 
 export interface RestoreArgs {
   readonly config: RestoreConfig;
@@ -35,7 +21,7 @@ export interface RestoreArgs {
  * anything else changes, and then leaves the database alone.
  */
 export class Restore extends pulumi.ComponentResource {
-  readonly report: pulumi.Output<RestoreOutput>;
+  readonly report: pulumi.Output<RestoreReport>;
   /** Names the restore. Migrations and grants carry it, so that they are checked again after another one. */
   readonly epoch: string;
 
@@ -54,7 +40,7 @@ export class Restore extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [...after], deletedWith: database },
     );
-    this.report = command.stdout.apply((json) => JSON.parse(json) as RestoreOutput);
+    this.report = command.stdout.apply((json) => JSON.parse(json) as RestoreReport);
     this.epoch = [config.from, config.sha256].filter((part) => part !== undefined).join(" ");
     this.registerOutputs({ report: this.report });
   }
