@@ -42,10 +42,16 @@ export class Cutover extends pulumi.ComponentResource {
   constructor(name: string, args: CutoverArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Cutover", name, {}, options);
     this.#args = args;
+    refuseItself(args.config);
     const source = new pulumi.StackReference(args.config.from, {}, { parent: this });
     const admin = source.requireOutput("admin") as pulumi.Output<Administrator>;
     const password = pulumi.secret(admin.apply((one) => one.password ?? ""));
-    this.#environment = { ...args.connection, PGSTACK_SOURCE_PASSWORD: password };
+    const { pgbouncer } = args.config;
+    this.#environment = {
+      ...args.connection,
+      PGSTACK_SOURCE_PASSWORD: password,
+      ...(pgbouncer && { PGSTACK_PGBOUNCER_URL: pulumi.secret(pgbouncer.adminUrl) }),
+    };
     this.#stdin = settingsOf(args, source, pulumi.unsecret(admin));
     const held = this.#command("source", { delete: runner("cutover-thaw") }, args.after);
     this.filled = args.config.state === "rehearse" ? this.#rehearse(held) : this.#switch(held);
@@ -57,6 +63,7 @@ export class Cutover extends pulumi.ComponentResource {
   handOver(after: readonly pulumi.Resource[]): pulumi.Output<CutoverOutput> {
     const active = this.#args.config.state === "switch";
     const last = active ? this.#stage("complete", [this.filled, ...after]) : this.filled;
+    if (active && this.#args.config.pgbouncer) this.#stage("resume", [last]);
     return last.stdout.apply((json): CutoverOutput => ({ active, record: JSON.parse(json) }));
   }
 
@@ -65,7 +72,8 @@ export class Cutover extends pulumi.ComponentResource {
   }
 
   #switch(held: pulumi.Resource): local.Command {
-    const freeze = this.#stage("freeze", [held], { delete: runner("cutover-thaw") });
+    const paused = this.#args.config.pgbouncer ? this.#stage("pause", [held]) : held;
+    const freeze = this.#stage("freeze", [paused], { delete: runner("cutover-thaw") });
     const copy = this.#stage("copy", [freeze]);
     return this.#stage("verify", [copy]);
   }
@@ -99,13 +107,18 @@ interface Administrator {
   readonly sslRootCert?: string | null;
 }
 
+function refuseItself({ from }: CutoverConfig): void {
+  if (from === `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`)
+    throw new pulumi.RunError(`pgstack:cutover.from: expected another stack, found this one, "${from}"`);
+}
+
 function settingsOf(
   { config, declared, roles }: CutoverArgs,
   source: pulumi.StackReference,
   admin: pulumi.Output<Administrator>,
 ): pulumi.Output<string> {
   const stack = pulumi.getStack();
-  const { from: _, freeze: __, state: ___, label, ...how } = config;
+  const { from: _, freeze: __, state: ___, label, pgbouncer, ...how } = config;
   return pulumi
     .all([admin, source.requireOutput("database"), source.requireOutput("owner")])
     .apply(([{ host, port, user, sslMode, sslRootCert }, database, owner]) => {
@@ -118,6 +131,7 @@ function settingsOf(
         schemas: declared.schemas,
         record: `.pgstack/${stack}/cutover.json`,
         label: label ?? null,
+        ...(pgbouncer && { pgbouncer: { configFile: pgbouncer.configFile } }),
       };
       return JSON.stringify(settings);
     });

@@ -114,6 +114,23 @@ need_postgresql() {
     apt-get install -y -qq postgresql >&2
 }
 
+has_pgbouncer() { PATH=$PATH:/usr/sbin:/usr/local/sbin command -v pgbouncer >/dev/null; }
+
+# Only the tests need it. A package's service does not start where policy-rc.d says no.
+need_pgbouncer() {
+  has_pgbouncer && return 0
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
+    refuse "PgBouncer is needed for the tests: install it (Debian: apt-get install pgbouncer; macOS: brew install pgbouncer)"
+  say "installing PgBouncer by apt-get"
+  export DEBIAN_FRONTEND=noninteractive
+  policy=/usr/sbin/policy-rc.d code=0
+  [ ! -e "$policy" ] || policy=
+  [ -z "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"; }
+  apt-get update -qq >&2 && apt-get install -y -qq pgbouncer >&2 || code=$?
+  [ -z "$policy" ] || rm -f "$policy"
+  return "$code"
+}
+
 set_up() {
   packages_current || with_setup_lock "$state/setup.lock" install_packages
   find_toolchain || with_setup_lock "$cache/toolchain.lock" install_toolchain

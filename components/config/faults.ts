@@ -1,11 +1,12 @@
 import * as v from "valibot";
 
 /** Keys whose values are never repeated in a message. */
-const secretKeys = new Set(["adminPassword", "passwords"]);
+const secretKeys = ["adminPassword", "passwords", "cutover.pgbouncer"];
 
-function found(issue: v.BaseIssue<unknown>, key: string): string {
-  if (secretKeys.has(key)) return "another value, not shown since it is a secret";
+function found(issue: v.BaseIssue<unknown>, path: string): string {
   if (issue.input === undefined) return "nothing";
+  if (secretKeys.some((key) => `${path}.`.startsWith(`${key}.`)))
+    return "another value, not shown since it is a secret";
   return JSON.stringify(issue.input)?.slice(0, 80) ?? String(issue.input);
 }
 
@@ -22,5 +23,5 @@ function isUnknownKey(issue: v.BaseIssue<unknown>): boolean {
 export function describeFault(key: string, issue: v.BaseIssue<unknown>): string {
   const path = [key, v.getDotPath(issue)].filter((part) => part).join(".");
   if (isUnknownKey(issue)) return `pgstack:${path}: unknown key`;
-  return `pgstack:${path}: expected ${allowed(issue)}, found ${found(issue, key)}`;
+  return `pgstack:${path}: expected ${allowed(issue)}, found ${found(issue, path)}`;
 }

@@ -11,6 +11,10 @@ export interface Obstacles {
   readonly notes: readonly string[];
 }
 
+export function joinObstacles(parts: readonly Obstacles[]): Obstacles {
+  return { blocking: parts.flatMap(({ blocking }) => blocking), notes: parts.flatMap(({ notes }) => notes) };
+}
+
 interface Facts {
   readonly version: number;
   readonly encoding: string;

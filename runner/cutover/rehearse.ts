@@ -2,8 +2,10 @@ import type pg from "pg";
 import { RefusedError } from "../user-error.ts";
 import type { CopyReport } from "./copy.ts";
 import { fillTarget, updateTarget } from "./fill.ts";
-import { freezeInForce, thaw } from "./freeze.ts";
-import { findObstacles, type Obstacles } from "./obstacles.ts";
+import { freezeInForce } from "./freeze.ts";
+import { giveBack } from "./give-back.ts";
+import { findObstacles, joinObstacles, type Obstacles } from "./obstacles.ts";
+import { findClientObstacles, findWaitObstacles } from "./pgbouncer/obstacles.ts";
 import { writeRecord } from "./record.ts";
 import { endReplication, subscribe, withReplicationSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
@@ -109,11 +111,13 @@ export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
     await holdCutoverLock(client, cutover.log);
     return withAdmin(cutover.source, async (source) => {
       const fillable = await releaseTarget(client, source, cutover);
-      if (await thaw(cutover.source, cutover.stack)) cutover.log("the source is writable again");
+      if (await giveBack(cutover)) cutover.log("the source is writable again");
+      const clients = await findClientObstacles(cutover);
+      warn(cutover, clients);
       const obstacles = await findObstacles(source, client, cutover);
       warn(cutover, obstacles);
       const rehearsedAt = new Date().toISOString();
-      if (!fillable) return keep(cutover, { rehearsedAt, ...obstacles });
+      if (!fillable) return keep(cutover, { rehearsedAt, ...joinObstacles([obstacles, clients]) });
       await endReplication(cutover);
       refuseToReplicate(cutover, obstacles);
       const start = performance.now();
@@ -121,8 +125,11 @@ export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
         copyAndVerify(client, cutover, await identityOf(source)),
       );
       const expectedDowntimeSeconds = expectedDowntime(cutover, secondsSince(start), verify);
+      const waits = await findWaitObstacles(cutover, expectedDowntimeSeconds);
+      warn(cutover, waits);
       await follow(client, cutover);
-      const report = { rehearsedAt, ...obstacles, copy, verify, expectedDowntimeSeconds };
+      const found = joinObstacles([obstacles, clients, waits]);
+      const report = { rehearsedAt, ...found, copy, verify, expectedDowntimeSeconds };
       writeRecord(cutover.record, report);
       return report;
     });

@@ -1,5 +1,6 @@
 import { UserError } from "../user-error.ts";
-import { thaw } from "./freeze.ts";
+import { giveBack } from "./give-back.ts";
+import { leaveClients } from "./pgbouncer/clients.ts";
 import { endReplication } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
@@ -11,12 +12,14 @@ import { readState } from "./state.ts";
  */
 export async function release(cutover: Cutover): Promise<{ thawed: boolean }> {
   try {
-    const thawed = await thaw(cutover.source, cutover.stack);
+    const thawed = await giveBack(cutover);
     await endReplication(cutover);
+    leaveClients(cutover);
     return { thawed };
   } catch (error) {
     if (!(await clientsHaveLeft(cutover))) throw error;
     cutover.log(`warning: the old database was left as it is: ${(error as Error).message}`);
+    leaveClients(cutover);
     return { thawed: false };
   }
 }

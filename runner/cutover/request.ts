@@ -1,5 +1,7 @@
-import { type ConnectionSettings, connectionFromEnvironment } from "../connection.ts";
+import { type ConnectionSettings, connectionFromEnvironment, connectionFromUrl } from "../connection.ts";
+import { projectPath } from "../project.ts";
 import { RefusedError } from "../user-error.ts";
+import type { PgBouncer } from "./pgbouncer/clients.ts";
 import { defaultJobs } from "./work.ts";
 
 /** How rows reach the target: all at once under the freeze, or ahead of it by logical replication. */
@@ -20,6 +22,8 @@ export interface CutoverSettings {
   /** File for the record, relative to the project. */
   readonly record: string;
   readonly replicaIdentityFull?: readonly string[];
+  /** The file is this machine's; the URL of the console is in PGSTACK_PGBOUNCER_URL. */
+  readonly pgbouncer?: { readonly configFile: string } | undefined;
 }
 
 /** A cutover, with all that its steps need. */
@@ -35,6 +39,8 @@ export interface Cutover {
   readonly record: string;
   /** Tables without a key whose rows may be sent whole. */
   readonly replicaIdentityFull: readonly string[];
+  /** In front of the source, where there is one. */
+  readonly pgbouncer?: PgBouncer | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -58,6 +64,10 @@ export function parseCutover(json: string, env: NodeJS.ProcessEnv, log: (line: s
     jobs: settings.jobs === "auto" ? defaultJobs() : settings.jobs,
     record: settings.record,
     replicaIdentityFull: settings.replicaIdentityFull ?? [],
+    pgbouncer: settings.pgbouncer && {
+      admin: connectionFromUrl(env.PGSTACK_PGBOUNCER_URL ?? "", {}),
+      configFile: projectPath(settings.pgbouncer.configFile),
+    },
     log,
   };
 }

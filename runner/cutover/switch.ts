@@ -1,8 +1,10 @@
 import type pg from "pg";
-import { ExitCode, UserError } from "../user-error.ts";
+import { ExitCode, RefusedError, UserError } from "../user-error.ts";
 import { type CopyReport, copySequences } from "./copy.ts";
 import { fillTarget, updateTarget } from "./fill.ts";
-import { freeze, freezeInForce, thaw } from "./freeze.ts";
+import { freeze, freezeInForce } from "./freeze.ts";
+import { giveBack } from "./give-back.ts";
+import { type Clients, holdClients, sendClients } from "./pgbouncer/clients.ts";
 import { type CutoverRecord, writeRecord } from "./record.ts";
 import { catchUp, endReplication } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
@@ -44,14 +46,28 @@ function reportOf<T>(state: TargetState, part: string): T {
   return (state.report ?? {})[part] as T;
 }
 
+/** Makes the clients behind PgBouncer wait, before the source is frozen. */
+export async function reachPause(cutover: Cutover): Promise<Clients> {
+  if ((await activeTarget(cutover)) !== undefined) return { databases: [] };
+  return withAdmin(cutover.target, async (target) => {
+    await holdCutoverLock(target, cutover.log);
+    return holdClients(cutover);
+  });
+}
+
 /** Makes the source read-only, once: see freeze.ts. */
 export async function reachFreeze(cutover: Cutover): Promise<CutoverRecord["freeze"]> {
   const active = await activeTarget(cutover);
   if (active !== undefined) return reportOf<CutoverRecord>(active, "record").freeze;
-  return freeze(cutover.source, cutover.stack);
+  return orThaw(cutover, async () => {
+    await holdClients(cutover);
+    return freeze(cutover.source, cutover.stack);
+  });
 }
 
-async function ensureFrozen({ source, stack }: Cutover): Promise<SourceState> {
+async function ensureFrozen(cutover: Cutover): Promise<SourceState> {
+  const { source, stack } = cutover;
+  await holdClients(cutover);
   const inForce = () => withAdmin(source, (client) => freezeInForce(client, stack));
   const before = await inForce();
   if (before !== undefined) return before;
@@ -99,7 +115,7 @@ async function orThaw<T>(cutover: Cutover, stage: () => Promise<T>): Promise<T> 
   try {
     return await stage();
   } catch (error) {
-    const thawed = await thaw(cutover.source, cutover.stack).catch((reason: Error) => reason.message);
+    const thawed = await giveBack(cutover).catch((reason: Error) => reason.message);
     if (typeof thawed === "string") cutover.log(`warning: the source is still read-only: ${thawed}`);
     else if (thawed) cutover.log("the source is writable again");
     throw error;
@@ -146,6 +162,17 @@ export async function reachComplete(cutover: Cutover): Promise<CutoverRecord> {
     await updateTarget(sides.target, { phase: "active", report: { record } });
     writeRecord(cutover.record, record);
     return record;
+  });
+}
+
+/** Sends the clients behind PgBouncer to the target, which has taken over; unless they have moved on from it. */
+export async function reachResume(cutover: Cutover): Promise<Clients> {
+  return withAdmin(cutover.target, async (target) => {
+    await holdCutoverLock(target, cutover.log);
+    if ((await readState(target, "target"))?.phase !== "active")
+      throw new RefusedError("The target has not taken over: its clients cannot be sent to it");
+    if ((await readState(target, "source"))?.movedTo !== undefined) return { databases: [] };
+    return sendClients(cutover);
   });
 }
 

@@ -10,6 +10,8 @@ export interface WriterOptions {
   readonly explicit?: boolean;
   /** Milliseconds between writes; default none. */
   readonly pause?: number;
+  /** Ends its session after each write. */
+  readonly brief?: boolean;
 }
 
 /** A client that writes rows to the table `acknowledged (writer, n)` as fast as it can until it is stopped. */
@@ -49,6 +51,7 @@ export function startWriter(options: WriterOptions): Writer {
         client ??= await openClient(options.settings);
         await writeOnce(client, options, n);
         acknowledged.set(n, Date.now());
+        if (options.brief === true) client = await client.end().then(() => undefined);
         if (options.pause !== undefined) await new Promise((resolve) => setTimeout(resolve, options.pause));
       } catch (error) {
         const broken = client;

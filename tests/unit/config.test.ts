@@ -95,3 +95,54 @@ test("keys that contradict each other are refused", () => {
     /passwords: expected roles of this stack/,
   );
 });
+
+const moving = (cutover: object) => ({ ...existing, cutover: JSON.stringify(cutover) });
+
+test("a cutover is filled in with the documented defaults", () => {
+  const { cutover } = parseConfig(moving({ from: "organization/pgstack/prod" }));
+  assert.deepEqual(cutover, {
+    from: "organization/pgstack/prod",
+    ...{ state: "rehearse", method: "copy", freeze: "readonly", jobs: "auto", replicaIdentityFull: [] },
+  });
+});
+
+test("every fault of a cutover is reported", () => {
+  const message = faultsOf(
+    moving({
+      from: "prod",
+      ...{ state: "swich", method: "dump", freeze: "offline", jobs: 0, label: "", when: "now" },
+      replicaIdentityFull: "public.t",
+      pgbouncer: { adminUrl: "pgbouncer on hunter2", configFile: "" },
+    }),
+  );
+  for (const part of [
+    /cutover\.from: expected organization\/project\/stack, such as organization\/pgstack\/prod, found "prod"/,
+    /cutover\.state: expected rehearse or switch, found "swich"/,
+    /cutover\.method: expected copy or replicate, found "dump"/,
+    /cutover\.freeze: expected readonly, found "offline"/,
+    /cutover\.jobs: expected auto \(one for each core, up to 8\) or a number from 1 to 64, found 0/,
+    /cutover\.label: expected a text/,
+    /cutover\.replicaIdentityFull: expected a list of tables, found "public\.t"/,
+    /cutover\.pgbouncer\.adminUrl: expected postgres:\/\/user:password@host:port\/pgbouncer/,
+    /cutover\.pgbouncer\.configFile: expected the path of a file/,
+    /cutover\.when: unknown key/,
+  ])
+    assert.match(message, part);
+  assert.doesNotMatch(message, /hunter2/);
+  assert.match(faultsOf(moving({})), /cutover\.from: expected .*, found nothing/);
+  assert.match(faultsOf(moving({ from: "a/b/c", pgbouncer: {} })), /pgbouncer\.adminUrl: .*found nothing/);
+});
+
+test("a database has one origin", () => {
+  const cutover = { from: "organization/pgstack/prod" };
+  const restore = JSON.stringify({ from: "dumps/prod.dump" });
+  assert.match(
+    faultsOf({ ...moving(cutover), restore }),
+    /cutover: expected one origin .*, found restore too/,
+  );
+  const adopt = JSON.stringify({ importOnly: true });
+  assert.match(
+    faultsOf({ ...moving(cutover), adopt }),
+    /adopt\.importOnly: expected no restore and no cutover/,
+  );
+});

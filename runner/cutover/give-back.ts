@@ -1,0 +1,17 @@
+import { thaw } from "./freeze.ts";
+import { clientsAreSent, recallClients, returnClients } from "./pgbouncer/clients.ts";
+import type { Cutover } from "./request.ts";
+import { withAdmin } from "./session.ts";
+import { readState } from "./state.ts";
+
+/**
+ * Gives the source back to its clients: thaws it, then lets those behind PgBouncer go on there. Clients that have
+ * been sent to the target come back only from a freeze that this stack still holds. False where it held none.
+ */
+export async function giveBack(cutover: Cutover): Promise<boolean> {
+  const frozen = await withAdmin(cutover.source, (client) => readState(client, "source"));
+  if (frozen?.holder === cutover.stack) recallClients(cutover);
+  const thawed = await thaw(cutover.source, cutover.stack);
+  if (!clientsAreSent(cutover)) await returnClients(cutover);
+  return thawed;
+}

@@ -1,0 +1,113 @@
+import type { ConnectionSettings } from "../../connection.ts";
+import { RefusedError } from "../../user-error.ts";
+import type { Cutover } from "../request.ts";
+import { entryNamed, ledTo, readConfig, replaceConfig, withEntry } from "./config-file.ts";
+import { pause, reload, resume, withConsole } from "./console.ts";
+import { entriesOfSource } from "./entries.ts";
+import { type Note, readNote, removeNote, writeNote } from "./note.ts";
+
+/** A PgBouncer in front of the source. */
+export interface PgBouncer {
+  /** A user of its console who may pause. */
+  readonly admin: ConnectionSettings;
+  readonly configFile: string;
+}
+
+/** Clients of these databases of PgBouncer. */
+export interface Clients {
+  readonly databases: readonly string[];
+}
+
+/** For how long a pause waits for open transactions: new ones wait in the meantime. */
+const pauseSeconds = 10;
+
+/** What was noted, or is noted now, before anything is changed. */
+async function takeNote(cutover: Cutover, { configFile }: PgBouncer): Promise<Note> {
+  const { stack, source } = cutover;
+  const found = readNote(configFile, source.database);
+  if (found?.holder === stack) return found;
+  if (found !== undefined && !found.moved)
+    throw new RefusedError(
+      `PgBouncer is in the hands of the cutover of "${found.holder}": end that one first (finish it, or set its state to rehearse)`,
+    );
+  const entries = await entriesOfSource(cutover, configFile);
+  const note = { holder: stack, entries: entries.map(({ name, text }) => ({ name, text })), moved: false };
+  writeNote(configFile, source.database, note);
+  return note;
+}
+
+/**
+ * Makes the clients wait, before the source is frozen. Throws UserError that names those who do not let go within
+ * ten seconds; then all clients go on.
+ */
+export async function holdClients(cutover: Cutover): Promise<Clients> {
+  const { pgbouncer } = cutover;
+  if (pgbouncer === undefined) return { databases: [] };
+  const { entries } = await takeNote(cutover, pgbouncer);
+  try {
+    for (const { name } of entries) await pause(pgbouncer.admin, name, pauseSeconds);
+  } catch (error) {
+    await returnClients(cutover).catch((reason) => cutover.log(`warning: ${(reason as Error).message}`));
+    throw error;
+  }
+  return { databases: entries.map(({ name }) => name) };
+}
+
+/** Writes each entry into the configuration, has it read, and lets the clients go on. */
+async function lead(pgbouncer: PgBouncer, entries: Note["entries"]): Promise<void> {
+  const before = readConfig(pgbouncer.configFile);
+  const after = entries.reduce((file, { name, text }) => {
+    const entry = entryNamed(file, name);
+    if (entry !== undefined) return withEntry(file, entry, text);
+    throw new RefusedError(`${pgbouncer.configFile} has no entry "${name}" in [databases] any more`);
+  }, before);
+  replaceConfig(pgbouncer.configFile, before, after);
+  await withConsole(pgbouncer.admin, async (console) => {
+    for (const entry of entries) await reload(console, entry);
+    for (const { name } of entries) await resume(console, name);
+  });
+}
+
+/** Sends the clients to the target, for good. Safe to repeat; a PgBouncer that another cutover moved on is left alone. */
+export async function sendClients(cutover: Cutover): Promise<Clients> {
+  const { pgbouncer, source, target, stack } = cutover;
+  if (pgbouncer === undefined) return { databases: [] };
+  const found = readNote(pgbouncer.configFile, source.database);
+  if (found !== undefined && found.holder !== stack && found.moved) return { databases: [] };
+  const note = await takeNote(cutover, pgbouncer);
+  writeNote(pgbouncer.configFile, source.database, { ...note, moved: true });
+  await lead(
+    pgbouncer,
+    note.entries.map((entry) => ({ ...entry, text: ledTo(entry, target) })),
+  );
+  return { databases: note.entries.map(({ name }) => name) };
+}
+
+/** Gives the clients back to the source, where this stack's cutover holds them; every byte is as it was. */
+export async function returnClients({ pgbouncer, source, stack }: Cutover): Promise<boolean> {
+  const note = pgbouncer && readNote(pgbouncer.configFile, source.database);
+  if (pgbouncer === undefined || note?.holder !== stack) return false;
+  await lead(pgbouncer, note.entries);
+  removeNote(pgbouncer.configFile, source.database);
+  return true;
+}
+
+/** Whether the clients have been sent to the target. */
+export function clientsAreSent({ pgbouncer, source, stack }: Cutover): boolean {
+  const note = pgbouncer && readNote(pgbouncer.configFile, source.database);
+  return note?.holder === stack && note.moved;
+}
+
+/** Notes that clients which were sent to the target are to come back: killed from here on, the next run sees it. */
+export function recallClients(cutover: Cutover): void {
+  const { pgbouncer, source } = cutover;
+  const note = pgbouncer && readNote(pgbouncer.configFile, source.database);
+  if (pgbouncer !== undefined && note !== undefined && clientsAreSent(cutover))
+    writeNote(pgbouncer.configFile, source.database, { ...note, moved: false });
+}
+
+/** Forgets the way back of clients that have been sent to the target: they stay there. */
+export function leaveClients(cutover: Cutover): void {
+  const { pgbouncer, source } = cutover;
+  if (pgbouncer !== undefined && clientsAreSent(cutover)) removeNote(pgbouncer.configFile, source.database);
+}

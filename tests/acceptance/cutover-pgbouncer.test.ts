@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { statSync, writeFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
+import { rehearse } from "../../runner/cutover/rehearse.ts";
+import { release } from "../../runner/cutover/release.ts";
+import type { Cutover } from "../../runner/cutover/request.ts";
+import {
+  reachComplete,
+  reachCopy,
+  reachFreeze,
+  reachPause,
+  reachResume,
+  reachVerify,
+} from "../../runner/cutover/switch.ts";
+import { missingWrites, startWriter, type Writer } from "../support/acknowledged-writer.ts";
+import {
+  acknowledgedTable,
+  type CutoverClusters,
+  startCutoverClusters,
+} from "../support/cutover-clusters.ts";
+import { killedVerb } from "../support/cutover-verbs.ts";
+import { sql } from "../support/databases.ts";
+import { type PgBouncer, type PgBouncerOptions, startPgBouncer } from "../support/pgbouncer.ts";
+
+let clusters: CutoverClusters;
+before(async () => {
+  clusters = await startCutoverClusters();
+});
+after(() => clusters[Symbol.asyncDispose]());
+
+/** A pair of databases with a PgBouncer in front of the source. */
+async function pairBehind(
+  name: string,
+  options: Omit<PgBouncerOptions, "database"> = { poolMode: "transaction" },
+): Promise<[Cutover, PgBouncer]> {
+  const cutover = await clusters.pair(name);
+  await sql(cutover.source, acknowledgedTable);
+  const bouncer = await startPgBouncer({ database: cutover.source, ...options });
+  const pgbouncer = { admin: connectionFromUrl(bouncer.adminUrl, {}), configFile: bouncer.configFile };
+  return [{ ...cutover, declaredRoles: [], pgbouncer }, bouncer]; // so that grants are copied too
+}
+
+async function switchOver(cutover: Cutover): Promise<void> {
+  for (const reach of [reachPause, reachFreeze, reachCopy, reachVerify, reachComplete, reachResume])
+    await reach(cutover);
+}
+
+/** Waits until the writer has had more acknowledged; a client that waits for ever fails the test. */
+async function goesOn(writer: Writer): Promise<void> {
+  const before = writer.acknowledged.size;
+  for (let attempt = 0; attempt < 200; attempt++) {
+    if (writer.acknowledged.size > before + 5) return;
+    await sleep(50);
+  }
+  assert.fail(`the writer stands still at ${before}: ${[...writer.failures.keys()]}`);
+}
+
+/** Every write was acknowledged at the first try, and is there once. */
+async function nothingFailedOrLost(
+  database: ConnectionSettings,
+  writers: Record<string, Writer>,
+): Promise<void> {
+  await withClient(database, async (client) => {
+    for (const [name, writer] of Object.entries(writers)) {
+      assert.deepEqual([...writer.failures], [], `${name} saw errors`);
+      assert.deepEqual(await missingWrites(client, name, writer), [], `${name} lost writes`);
+      const { rows } = await client.query("SELECT count(*)::int AS n FROM acknowledged WHERE writer = $1", [
+        name,
+      ]);
+      assert.equal(rows[0].n, writer.acknowledged.size, `${name}: each write once`);
+    }
+  });
+}
+
+const cases = [
+  { method: "copy", poolMode: "transaction" },
+  { method: "replicate", poolMode: "transaction" },
+  { method: "copy", poolMode: "session" },
+] as const;
+
+for (const { method, poolMode } of cases)
+  test(`clients of a ${poolMode} pool see a pause, and no error, in a switch by ${method}`, async (t) => {
+    const [found, bouncer] = await pairBehind(`${method}_${poolMode}`, { poolMode });
+    await using _ = bouncer;
+    const cutover = { ...found, method };
+    const before = bouncer.config();
+    const start = (name: string, explicit: boolean) =>
+      startWriter({ settings: bouncer.through("app"), name, explicit, brief: poolMode === "session" });
+    const writers = { plain: start("plain", false), explicit: start("explicit", true) };
+    const stop = () => Promise.all(Object.values(writers).map((writer) => writer.stop()));
+    t.after(stop);
+    const { blocking } = await rehearse(cutover);
+    assert.deepEqual(blocking, []);
+    await switchOver(cutover);
+    await goesOn(writers.plain);
+    await goesOn(writers.explicit);
+    await stop();
+    await nothingFailedOrLost(cutover.target, writers);
+    const { source, target } = cutover;
+    assert.equal(bouncer.config(), before.replace(`port=${source.port} `, `port=${target.port} `));
+    assert.equal(statSync(bouncer.configFile).mode & 0o777, 0o640);
+    await switchOver(cutover); // repeated, it changes nothing
+    await rehearse(cutover);
+    assert.equal(bouncer.config(), before, "going back restores every byte");
+    await sql(bouncer.through("app"), "INSERT INTO acknowledged (writer, n) VALUES ('back', 1)");
+    assert.equal((await sql(source, "SELECT FROM acknowledged WHERE writer = 'back'")).length, 1);
+  });
+
+test("a transaction that stays open is named, and everybody goes on as before", async (t) => {
+  const [cutover, bouncer] = await pairBehind("held");
+  await using _ = bouncer;
+  const writer = startWriter({ settings: bouncer.through("app"), name: "w" });
+  t.after(() => writer.stop());
+  await withClient(bouncer.through("own"), async (idle) => {
+    await idle.query("BEGIN");
+    await assert.rejects(
+      reachPause(cutover),
+      /within 10 s.*waits for user own from 127\.0\.0\.1:\d+ \(pgstack\), process \d+/,
+    );
+    await goesOn(writer);
+    await idle.query("COMMIT");
+  });
+  assert.deepEqual([...writer.failures], []);
+});
+
+test("a switch that fails or is killed gives the clients back to the source, and one more run ends it", async (t) => {
+  const [cutover, bouncer] = await pairBehind("failing");
+  await using _ = bouncer;
+  const before = bouncer.config();
+  const writer = startWriter({ settings: bouncer.through("app"), name: "w" });
+  t.after(() => writer.stop());
+  await reachPause(cutover);
+  await reachCopy(cutover);
+  await sql(cutover.target, "DELETE FROM acknowledged WHERE n = 1");
+  await assert.rejects(reachVerify(cutover), /public\.acknowledged/);
+  await goesOn(writer);
+  for (let kill = 0; kill < 4; kill++) {
+    await killedVerb(["cutover-complete"], cutover, 150 + Math.random() * 700);
+    if (kill % 2 === 1) {
+      await rehearse(cutover);
+      await goesOn(writer);
+      assert.equal(bouncer.config(), before);
+    }
+  }
+  await reachPause(cutover);
+  assert.deepEqual(await release(cutover), { thawed: false });
+  await goesOn(writer);
+  await reachComplete(cutover);
+  await killedVerb(["cutover-resume"], cutover, 100 + Math.random() * 300);
+  await reachResume(cutover);
+  await goesOn(writer);
+  await writer.stop();
+  await nothingFailedOrLost(cutover.target, { w: writer });
+  await release(cutover);
+  assert.equal(bouncer.config(), before);
+});
+
+test("what stands in the way of leading the clients is said at a rehearsal", async () => {
+  const users = '"own" "another"\n"app" "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC"\n';
+  const settings = "query_wait_timeout = 1";
+  const [cutover, bouncer] = await pairBehind("faulty", { poolMode: "session", settings, users });
+  await using _ = bouncer;
+  const { admin, configFile } = cutover.pgbouncer ?? assert.fail();
+  const at = async (pgbouncer: Partial<NonNullable<Cutover["pgbouncer"]>>) =>
+    (await rehearse({ ...cutover, pgbouncer: { admin, configFile, ...pgbouncer } })).blocking.join("\n");
+  const { blocking, notes } = await rehearse(cutover);
+  for (const fault of [
+    /user "own" of PgBouncer: it cannot log in to the target \(password authentication failed/,
+    /user "app" of PgBouncer: another verifier stands in for it/,
+    /query_wait_timeout \(1 s\)/,
+  ])
+    assert.match(blocking.join("\n"), fault);
+  assert.match(notes.join("\n"), /pool_mode of "faulty" is session/);
+  const watcher = { ...admin, user: "watcher", password: "watcher" };
+  assert.match(await at({ admin: watcher }), /user "watcher" may not pause/);
+  assert.match(await at({ admin: cutover.source }), /leads to no PgBouncer console/);
+  assert.match(await at({ configFile: "/nowhere/pgbouncer.ini" }), /cannot be read: ENOENT/);
+  const text = bouncer.config();
+  const entry = `faulty = host=127.0.0.1  port=${cutover.source.port}`;
+  const edit = (line: string) => writeFileSync(configFile, text.replace(entry, line));
+  edit(`* = host=127.0.0.1 port=${cutover.source.port}`);
+  assert.match(await at({}), /has no entry in \[databases\] that leads to the database "faulty"/);
+  edit(`faulty = host=127.0.0.1 port=${cutover.target.port}`);
+  assert.match(await at({}), /No entry in .* leads to the source, .*(another server|cannot be seen)/);
+  edit(`faulty = host=localhost port=${cutover.source.port}`);
+  assert.match(await at({}), /does not lead "faulty" where cutover\.pgbouncer\.configFile says/);
+  await assert.rejects(reachPause({ ...cutover, pgbouncer: { admin: watcher, configFile } }), /admin access/);
+  await sql(cutover.source, "INSERT INTO acknowledged VALUES (1, 'untouched', 1)");
+});

@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { environmentOf } from "../../runner/connection.ts";
+import type { Cutover, CutoverSettings } from "../../runner/cutover/request.ts";
+import { startVerb } from "./databases.ts";
+
+function settingsOf({ source, owners, declaredRoles, pgbouncer, ...cutover }: Cutover): CutoverSettings {
+  const { password: _, ...place } = source;
+  return {
+    ...cutover,
+    source: { ...place, owner: owners.source },
+    owner: owners.target,
+    roles: declaredRoles,
+    pgbouncer: pgbouncer && { configFile: pgbouncer.configFile },
+  };
+}
+
+function environmentFor({ source, target, pgbouncer }: Cutover): Record<string, string | undefined> {
+  const { user, password, host, port, database } = pgbouncer?.admin ?? target;
+  return {
+    ...environmentOf(target),
+    PGSTACK_SOURCE_PASSWORD: source.password,
+    PGSTACK_PGBOUNCER_URL: `postgres://${user}:${password}@${host}:${port}/${database}`,
+  };
+}
+
+/**
+ * Runs a stage of a cutover in a process of its own, as its resource does, and kills it after a while. True where the
+ * kill came before its end.
+ */
+export async function killedVerb(
+  words: readonly string[],
+  cutover: Cutover,
+  milliseconds: number,
+): Promise<boolean> {
+  const child = startVerb(words, environmentFor(cutover));
+  child.stdin?.end(JSON.stringify(settingsOf(cutover)));
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  await Promise.race([ended, sleep(milliseconds, undefined, { ref: false })]);
+  child.kill("SIGKILL");
+  await ended;
+  return child.signalCode === "SIGKILL";
+}
