@@ -53,6 +53,7 @@ export class Cutover extends pulumi.ComponentResource {
       ...(pgbouncer && { PGSTACK_PGBOUNCER_URL: pulumi.secret(pgbouncer.adminUrl) }),
     };
     this.#stdin = settingsOf(args, source, pulumi.unsecret(admin));
+    // with this one ends the cutover: a stage of a switch also goes when a rehearsal takes its place
     const held = this.#command("source", { delete: runner("cutover-thaw") }, args.after);
     this.filled = args.config.state === "rehearse" ? this.#rehearse(held) : this.#switch(held);
     this.epoch = this.filled.stdout;
@@ -73,15 +74,15 @@ export class Cutover extends pulumi.ComponentResource {
 
   #switch(held: pulumi.Resource): local.Command {
     const paused = this.#args.config.pgbouncer ? this.#stage("pause", [held]) : held;
-    const freeze = this.#stage("freeze", [paused], { delete: runner("cutover-thaw") });
+    const freeze = this.#stage("freeze", [paused]);
     const copy = this.#stage("copy", [freeze]);
     return this.#stage("verify", [copy]);
   }
 
   /** A repetition, for whatever reason, does only what is still to be done. */
-  #stage(stage: string, after: readonly pulumi.Resource[], more: { delete?: string } = {}): local.Command {
+  #stage(stage: string, after: readonly pulumi.Resource[]): local.Command {
     const run = runner(`cutover-${stage}`);
-    return this.#command(stage, { create: run, update: run, ...more }, after);
+    return this.#command(stage, { create: run, update: run }, after);
   }
 
   #command(
