@@ -1,7 +1,6 @@
 import type { Programs } from "../server/programs.ts";
 import { UserError } from "../user-error.ts";
 import { type Archive, type ArchiveEntry, ArchiveParser } from "./archive-parser.ts";
-import type { TableRows } from "./report.ts";
 import { runProgram } from "./run-program.ts";
 
 /** How a person names an object of a dump, such as `INDEX public.users_name_idx`. */
@@ -29,27 +28,13 @@ export async function readArchive(path: string, programs: Programs, signal?: Abo
   return archive;
 }
 
-/**
- * Reads the objects of a dump without its rows, for one whose bytes are known to be those that were verified; undefined
- * where it holds kinds of data that only a whole reading can tell.
- * @param known the rows of each table, from the report on that dump
- */
-export async function readContents(
+/** What pg_restore prints of a dump, read; `more` narrows it. */
+export async function parseScript(
   path: string,
   programs: Programs,
-  known: readonly TableRows[],
+  more: readonly string[],
   signal?: AbortSignal,
-): Promise<Archive | undefined> {
-  const { archive } = await parseScript(path, programs, ["--schema-only"], signal);
-  const list = await listArchive(path, programs);
-  const byId = new Map(archive.entries.map((entry) => [entry.id, entry]));
-  for (const entry of dataEntries(list, archive.entries, known))
-    if (!byId.has(entry.id)) byId.set(entry.id, entry);
-  const entries = [...list.matchAll(/^(\d+); /gm)].map(([, id]) => byId.get(Number(id)));
-  return entries.every((entry) => entry !== undefined) ? { ...archive, entries } : undefined;
-}
-
-async function parseScript(path: string, programs: Programs, more: readonly string[], signal?: AbortSignal) {
+) {
   const parser = new ArchiveParser();
   const errors: string[] = [];
   const code = await runProgram({
@@ -68,12 +53,13 @@ async function parseScript(path: string, programs: Programs, more: readonly stri
   return parser.finish();
 }
 
-function damaged(path: string, reason: string): UserError {
+/** Says that a dump cannot be used, and why. */
+export function damaged(path: string, reason: string): UserError {
   return new UserError(`The dump ${path} cannot be read whole: ${reason}. It is damaged or incomplete.`);
 }
 
 /** A dump's table of contents as `pg_restore --list` prints it. */
-async function listArchive(path: string, programs: Programs): Promise<string> {
+export async function listArchive(path: string, programs: Programs): Promise<string> {
   let text = "";
   const errors: string[] = [];
   const code = await runProgram({
@@ -99,23 +85,4 @@ export async function archiveVersions(
   const program = text.match(/^; +Dumped by pg_dump version: (\S+)/m)?.[1];
   if (server === undefined || program === undefined) throw damaged(path, "its versions are missing");
   return { server, program };
-}
-
-/** An entry that --schema-only skips: `ID; CLASS OID TYPE SCHEMA NAME OWNER`, where blanks are in names too. */
-const dataLine = /^(\d+); \d+ (\d+) (TABLE DATA|SEQUENCE SET|BLOBS|BLOB METADATA|BLOB) (.*)$/gm;
-
-/** The list's blanks are ambiguous, so tables are found by the OID that they share with their data. */
-function dataEntries(
-  list: string,
-  objects: readonly ArchiveEntry[],
-  known: readonly TableRows[],
-): ArchiveEntry[] {
-  const key = (schema: string | null, name: string) => JSON.stringify([schema, name]);
-  const rows = new Map(known.map((table) => [key(table.schema, table.name), table.rows]));
-  const byOid = new Map(objects.map((entry) => [`${entry.type} DATA ${entry.oid}`, entry]));
-  return [...list.matchAll(dataLine)].map(([, id, oid, type = "", rest = ""]) => {
-    const { schema, name } = byOid.get(`${type} ${oid}`) ?? { schema: null, name: rest };
-    const entry = { id: Number(id), oid: Number(oid), type, schema, name, tablespace: null, definition: "" };
-    return { ...entry, rows: rows.get(key(schema, name)) ?? 0 };
-  });
 }

@@ -4,18 +4,11 @@ import { dirname } from "node:path";
 import { type ConnectionSettings, describe, withClient } from "../connection.ts";
 import type { Programs } from "../server/programs.ts";
 import { RefusedError, UserError } from "../user-error.ts";
-import { readArchive, rowsOf, tableData } from "./archive.ts";
-import {
-  bytesAt,
-  checksumOf,
-  looksLikeDump,
-  partialPath,
-  removeLeftovers,
-  seal,
-  syncFolderOf,
-} from "./files.ts";
+import { rowsOf, tableData } from "./archive.ts";
+import { bytesAt, looksLikeDump, partialPath, removeLeftovers, seal, syncFolderOf } from "./files.ts";
 import { type DumpOptions, dumpArguments } from "./options.ts";
 import { formatBytes, type Output, reportProgress } from "./progress.ts";
+import { readWhole } from "./read-whole.ts";
 import { type DumpReport, reportPath, writeReport } from "./report.ts";
 import { runProgram } from "./run-program.ts";
 import { inspectSource, pgDumpFor, refuseUnreadable, type Source } from "./source.ts";
@@ -135,10 +128,7 @@ async function verified(
   { programs, source, partial, began }: Work & { began: Date },
   signal: AbortSignal,
 ): Promise<DumpReport> {
-  const [archive, checksum] = await Promise.all([
-    readArchive(partial, programs, signal),
-    checksumOf(partial),
-  ]);
+  const { archive, checksum } = await readWhole(partial, programs, signal);
   const tables = tableData(archive);
   return {
     path,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { chmod, open, readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -10,23 +10,42 @@ export interface Checksum {
   readonly sha256: string;
 }
 
-async function fileChecksum(path: string): Promise<Checksum> {
+const pieceBytes = 1 << 20;
+
+/** Looks at the pieces of a file as they are read, without keeping them. */
+export type Look = (piece: Buffer) => void;
+
+/** One piece is read while the one before is hashed, into the same two buffers again and again. */
+async function fileChecksum(path: string, look: Look): Promise<Checksum> {
   const hash = createHash("sha256");
+  let [filling, full] = [Buffer.allocUnsafe(pieceBytes), Buffer.allocUnsafe(pieceBytes)];
   let bytes = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    hash.update(chunk as Buffer);
-    bytes += (chunk as Buffer).length;
+  await using file = await open(path);
+  for (let next = file.read(filling, 0, pieceBytes); ; ) {
+    const { bytesRead } = await next;
+    if (bytesRead === 0) return { bytes, sha256: hash.digest("hex") };
+    [filling, full] = [full, filling];
+    next = file.read(filling, 0, pieceBytes);
+    const piece = full.subarray(0, bytesRead);
+    hash.update(piece);
+    look(piece);
+    bytes += bytesRead;
   }
-  return { bytes, sha256: hash.digest("hex") };
 }
 
-/** Reads every byte of a dump, file or directory. */
-export async function checksumOf(path: string): Promise<Checksum> {
-  if (!(await stat(path)).isDirectory()) return fileChecksum(path);
+/**
+ * Reads every byte of a dump, file or directory.
+ * @param lookAt called with the name of each file of a directory; what it gives sees the file's pieces
+ */
+export async function checksumOf(
+  path: string,
+  lookAt: (name: string) => Look = () => () => {},
+): Promise<Checksum> {
+  if (!(await stat(path)).isDirectory()) return fileChecksum(path, lookAt(basename(path)));
   const hash = createHash("sha256");
   let bytes = 0;
   for (const name of (await readdir(path)).sort()) {
-    const file = await fileChecksum(join(path, name));
+    const file = await fileChecksum(join(path, name), lookAt(name));
     hash.update(`${file.sha256}  ${name}\n`);
     bytes += file.bytes;
   }

@@ -173,7 +173,7 @@ const dropPatienceMs = 1000;
 async function leaveToServer({ settings }: Maintenance, name: string): Promise<void> {
   const client = await openClient(settings);
   const dropped = client.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`).catch(() => {});
-  await Promise.race([dropped, setTimeout(dropPatienceMs)]);
+  await Promise.race([dropped, setTimeout(dropPatienceMs, undefined, { ref: false })]);
   await client.end().catch(() => {});
 }
 
@@ -200,7 +200,7 @@ async function whileEndingSessions(
       () => true,
     );
     do await end();
-    while (!(await Promise.race([over, setTimeout(endEveryMs, false)])));
+    while (!(await Promise.race([over, setTimeout(endEveryMs, false, { ref: false })])));
     await work;
   });
 }

@@ -9,12 +9,12 @@ import type { TargetFacts } from "./target.ts";
 
 const majorOf = (version: string) => Number.parseInt(version, 10);
 
-/** The newest pg_restore: it reads every older dump. Throws UserError that says what to install. */
-export async function newestPgRestore(): Promise<Programs> {
-  const [newest] = await installedPrograms("pg_restore");
+/** Every pg_restore, the newest first, which reads all older dumps. Throws UserError that says what to install. */
+export async function installedPgRestores(): Promise<[Programs, ...Programs[]]> {
+  const [newest, ...older] = await installedPrograms("pg_restore");
   if (newest === undefined)
     throw new UserError("pg_restore is needed and not installed: install PostgreSQL.");
-  return newest;
+  return [newest, ...older];
 }
 
 /**

@@ -1,16 +1,14 @@
 import { existsSync } from "node:fs";
-import { readArchive, readContents } from "../dump/archive.ts";
-import type { Archive } from "../dump/archive-parser.ts";
-import { type Checksum, checksumOf, looksLikeDump } from "../dump/files.ts";
+import { readContents } from "../dump/contents.ts";
+import { checksumOf, looksLikeDump } from "../dump/files.ts";
+import { readWhole, type Whole } from "../dump/read-whole.ts";
 import { type DumpReport, readReport } from "../dump/report.ts";
 import type { Programs } from "../server/programs.ts";
 import { RefusedError } from "../user-error.ts";
 
-/** A dump that was read from its first byte to its last. */
-export interface WholeDump {
+/** A dump that a restore can go by. */
+export interface WholeDump extends Whole {
   readonly path: string;
-  readonly archive: Archive;
-  readonly checksum: Checksum;
   /** The report beside it, where that is of this very dump. */
   readonly report: DumpReport | undefined;
 }
@@ -35,16 +33,29 @@ export async function readDump(
   programs: Programs,
   signal: AbortSignal,
 ): Promise<WholeDump> {
-  const known = await readReport(path);
-  const contents = known && readContents(path, programs, known.tableRows, signal);
-  const whole = known ? undefined : readArchive(path, programs, signal);
-  const [checksum, quick, thorough] = await Promise.all([checksumOf(path), contents, whole]);
+  const report = await readReport(path);
+  const verified = report && (await readVerified(path, report, programs, signal));
+  const { archive, checksum } = verified ?? (await readWhole(path, programs, signal));
   if (expected !== undefined && expected !== checksum.sha256)
     throw new RefusedError(
       `The dump ${path} has the SHA-256 ${checksum.sha256}, expected was ${expected}. Nothing was changed.`,
     );
-  const report = known?.sha256 === checksum.sha256 ? known : undefined;
-  if (report !== undefined && quick !== undefined)
-    return { path, archive: { ...quick, textBytes: report.textBytes }, checksum, report };
-  return { path, archive: thorough ?? (await readArchive(path, programs, signal)), checksum, report };
+  return { path, archive, checksum, report: verified && report };
+}
+
+/** The dump as its report knows it, or undefined where it is another one. */
+async function readVerified(
+  path: string,
+  { sha256, textBytes, tableRows }: DumpReport,
+  programs: Programs,
+  signal: AbortSignal,
+): Promise<Whole | undefined> {
+  const key = (schema: string | null, name: string) => JSON.stringify([schema ?? "", name]);
+  const rows = new Map(tableRows.map((table) => [key(table.schema, table.name), table.rows]));
+  const [contents, checksum] = await Promise.all([
+    readContents(path, programs, ({ schema, name }) => rows.get(key(schema, name)) ?? 0, signal),
+    checksumOf(path),
+  ]);
+  if (contents === undefined || checksum.sha256 !== sha256) return undefined;
+  return { archive: { ...contents, textBytes }, checksum };
 }

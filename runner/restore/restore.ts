@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { type ConnectionSettings, describe, withClient } from "../connection.ts";
 import { archiveVersions, entryLabel, rowsOf, tableData } from "../dump/archive.ts";
 import { type Output, reportProgress } from "../dump/progress.ts";
-import { installedPrograms } from "../server/programs.ts";
 import { UserError } from "../user-error.ts";
 import { applyRights, type Filling, fill, sanitize } from "./fill.ts";
 import { readFrame } from "./frame.ts";
@@ -19,8 +18,8 @@ import {
 import { failureText } from "./load.ts";
 import { planRestore, type RestorePlan } from "./plan.ts";
 import {
+  installedPgRestores,
   missingTablespaces,
-  newestPgRestore,
   pgRestoreFor,
   refuseFullServer,
   refuseLoss,
@@ -124,9 +123,12 @@ async function prepare(
   const { path, target, owner } = request;
   refuseNoDump(path);
   const script = request.sanitize === undefined ? undefined : await readFile(request.sanitize, "utf8");
-  const versions = await archiveVersions(path, await newestPgRestore());
-  const facts = await withClient(target, (client) => inspectTarget(client, owner));
-  const programs = pgRestoreFor(await installedPrograms("pg_restore"), versions, facts);
+  const installed = await installedPgRestores();
+  const [versions, facts] = await Promise.all([
+    archiveVersions(path, installed[0]),
+    withClient(target, (client) => inspectTarget(client, owner)),
+  ]);
+  const programs = pgRestoreFor(installed, versions, facts);
   output.log(`reading ${path}`);
   const dump = await readDump(path, request.sha256, programs, signal);
   refuseUnfit(facts, dump.archive, target.user, owner);

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "../user-error.ts";
 
@@ -33,12 +33,17 @@ function candidates(): string[] {
           .map((name) => join(root, name, bin))
       : [],
   );
-  return [...versioned, ...(process.env.PATH ?? "").split(delimiter)]; // Debian's PATH holds slow wrappers
+  return [...versioned, ...(process.env.PATH ?? "").split(delimiter)];
+}
+
+/** Debian's PATH leads to a script that is slow to choose one of the versions above. */
+function isWrapper(path: string): boolean {
+  return basename(realpathSync(path)) === "pg_wrapper";
 }
 
 async function inspect(directory: string, program: string): Promise<Programs | undefined> {
   const path = join(directory, program);
-  if (!existsSync(path)) return undefined;
+  if (!existsSync(path) || isWrapper(path)) return undefined;
   const answer = await run(path, ["--version"]).catch(() => undefined);
   const version = answer?.stdout.match(/\(PostgreSQL\) (\S+)/)?.[1];
   return version === undefined ? undefined : { directory, version, major: Number.parseInt(version, 10) };

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ArchiveParser } from "../../runner/dump/archive-parser.ts";
 import { compressArgument, dumpArguments, jobsOf } from "../../runner/dump/options.ts";
 import { formatBytes, progressLine } from "../../runner/dump/progress.ts";
+import { RowCounter } from "../../runner/dump/row-counter.ts";
 import { formatAge } from "../../runner/verbs/backups.ts";
 
 const script = Buffer.from(
@@ -93,6 +94,22 @@ test("a dump's objects, rows, versions and encoding are read", () => {
 test("rows without an end make a dump incomplete", () => {
   const end = script.indexOf("\n\\.x");
   assert.equal(parse(script.subarray(0, end), 16).complete, false);
+});
+
+test("rows in an uncompressed directory are counted, whatever pieces they come in", () => {
+  const count = (text: string, bytes: number) => {
+    const counter = new RowCounter();
+    for (let from = 0; from < text.length; from += bytes)
+      counter.push(Buffer.from(text).subarray(from, from + bytes));
+    return counter.rows;
+  };
+  for (const bytes of [1, 3, 7, 1000]) {
+    assert.equal(count("1\tone\n\\\\.\n3\tthree\n\\.\n\n\n", bytes), 3);
+    assert.equal(count("\\.\n\n\n", bytes), 0);
+    assert.equal(count("1\tone\n2\ttw", bytes), undefined);
+    assert.equal(count("1\tone\n", bytes), undefined);
+    assert.equal(count("", bytes), undefined);
+  }
 });
 
 test("half of the cores are used, at least one, and all where max is asked for", () => {
