@@ -43,10 +43,11 @@ const stackRoles = new Roles(
   { providers },
 );
 
-const restore =
+const restored =
   config.restore &&
   new Restore("restore", {
     config: config.restore,
+    migrations: config.migrations,
     connection: stackRoles.admin,
     owner: ownerName,
     database: stackDatabase,
@@ -69,11 +70,11 @@ const applied = importOnly
       administrator,
       owner: { user: ownerName, password: ownerRole.password, database: databaseName },
       deletedWith: stackDatabase,
-      after: [stackRoles, ...(restore ? [restore] : []), ...(moved ? [moved.filled] : [])],
-      epoch: restore?.epoch ?? moved?.epoch,
+      after: [stackRoles, ...(restored ? [restored] : []), ...(moved ? [moved.filled] : [])],
+      epoch: restored?.epoch ?? moved?.epoch,
     });
 const { count, head: newest, pending } = applied ?? { count: 0, head: null, pending: 0 };
-const epoch = pulumi.interpolate`${restore?.epoch ?? moved?.epoch ?? ""} ${count} ${newest}`;
+const epoch = pulumi.interpolate`${restored?.epoch ?? moved?.epoch ?? ""} ${count} ${newest}`;
 const grants =
   applied && new RoleGrants("grants", { roles: stackRoles, epoch, after: [applied.applied] }, { providers });
 const dumped =
@@ -91,5 +92,6 @@ export const roles = config.roles.map((role) => ({ name: role.name, access: role
 export const urls = urlsOf({ server: administrator, database, passwords: loginPasswords });
 export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
 export const dump = dumped?.report ?? null;
+export const restore = restored?.report ?? null;
 export const cutover = moved?.handOver(grants ? [grants] : []) ?? null;
 export const admin = administratorOutput(administrator);

@@ -3,12 +3,13 @@
  * Usage: node bench/dump-restore.ts [MEGABYTES, default 1500] [ROUNDS, default 1]
  */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ConnectionSettings, environmentOf, withClient } from "../runner/connection.ts";
 import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
+import { scriptOf } from "../tests/support/databases.ts";
 import { contentOf, fillSource } from "./support/dump-source.ts";
 import { report, seconds } from "./support/measure.ts";
 
@@ -16,9 +17,12 @@ const run = promisify(execFile);
 const [megabytes = 1500, rounds = 1] = process.argv.slice(2).map(Number);
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-/** As a server that keeps what it is given: throwaway clusters otherwise skip the disk. */
-const durable = { fsync: "on", synchronous_commit: "on", full_page_writes: "on" };
-await using cluster = await startThrowawayCluster({ settings: durable });
+/** As a server that keeps what it is given (throwaway clusters otherwise skip the disk), and tells how long each statement took. */
+const settings = {
+  ...{ fsync: "on", synchronous_commit: "on", full_page_writes: "on" },
+  ...{ log_min_duration_statement: 10, log_line_prefix: "" },
+};
+await using cluster = await startThrowawayCluster({ settings });
 const folder = mkdtempSync(join(tmpdir(), "pgstack-bench-"));
 const on = (database: string): ConnectionSettings => ({ ...cluster.admin, database });
 const url = (database: string) => {
@@ -64,6 +68,36 @@ function ours(dumpFlags: string[], restoreFlags: string[]): Way {
   };
 }
 
+/** What the server did for the copy by kind, in seconds of statements (two jobs may spend two in one). */
+const kinds: Record<string, RegExp> = {
+  data: /^COPY .* FROM stdin/,
+  indexes: /^CREATE (UNIQUE )?INDEX/,
+  constraints: /^ALTER TABLE ONLY .*\s+ADD CONSTRAINT/,
+};
+
+function statementSeconds(log: string): Record<string, number> {
+  const statements = [...log.matchAll(/^LOG: +duration: ([\d.]+) ms +statement: (.*(?:\n\t.*)*)/gm)];
+  return Object.fromEntries(
+    Object.entries(kinds).map(([kind, form]) => {
+      const found = statements.filter(([, , text]) => form.test(text ?? ""));
+      return [`server: ${kind}`, found.reduce((sum, [, ms]) => sum + Number(ms) / 1000, 0)];
+    }),
+  );
+}
+
+async function measured(way: Way): Promise<Record<string, number>> {
+  const log = join(cluster.place.directory, "server.log");
+  const before = statSync(log).size;
+  const parts = await way();
+  return { ...parts, ...statementSeconds(readFileSync(log).subarray(before).toString()) };
+}
+
+/** Rows with a checksum, and the schema as a script. */
+async function resultOf(database: string): Promise<string> {
+  const schema = await scriptOf(cluster, on(database), "--schema-only");
+  return `${await contentOf(on(database))}\n${schema}`;
+}
+
 const fastest = ["--format", "directory", "--jobs", "max", "--compression", "none"];
 const ways: Record<string, Way> = {
   plain,
@@ -93,14 +127,15 @@ try {
     ),
   );
   say(`source: ${size.rows[0].size}, events ${size.rows[0].events}, made in ${made.toFixed(0)} s`);
-  const expected = await contentOf(on("source"));
+  const expected = await resultOf("source");
   const best: Record<string, { total: number; parts: Record<string, number> }> = {};
   for (let round = 0; round < rounds; round++)
     for (const [name, way] of Object.entries(ways)) {
       await freshCopy();
-      const parts = await way();
+      const parts = await measured(way);
       const total = (parts.dump ?? 0) + (parts.restore ?? 0);
-      if ((await contentOf(on("copy"))) !== expected) throw new Error(`${name}: the copy holds other rows`);
+      if ((await resultOf("copy")) !== expected)
+        throw new Error(`${name}: the copy has other rows or another schema`);
       if (total < (best[name]?.total ?? Number.POSITIVE_INFINITY)) best[name] = { total, parts };
     }
   for (const [name, { total, parts }] of Object.entries(best)) {

@@ -1,15 +1,20 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { RestoreReport } from "../runner/restore/restore.ts";
+import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/check.ts";
+import type { RestoreReport } from "../runner/restore/report.ts";
+import { askRunner } from "./ask-runner.ts";
+import type { MigrationsConfig } from "./config/migrations.ts";
 import type { RestoreConfig } from "./config/restore.ts";
 import { runner } from "./runner.ts";
 
 export interface RestoreArgs {
   readonly config: RestoreConfig;
+  /** What follows on the dump's content; a preview names what that lacks. */
+  readonly migrations: MigrationsConfig;
   /** The PG* variables of the server's administrator on the stack's database. */
   readonly connection: Readonly<Record<string, pulumi.Input<string>>>;
   /** Owns everything afterwards. */
-  readonly owner: pulumi.Input<string>;
+  readonly owner: string;
   /** The database that is filled. */
   readonly database: pulumi.Resource;
   /** What must be there first: schemas, extensions, roles, default privileges. */
@@ -33,7 +38,7 @@ export class Restore extends pulumi.ComponentResource {
       {
         create: runner("restore-ensure"),
         update: runner("restore-ensure"),
-        stdin: pulumi.jsonStringify({ ...config, owner }),
+        stdin: JSON.stringify({ ...config, owner }),
         environment: connection,
         addPreviousOutputInEnv: true,
         logging: "stderr",
@@ -42,6 +47,22 @@ export class Restore extends pulumi.ComponentResource {
     );
     this.report = command.stdout.apply((json) => JSON.parse(json) as RestoreReport);
     this.epoch = [config.from, config.sha256].filter((part) => part !== undefined).join(" ");
-    this.registerOutputs({ report: this.report });
+    this.registerOutputs(this.#foretell(args).then(() => ({ report: this.report })));
   }
+
+  /** Says in a preview what `up` will drop and apply, and refuses there what it would refuse. */
+  async #foretell({ config, owner, migrations, connection }: RestoreArgs): Promise<void> {
+    if (!pulumi.runtime.isDryRun()) return;
+    const request: RestoreCheckRequest = { restore: { ...config, owner }, migrations };
+    const outlook = await askRunner<RestoreOutlook | null>("restore-check", request, connection);
+    if (outlook) for (const line of foretold(config.from, outlook)) pulumi.log.warn(line, this);
+  }
+}
+
+function foretold(from: string, { serverVersion, tables, lost, missing }: RestoreOutlook): string[] {
+  return [
+    `The database will be restored from ${from}: ${tables} tables with rows, of PostgreSQL ${serverVersion}.`,
+    ...(lost.length > 0 ? [`It will lose, as restore.overwrite agrees: ${lost.join(", ")}`] : []),
+    ...(missing.length > 0 ? [`Then migrations that the dump lacks: ${missing.join(", ")}`] : []),
+  ];
 }

@@ -34,6 +34,7 @@ export const resourceVerbs: Record<string, Load> = {
   "instance-ensure": () => import("./verbs/instance-ensure.ts"),
   "instance-remove": () => import("./verbs/instance-remove.ts"),
   "pending-operations": () => import("./verbs/pending-operations.ts"),
+  "restore-check": () => import("./verbs/restore-check.ts"),
   "restore-ensure": () => import("./verbs/restore-ensure.ts"),
   "stack-facts": () => import("./verbs/stack-facts.ts"),
   "password-generate": () => import("./verbs/password-generate.ts"),

@@ -1,34 +1,6 @@
-import { spawn } from "node:child_process";
-import { text } from "node:stream/consumers";
 import * as pulumi from "@pulumi/pulumi";
 import type { CheckRequest, CheckResult } from "../../runner/migrations/check.ts";
-import { projectRoot } from "../../runner/project.ts";
-
-/** Pulumi's own view of an output, of which its types say nothing. */
-interface Settling<T> {
-  readonly isKnown: Promise<boolean>;
-  promise(): Promise<T>;
-}
-
-/** The value of an output, or undefined where a preview cannot know it. */
-async function valueOf<T>(output: pulumi.Output<T>): Promise<T | undefined> {
-  const settling = output as unknown as Settling<T>;
-  return (await settling.isKnown) ? await settling.promise() : undefined;
-}
-
-async function run(request: CheckRequest, environment: Record<string, string>): Promise<CheckResult> {
-  const child = spawn(process.execPath, ["runner/main.ts", "migrations-check"], {
-    cwd: projectRoot,
-    env: { ...process.env, ...environment },
-  });
-  child.stdin.end(JSON.stringify(request));
-  const ended = new Promise<number | null>((resolve, reject) =>
-    child.on("close", resolve).on("error", reject),
-  );
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  if (code !== 0) throw new pulumi.RunError(stderr.trim());
-  return JSON.parse(stdout) as CheckResult;
-}
+import { askRunner } from "../ask-runner.ts";
 
 /** Tells what the database says, as far as a person should hear it. */
 function report(result: CheckResult, resource: pulumi.Resource): void {
@@ -53,9 +25,7 @@ export async function checkDatabase(
   environment: Record<string, pulumi.Input<string>>,
   resource: pulumi.Resource,
 ): Promise<CheckResult | undefined> {
-  const known = await valueOf(pulumi.output(environment));
-  if (known === undefined) return undefined;
-  const result = await run(request, known);
-  report(result, resource);
+  const result = await askRunner<CheckResult>("migrations-check", request, environment);
+  if (result !== undefined) report(result, resource);
   return result;
 }

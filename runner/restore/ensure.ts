@@ -3,17 +3,21 @@ import { jobsOf } from "../dump/options.ts";
 import type { Output } from "../dump/progress.ts";
 import { RefusedError } from "../user-error.ts";
 import { recordedRestore } from "./record.ts";
-import { type RestoreReport, restoreDump } from "./restore.ts";
+import type { RestoreReport } from "./report.ts";
+import { restoreDump } from "./restore.ts";
+
+/** What a refusal tells people to set. */
+export const overwriteFlag = "set restore.overwrite: true";
 
 /** A stack's restore as its resource sends it. */
 export interface RestoreSettings {
   /** Relative to the project's root, where resources run, or absolute. */
   readonly from: string;
-  readonly sha256: string | undefined;
+  readonly sha256?: string | undefined;
   readonly owner: string;
   readonly jobs: string | number;
   readonly overwrite: boolean;
-  readonly sanitize: string | undefined;
+  readonly sanitize?: string | undefined;
 }
 
 /** Reads the JSON that the resource sends. Throws RefusedError naming what is missing. */
@@ -24,11 +28,12 @@ export function parseRestoreSettings(json: string): RestoreSettings {
   return { ...(value as RestoreSettings), jobs: value.jobs ?? "auto", overwrite: value.overwrite ?? false };
 }
 
-function isOf(
-  { from, sha256 }: RestoreSettings,
-  done: { from: string; sha256: string } | undefined,
+/** True where the settings ask for that very dump. */
+export function asksFor(
+  { from, sha256 }: Pick<RestoreSettings, "from" | "sha256">,
+  done: Pick<RestoreReport, "path" | "sha256">,
 ): boolean {
-  return done !== undefined && done.from === from && (sha256 === undefined || done.sha256 === sha256);
+  return done.path === from && (sha256 === undefined || done.sha256 === sha256);
 }
 
 /**
@@ -43,20 +48,19 @@ export async function ensureRestore(
   output: Output,
   signal: AbortSignal,
 ): Promise<RestoreReport> {
-  if (previous?.database === target.database && isOf(settings, previous)) return previous;
+  if (previous?.database === target.database && asksFor(settings, previous)) return previous;
   const recorded = await withClient(target, (client) => recordedRestore<RestoreReport>(client));
-  if (recorded !== undefined && isOf(settings, recorded)) return recorded.report;
+  if (recorded !== undefined && asksFor(settings, recorded)) return recorded.report;
   return restoreDump(
     {
       target,
       path: settings.from,
-      from: settings.from,
       owner: settings.owner,
       jobs: jobsOf(settings.jobs),
       sha256: settings.sha256,
       sanitize: settings.sanitize,
       overwrite: settings.overwrite,
-      overwriteFlag: "set restore.overwrite: true",
+      overwriteFlag,
       protectRows: true,
       record: true,
     },

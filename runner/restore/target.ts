@@ -104,7 +104,7 @@ const objectsQuery = `
   ORDER BY type, schema, name`;
 
 /** The target's objects that the dump does not hold: a restore drops them. */
-export async function objectsNotIn(archive: Archive, client: pg.Client): Promise<string[]> {
+async function objectsNotIn(archive: Archive, client: pg.Client): Promise<string[]> {
   await client.query("SELECT set_config('search_path', '', false)");
   const { rows } = await client.query<OwnObject>(objectsQuery);
   await client.query("RESET search_path");
@@ -118,7 +118,7 @@ export async function objectsNotIn(archive: Archive, client: pg.Client): Promise
 const tablesAtOnce = 200;
 
 /** The target's tables that hold rows, our own left out. */
-export async function tablesWithRows(client: pg.Client): Promise<string[]> {
+async function tablesWithRows(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(`
     SELECT format('%I.%I', n.nspname, c.relname) AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -134,4 +134,13 @@ export async function tablesWithRows(client: pg.Client): Promise<string[]> {
     filled.push(...found.rows.map(({ at }) => rows[at]?.name ?? ""));
   }
   return filled;
+}
+
+/**
+ * What a restore of that dump would drop: objects that the dump does not hold, and with `rows` also the rows of the
+ * tables that it does.
+ */
+export async function lossesBy(archive: Archive, client: pg.Client, rows: boolean): Promise<string[]> {
+  const objects = await objectsNotIn(archive, client);
+  return rows ? [...objects, ...(await tablesWithRows(client)).map((name) => `rows of ${name}`)] : objects;
 }

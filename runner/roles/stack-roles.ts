@@ -9,7 +9,9 @@ import type { ReviewedRole } from "./review.ts";
 /** A stack's database and roles, as its configuration declares them. */
 export interface DeclaredRoles {
   readonly database: DatabaseConfig;
-  readonly roles: readonly ReviewedRole[];
+  /** Roles beside the owner that make objects. */
+  readonly creators: readonly string[];
+  readonly roles: readonly (ReviewedRole & Pick<RoleConfig, "validUntil">)[];
 }
 
 function read<T extends v.GenericSchema>(
@@ -29,6 +31,10 @@ export function declaredRoles(facts: StackFacts): DeclaredRoles {
   const database = read(Database, "database", facts);
   const roles: readonly RoleConfig[] = read(v.optional(Roles, []), "roles", facts);
   const creators = creatorsOf(roles, database.owner);
-  const reviewed = roles.map((role) => ({ ...declare(role, database, creators), memberOf: role.memberOf }));
-  return { database, roles: reviewed };
+  const reviewed = roles.map((role) => ({
+    ...declare(role, database, creators),
+    memberOf: role.memberOf,
+    validUntil: role.validUntil,
+  }));
+  return { database, creators, roles: reviewed };
 }

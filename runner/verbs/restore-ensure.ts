@@ -2,7 +2,7 @@ import { connectionFromEnvironment } from "../connection.ts";
 import { withInterrupt } from "../dump/run-program.ts";
 import { previousOutput } from "../resource.ts";
 import { ensureRestore, parseRestoreSettings } from "../restore/ensure.ts";
-import type { RestoreReport } from "../restore/restore.ts";
+import type { RestoreReport } from "../restore/report.ts";
 import { ExitCode } from "../user-error.ts";
 import type { Verb } from "../verb.ts";
 

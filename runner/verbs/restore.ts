@@ -2,7 +2,9 @@ import { jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { withInterrupt } from "../dump/run-program.ts";
 import { projectPath } from "../project.ts";
-import { type RestoreReport, type RestoreRequest, restoreDump } from "../restore/restore.ts";
+import { type CaughtUp, catchUp, planCatchUp } from "../restore/catch-up.ts";
+import type { RestoreReport } from "../restore/report.ts";
+import { type RestoreRequest, restoreDump } from "../restore/restore.ts";
 import { resolveAdminTarget, stackFacts, targetFlags } from "../target.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
 import type { Call, Verb } from "../verb.ts";
@@ -29,7 +31,6 @@ function requestOf(call: Call): RestoreRequest {
   return {
     target: resolveAdminTarget(call),
     path,
-    from: path,
     owner: ownerOf(call),
     jobs: jobsOf(String(call.flags.jobs ?? "auto")),
     sha256: call.flags.sha256 as string | undefined,
@@ -44,12 +45,18 @@ function requestOf(call: Call): RestoreRequest {
 /** What was restored and what was not, in a few lines. */
 export function restoreText(report: RestoreReport): string {
   return [
-    `${report.from} → database "${report.database}": ${report.tables} tables, ${report.rows} rows, ` +
+    `${report.path} → database "${report.database}": ${report.tables} tables, ${report.rows} rows, ` +
       `${formatBytes(report.bytes)}, ${report.seconds.toFixed(1)} s; everything belongs to "${report.owner}"`,
     ...report.leftOut.map((name) => `left out: ${name}`),
     ...report.notes.map((note) => `note: ${note}`),
     ...report.incomplete.map((name) => `not restored: ${name}`),
   ].join("\n");
+}
+
+/** What followed on a stack. */
+function catchUpText({ applied, head }: CaughtUp): string {
+  const now = applied.length === 0 ? "no migration was missing" : `applied ${applied.join(", ")}`;
+  return `${now}; head ${head ?? "none"}; every role's rights are proved`;
 }
 
 const restore: Verb = {
@@ -67,8 +74,17 @@ const restore: Verb = {
   },
   run: async (call) => {
     const request = requestOf(call);
+    const plan = call.flags.stack === undefined ? undefined : await planCatchUp(call); // refuses before all else
     const report = await withInterrupt((signal) => restoreDump(request, call, signal));
-    call.print(call.flags.json === true ? JSON.stringify(report) : restoreText(report));
+    let migrations: CaughtUp | undefined;
+    try {
+      if (call.flags.json !== true) call.print(restoreText(report));
+      migrations = plan && (await catchUp(plan, call.log));
+      if (call.flags.json !== true && migrations) call.print(catchUpText(migrations));
+    } finally {
+      if (call.flags.json === true)
+        call.print(JSON.stringify({ ...report, ...(migrations && { migrations }) }));
+    }
     return report.incomplete.length === 0 ? ExitCode.done : ExitCode.differs;
   },
 };

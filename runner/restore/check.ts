@@ -1,0 +1,89 @@
+import type pg from "pg";
+import { type ConnectionSettings, withClient } from "../connection.ts";
+import { archiveVersions } from "../dump/archive.ts";
+import { readContents } from "../dump/contents.ts";
+import { readTable } from "../dump/read-table.ts";
+import { readMigrations } from "../migrations/directory.ts";
+import { historyTable } from "../migrations/history.ts";
+import type { MigrationSettings } from "../migrations/settings.ts";
+import { keptFiles } from "../migrations/target.ts";
+import { projectPath } from "../project.ts";
+import type { Programs } from "../server/programs.ts";
+import { UserError } from "../user-error.ts";
+import { asksFor, overwriteFlag, type RestoreSettings } from "./ensure.ts";
+import { installedPgRestores, pgRestoreFor, refuseLoss } from "./preflight.ts";
+import { readScript } from "./prepare.ts";
+import { refuseNoDump } from "./read-dump.ts";
+import { recordedRestore } from "./record.ts";
+import type { RestoreReport } from "./report.ts";
+import { inspectTarget, lossesBy } from "./target.ts";
+
+/** What a preview asks of a restore to come. */
+export interface RestoreCheckRequest {
+  readonly restore: Omit<RestoreSettings, "jobs">;
+  readonly migrations: Pick<MigrationSettings, "directory" | "table" | "to" | "baseline">;
+}
+
+/** What `up` would restore; undefined where it would not, or where nobody can say yet. */
+export interface RestoreOutlook {
+  /** Version of the server that was dumped. */
+  readonly serverVersion: string;
+  readonly tables: number;
+  /** What the database loses. */
+  readonly lost: readonly string[];
+  /** Migrations that the dump lacks. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * The restore's part in a preview: reads the dump's table of contents and the database, and changes nothing. A
+ * database that is not there or does not answer tells nothing. Throws RefusedError for what `up` would refuse.
+ */
+export async function checkRestore(
+  target: ConnectionSettings,
+  request: RestoreCheckRequest,
+): Promise<RestoreOutlook | undefined> {
+  try {
+    return await withClient(target, (client) => outlook(client, target, request));
+  } catch (error) {
+    if (!(error instanceof UserError) || error.exitCode !== 1) throw error;
+    refuseNoDump(request.restore.from);
+    return undefined;
+  }
+}
+
+async function outlook(
+  client: pg.Client,
+  { database }: ConnectionSettings,
+  { restore, migrations }: RestoreCheckRequest,
+): Promise<RestoreOutlook | undefined> {
+  const { from: path, owner, overwrite, sanitize } = restore;
+  const recorded = await recordedRestore<RestoreReport>(client);
+  if (recorded !== undefined && asksFor(restore, recorded)) return undefined;
+  refuseNoDump(path);
+  await readScript(sanitize);
+  const installed = await installedPgRestores();
+  const versions = await archiveVersions(path, installed[0]);
+  const programs = pgRestoreFor(installed, versions, await inspectTarget(client, owner));
+  const contents = await readContents(path, programs, () => 0);
+  if (contents === undefined) return undefined;
+  const lost = await lossesBy(contents, client, true);
+  if (!overwrite) refuseLoss(lost, database, overwriteFlag);
+  const tables = contents.entries.filter(({ type }) => type === "TABLE DATA").length;
+  const missing = await missingMigrations(path, programs, migrations);
+  return { serverVersion: versions.server, tables, lost, missing };
+}
+
+async function missingMigrations(
+  path: string,
+  programs: Programs,
+  settings: RestoreCheckRequest["migrations"],
+): Promise<string[]> {
+  const rows = await readTable(path, programs, historyTable(settings.table));
+  const history = { rows: rows.map(({ name = "" }) => ({ name })) };
+  const dumped = new Set(history.rows.map(({ name }) => name));
+  const files = readMigrations(projectPath(settings.directory), settings.directory);
+  return keptFiles(files, history, settings)
+    .map(({ name }) => name)
+    .filter((name) => !dumped.has(name));
+}
