@@ -27,7 +27,7 @@ export interface CutoverOutput {
 
 /**
  * Another stack's database, moved here. In state `rehearse` one resource copies and compares; in state `switch`
- * the source is frozen, copied and compared, and `handOver` completes the move once everything else is in place.
+ * the source is frozen, copied and compared (with replication, as much as can be before the freeze), and `handOver` completes the move once everything else is in place.
  * When its resources go, so does the freeze of the source.
  */
 export class Cutover extends pulumi.ComponentResource {
@@ -56,7 +56,7 @@ export class Cutover extends pulumi.ComponentResource {
     // with this one ends the cutover: a stage of a switch also goes when a rehearsal takes its place
     const held = this.#command("source", { delete: runner("cutover-thaw") }, args.after);
     this.filled = args.config.state === "rehearse" ? this.#rehearse(held) : this.#switch(held);
-    this.epoch = this.filled.stdout;
+    this.epoch = this.filled.stdout.apply((json) => String(JSON.parse(json).copyId));
     this.registerOutputs({});
   }
 
@@ -73,7 +73,8 @@ export class Cutover extends pulumi.ComponentResource {
   }
 
   #switch(held: pulumi.Resource): local.Command {
-    const paused = this.#args.config.pgbouncer ? this.#stage("pause", [held]) : held;
+    const ready = this.#args.config.method === "replicate" ? this.#stage("prepare", [held]) : held;
+    const paused = this.#args.config.pgbouncer ? this.#stage("pause", [ready]) : ready;
     const freeze = this.#stage("freeze", [paused]);
     const copy = this.#stage("copy", [freeze]);
     return this.#stage("verify", [copy]);

@@ -25,6 +25,7 @@ export const resourceVerbs: Record<string, Load> = {
   "cutover-copy": () => import("./verbs/cutover-copy.ts"),
   "cutover-freeze": () => import("./verbs/cutover-freeze.ts"),
   "cutover-pause": () => import("./verbs/cutover-pause.ts"),
+  "cutover-prepare": () => import("./verbs/cutover-prepare.ts"),
   "cutover-rehearse": () => import("./verbs/cutover-rehearse.ts"),
   "cutover-resume": () => import("./verbs/cutover-resume.ts"),
   "cutover-thaw": () => import("./verbs/cutover-thaw.ts"),

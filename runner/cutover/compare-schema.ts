@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { guardName } from "./guards.ts";
 import { listGrants, listOwners } from "./ownership.ts";
+import type { RoleMapping } from "./request.ts";
 import { stateSchema } from "./state.ts";
 import { listContents } from "./wipe.ts";
 
@@ -77,12 +78,6 @@ function compare(there: Definitions, here: Definitions): string[] {
     ...extra.map((object) => `${object}: only on the target`),
     ...changed.map(([object]) => `${object}: defined otherwise on the target`),
   ];
-}
-
-/** Which roles a comparison takes for the same, and whose grants it leaves to their stack. */
-export interface RoleMapping {
-  readonly owners: { readonly source: string; readonly target: string };
-  readonly declaredRoles: readonly string[];
 }
 
 async function compareOwners(

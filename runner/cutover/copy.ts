@@ -1,34 +1,27 @@
+import { randomUUID } from "node:crypto";
 import type pg from "pg";
-import type { ConnectionSettings } from "../connection.ts";
 import { type CopyTable, listSequences } from "./catalog.ts";
 import { applySettings } from "./database-settings.ts";
 import { copyLargeObjects } from "./large-objects.ts";
 import { applyGrants, applyOwners, existingRoles, revokeDefaults } from "./ownership.ts";
 import { refreshViews, runPostData } from "./post-data.ts";
 import { type Copied, relayCopy } from "./relay.ts";
+import type { Move } from "./request.ts";
 import { dumpSchema } from "./schema.ts";
 import { withAdmin } from "./session.ts";
 import { type Snapshot, withSnapshot } from "./snapshot.ts";
 import { listSchemas } from "./wipe.ts";
 import { distribute, secondsSince, withMany } from "./work.ts";
 
-/** Between which databases, and what the target's stack declares by itself. */
-export interface CopyOptions {
-  readonly source: ConnectionSettings;
-  readonly target: ConnectionSettings;
-  /** Streams side by side. */
-  readonly jobs: number;
-  /** The source's owner, whose objects go to the target's. */
-  readonly owners: { readonly source: string; readonly target: string };
-  /** Roles whose grants the target's stack declares: theirs are not taken from the source. */
-  readonly declaredRoles: readonly string[];
-  /** A snapshot that a replication slot exported; without it, now. */
-  readonly snapshot?: string | undefined;
+/** A copy, and where it tells how far it is. */
+export interface CopyOptions extends Move {
   readonly log: (line: string) => void;
 }
 
 /** What was copied, in which time. */
 export interface CopyReport {
+  /** Another one for each copy. */
+  readonly id: string;
   readonly tables: number;
   readonly rows: number;
   /** Of rows, as they passed between the servers. */
@@ -161,7 +154,7 @@ async function fill(
   await time("statistics", () => analyze(snapshot.tables, writers));
   await copySequences(reader, writer);
   await applySettings(writer, snapshot.settings, options.declaredRoles);
-  return { tables: snapshot.tables.length, ...copied, largeObjects, seconds };
+  return { id: randomUUID(), tables: snapshot.tables.length, ...copied, largeObjects, seconds };
 }
 
 /** Fills the emptied target from one snapshot of the source. Throws the server's error at the first fault. */

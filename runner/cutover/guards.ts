@@ -14,53 +14,66 @@ const writableTables = `
   WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')`;
 
+/** Against whom a guard stands: a source's against all, a target's against all but what replication applies. */
+export type GuardReach = "all" | "clients";
+
 /** 62 = BEFORE, INSERT, DELETE, UPDATE, TRUNCATE, for each statement: catalog/pg_trigger.h */
-const guarded = `
+const guarded = (reach: GuardReach) => `
   SELECT tgrelid FROM pg_trigger
-  WHERE tgname = '${guardName}' AND tgenabled = 'A' AND tgtype = 62 AND tgqual IS NULL`;
+  WHERE tgname = '${guardName}' AND tgenabled = '${reach === "all" ? "A" : "O"}' AND tgtype = 62 AND tgqual IS NULL`;
 
 /** Tables with no guard in force. */
-export async function unguardedTables(client: pg.Client): Promise<string[]> {
+export async function unguardedTables(client: pg.Client, reach: GuardReach = "all"): Promise<string[]> {
   const { rows } = await client.query(
-    `SELECT name FROM (${writableTables}) t WHERE oid NOT IN (${guarded}) ORDER BY name`,
+    `SELECT name FROM (${writableTables}) t WHERE oid NOT IN (${guarded(reach)}) ORDER BY name`,
   );
   return rows.map(({ name }) => name);
 }
 
-/** Tables that hold a guard, in force or not. */
-async function tablesWithGuard(client: pg.Client): Promise<string[]> {
+/** Drops the guards whose trigger fulfils a condition. */
+async function dropGuards(client: pg.Client, condition: string): Promise<number> {
   const { rows } = await client.query(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_trigger t
      JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE t.tgname = '${guardName}' AND NOT t.tgisinternal ORDER BY name`,
+     WHERE t.tgname = '${guardName}' AND NOT t.tgisinternal AND ${condition} ORDER BY name`,
   );
-  return rows.map(({ name }) => name);
+  if (rows.length > 0)
+    await client.query(rows.map(({ name }) => `DROP TRIGGER IF EXISTS ${guardName} ON ${name}`).join(";\n"));
+  return rows.length;
+}
+
+/** Lets clients write to a target again, in the caller's transaction; what a freeze has put there stays. */
+export async function removeTargetGuards(client: pg.Client): Promise<void> {
+  await dropGuards(client, "t.tgenabled = 'O'");
 }
 
 /** The message of every refusal; its code is that of PostgreSQL's own read-only transactions, 25006. */
-const refusal = "this database is read-only: it is frozen for a cutover by pgstack";
+const refusals: Record<GuardReach, string> = {
+  all: "this database is read-only: it is frozen for a cutover by pgstack",
+  clients: "this database is read-only: a cutover by pgstack is about to move another one here",
+};
 
-const functions = `
+const functions = (reach: GuardReach) => `
   CREATE SCHEMA IF NOT EXISTS ${stateSchema};
   CREATE OR REPLACE FUNCTION ${stateSchema}.refuse_write() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = ${literal(refusal)}; END $$;
+    $$ BEGIN RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = ${literal(refusals[reach])}; END $$;
   CREATE OR REPLACE FUNCTION ${stateSchema}.refuse_ddl() RETURNS event_trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = ${literal(refusal)}; END $$`;
+    $$ BEGIN RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = ${literal(refusals[reach])}; END $$`;
 
 /**
  * Puts a guard on each table that lacks one, in the caller's transaction. It takes SHARE ROW EXCLUSIVE locks,
  * which wait for every open transaction that has written; so no write to these tables can be uncommitted when
  * the caller commits, and none can begin after it.
  */
-export async function guardTables(client: pg.Client): Promise<number> {
-  await client.query(functions);
-  const names = await unguardedTables(client);
+export async function guardTables(client: pg.Client, reach: GuardReach = "all"): Promise<number> {
+  await client.query(functions(reach));
+  const names = await unguardedTables(client, reach);
   if (names.length === 0) return 0;
   await client.query(`LOCK TABLE ${names.join(", ")} IN SHARE ROW EXCLUSIVE MODE`);
   const statements = names.map(
     (name) => `CREATE OR REPLACE TRIGGER ${guardName} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${name}
       FOR EACH STATEMENT EXECUTE FUNCTION ${stateSchema}.refuse_write();
-      ALTER TABLE ${name} ENABLE ALWAYS TRIGGER ${guardName}`,
+      ALTER TABLE ${name} ENABLE ${reach === "all" ? "ALWAYS " : ""}TRIGGER ${guardName}`,
   );
   await client.query(statements.join(";\n"));
   return names.length;
@@ -87,13 +100,11 @@ export async function unguardDefinitions(client: pg.Client): Promise<void> {
 /** Removes every guard, in the caller's transaction. */
 export async function removeGuards(client: pg.Client): Promise<number> {
   await unguardDefinitions(client);
-  const names = await tablesWithGuard(client);
-  if (names.length > 0)
-    await client.query(names.map((name) => `DROP TRIGGER IF EXISTS ${guardName} ON ${name}`).join(";\n"));
+  const count = await dropGuards(client, "true");
   await client.query(
     `DROP FUNCTION IF EXISTS ${stateSchema}.refuse_write(); DROP FUNCTION IF EXISTS ${stateSchema}.refuse_ddl()`,
   );
-  return names.length;
+  return count;
 }
 
 /**

@@ -1,5 +1,7 @@
 import type pg from "pg";
+import { guardName } from "./guards.ts";
 import { existingRoles } from "./ownership.ts";
+import { slotsOf } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { stateSchema } from "./state.ts";
 
@@ -96,13 +98,15 @@ const notReplicated = `
   SELECT 'table ' || ${relation} || ' has no replica identity (a primary key): give it one, or name it in cutover.replicaIdentityFull' AS text
     FROM ${relations} WHERE relkind = 'r' AND relpersistence = 'p' AND ${user} AND ${relation} <> ALL ($1)
     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-    AND (relreplident = 'n' OR (relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary)))
+    AND (relreplident = 'n' OR (relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary AND indimmediate)))
   UNION ALL SELECT 'unlogged table ' || ${relation} || ' is not replicated: make it logged, or use method copy' FROM ${relations}
     WHERE relkind = 'r' AND relpersistence = 'u' AND ${user}
   UNION ALL SELECT 'large objects are not replicated: use method copy' WHERE EXISTS (SELECT FROM pg_largeobject_metadata)
   UNION ALL SELECT 'wal_level of the source is ' || current_setting('wal_level') || ', logical is needed' WHERE current_setting('wal_level') <> 'logical'
-  UNION ALL SELECT 'the source has no free replication slot: raise max_replication_slots'
-    WHERE current_setting('max_replication_slots')::int <= (SELECT count(*) FROM pg_replication_slots)`;
+  UNION ALL SELECT 'trigger ' || tgname || ' on ' || ${relation} || ' fires in replication too, which brings its writes as well: let it be ENABLE'
+    FROM pg_trigger t JOIN ${relations} ON c.oid = t.tgrelid WHERE tgenabled IN ('A', 'R') AND tgname <> '${guardName}' AND ${user}
+  UNION ALL SELECT 'the source needs two free replication slots: raise max_replication_slots'
+    WHERE current_setting('max_replication_slots')::int < 2 + (SELECT count(*) FROM pg_replication_slots WHERE slot_name <> ALL ($2))`;
 
 async function texts(client: pg.Client, statement: string, args: unknown[] = []): Promise<string[]> {
   return (await client.query(statement, args)).rows.map(({ text }) => text);
@@ -136,7 +140,9 @@ export async function findObstacles(
   const servers = compareServers(await factsOf(source), await factsOf(target));
   const extensions = await compareExtensions(source, target);
   const replication =
-    cutover.method === "replicate" ? await texts(source, notReplicated, [cutover.replicaIdentityFull]) : [];
+    cutover.method === "replicate"
+      ? await texts(source, notReplicated, [cutover.replicaIdentityFull, slotsOf(cutover)])
+      : [];
   return {
     blocking: [
       ...servers.blocking,

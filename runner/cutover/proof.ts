@@ -56,7 +56,7 @@ BEGIN
         WHEN 'INSERT' THEN 'INSERT INTO ' || t.name || ' DEFAULT VALUES'
         WHEN 'UPDATE' THEN 'UPDATE ' || t.name || ' SET ' || t.col || ' = DEFAULT WHERE false'
         WHEN 'DELETE' THEN 'DELETE FROM ' || t.name || ' WHERE false'
-        ELSE 'TRUNCATE ' || t.name END;
+        ELSE 'TRUNCATE ' || t.name || ' CASCADE' END;
       ${attempt("r.rolname", "statement", "written := written || (statement || ' by ' || r.rolname)")}
     END LOOP;
     ${attempt("r.rolname", "'CREATE TEMPORARY TABLE pgstack_probe ()'", "gaps := gaps || ('DDL by ' || r.rolname)")}

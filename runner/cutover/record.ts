@@ -2,7 +2,9 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { projectPath } from "../project.ts";
 import type { CopyReport } from "./copy.ts";
-import type { CutoverMethod } from "./request.ts";
+import type { Cutover, CutoverMethod } from "./request.ts";
+import type { Sides } from "./sides.ts";
+import { identityOf, reportOf, type TargetState } from "./state.ts";
 import type { VerifyReport } from "./verify.ts";
 
 interface Place {
@@ -35,4 +37,32 @@ export function writeRecord(path: string, record: object): void {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
+}
+
+/** Puts together what is known of a move that ends now. */
+export async function describeRecord(
+  sides: Sides,
+  cutover: Cutover,
+  state: TargetState,
+): Promise<CutoverRecord> {
+  const { epoch, frozenAt } = sides.frozen;
+  const completedAt = new Date().toISOString();
+  const { host, port, database } = cutover.source;
+  return {
+    stack: cutover.stack,
+    method: cutover.method,
+    by: process.env.USER ?? process.env.LOGNAME ?? "unknown",
+    source: { host, port, database, identity: state.source },
+    target: {
+      host: cutover.target.host,
+      port: cutover.target.port,
+      database: cutover.target.database,
+      identity: await identityOf(sides.target),
+    },
+    freeze: { epoch, frozenAt },
+    completedAt,
+    writeDowntimeSeconds: (Date.parse(completedAt) - Date.parse(frozenAt)) / 1000,
+    copy: reportOf<CopyReport>(state, "copy"),
+    verify: reportOf<VerifyReport>(state, "verify"),
+  };
 }

@@ -1,23 +1,24 @@
 import type pg from "pg";
-import { RefusedError } from "../user-error.ts";
 import type { CopyReport } from "./copy.ts";
 import { fillTarget, updateTarget } from "./fill.ts";
+import { follow, orEndReplication, refuseToReplicate } from "./follow.ts";
 import { freezeInForce } from "./freeze.ts";
 import { giveBack } from "./give-back.ts";
 import { findObstacles, joinObstacles, type Obstacles } from "./obstacles.ts";
 import { findClientObstacles, findWaitObstacles } from "./pgbouncer/obstacles.ts";
 import { writeRecord } from "./record.ts";
-import { endReplication, subscribe, withReplicationSlot } from "./replicate.ts";
+import { endReplication, withReplicationSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
 import { holdCutoverLock, identityOf, readState } from "./state.ts";
-import { differencesError } from "./switch.ts";
-import { type VerifyReport, verifyDatabases } from "./verify.ts";
+import { differencesError, type VerifyReport, verifyDatabases } from "./verify.ts";
 import { secondsSince } from "./work.ts";
 
 /** What a rehearsal found. */
 export interface RehearsalReport extends Obstacles {
   readonly rehearsedAt: string;
+  /** The copy that the target holds now. */
+  readonly copyId: string | null;
   /** Null where the target was left as it is: it holds what clients wrote after a switch. */
   readonly copy: CopyReport | null;
   readonly verify: VerifyReport | null;
@@ -63,38 +64,15 @@ async function copyAndVerify(
   return withMoment(cutover, async (snapshot) => {
     const copy = await fillTarget(client, cutover, identity, { epoch: null, snapshot });
     const verify = await verifyDatabases({ ...cutover, snapshot });
-    if (verify.differences.length > 0) throw differencesError(verify);
+    if (verify.differences.length > 0) throw differencesError(verify.differences);
     return [copy, verify];
   });
 }
 
-/** A slot that nobody reads makes the source keep its log for ever: a failed rehearsal leaves none. */
-async function orEndReplication<T>(cutover: Cutover, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    await endReplication(cutover).catch((reason) => cutover.log(`warning: ${(reason as Error).message}`));
-    throw error;
-  }
-}
-
-/** From here on the target follows the source, until a switch or another rehearsal. */
-async function follow(client: pg.Client, cutover: Cutover): Promise<void> {
-  if (cutover.method !== "replicate") return;
-  await subscribe(client, cutover);
-  await updateTarget(client, { replicating: true });
-}
-
-/** With replication only the last changes, sequences and the comparison remain for the switch. */
-function expectedDowntime({ method }: Cutover, copied: number, verify: VerifyReport): number {
-  const seconds = method === "replicate" ? verify.seconds : copied;
+/** With replication only the last changes, sequences and definitions remain for the switch. */
+function expectedDowntime({ method }: Cutover, copied: number): number {
+  const seconds = method === "replicate" ? 0 : copied;
   return Math.round((seconds + fixedSeconds) * 10) / 10;
-}
-
-/** A change that cannot be sent would stop the source's clients (an UPDATE without replica identity fails). */
-function refuseToReplicate(cutover: Cutover, { blocking }: Obstacles): void {
-  if (cutover.method === "replicate" && blocking.length > 0)
-    throw new RefusedError(`Replication cannot start:\n  ${blocking.join("\n  ")}`);
 }
 
 function warn(cutover: Cutover, obstacles: Obstacles): void {
@@ -119,17 +97,18 @@ export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
       const rehearsedAt = new Date().toISOString();
       if (!fillable) return keep(cutover, { rehearsedAt, ...joinObstacles([obstacles, clients]) });
       await endReplication(cutover);
-      refuseToReplicate(cutover, obstacles);
+      if (cutover.method === "replicate") refuseToReplicate(obstacles);
       const start = performance.now();
-      const [copy, verify] = await orEndReplication(cutover, async () =>
-        copyAndVerify(client, cutover, await identityOf(source)),
-      );
-      const expectedDowntimeSeconds = expectedDowntime(cutover, secondsSince(start), verify);
+      const [copy, verify] = await orEndReplication(cutover, async () => {
+        const done = await copyAndVerify(client, cutover, await identityOf(source));
+        if (cutover.method === "replicate") await follow(client, cutover);
+        return done;
+      });
+      const expectedDowntimeSeconds = expectedDowntime(cutover, secondsSince(start));
       const waits = await findWaitObstacles(cutover, expectedDowntimeSeconds);
       warn(cutover, waits);
-      await follow(client, cutover);
       const found = joinObstacles([obstacles, clients, waits]);
-      const report = { rehearsedAt, ...found, copy, verify, expectedDowntimeSeconds };
+      const report = { rehearsedAt, copyId: copy.id, ...found, copy, verify, expectedDowntimeSeconds };
       writeRecord(cutover.record, report);
       return report;
     });
@@ -141,5 +120,5 @@ function keep(cutover: Cutover, found: Obstacles & { rehearsedAt: string }): Reh
     "warning: nothing was copied, since the target holds what clients wrote after the switch. To move back with it, " +
       `switch the other way round; ./pgstack cutover discard --stack ${cutover.stack} agrees to its loss`,
   );
-  return { ...found, copy: null, verify: null, expectedDowntimeSeconds: null };
+  return { ...found, copyId: null, copy: null, verify: null, expectedDowntimeSeconds: null };
 }

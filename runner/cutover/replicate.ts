@@ -1,21 +1,30 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import type pg from "pg";
 import { type ConnectionSettings, openClient, withTransaction } from "../connection.ts";
 import { UserError } from "../user-error.ts";
 import { listTables } from "./catalog.ts";
-import { guardDefinitions, guardName, unguardDefinitions } from "./guards.ts";
+import { guardDefinitions, guardName, removeTargetGuards, unguardDefinitions } from "./guards.ts";
+import { heartbeatTable, makeHeartbeat } from "./heartbeat.ts";
+import { clearPending } from "./pending-rows.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
-import { identifier, literal, stateSchema } from "./state.ts";
+import { identifier, literal, readState, writeState } from "./state.ts";
 
 /** The name that publication, slot and subscription of a stack's cutover share; a slot's may hold a-z, 0-9 and _. */
 export function replicationName({ stack, source }: Cutover): string {
   return `pgstack_${createHash("sha256").update(`${stack} ${source.database}`).digest("hex").slice(0, 16)}`;
 }
 
-const heartbeat = `${stateSchema}.heartbeat`;
-const makeHeartbeat = `CREATE SCHEMA IF NOT EXISTS ${stateSchema};
-  CREATE TABLE IF NOT EXISTS ${heartbeat} (id int PRIMARY KEY, beat text NOT NULL)`;
+/** The second slot of a cutover's publication: it says which rows are written while both sides are compared. */
+export function changeSlot(cutover: Cutover): { readonly name: string; readonly publication: string } {
+  const publication = replicationName(cutover);
+  return { name: `${publication}_changes`, publication };
+}
+
+/** Both slots of a cutover. */
+export function slotsOf(cutover: Cutover): string[] {
+  return [replicationName(cutover), changeSlot(cutover).name];
+}
 
 /** Does `work`, which may change definitions, under the bar that a freeze has put on them. */
 async function withDefinitions(client: pg.Client, work: () => Promise<void>): Promise<void> {
@@ -37,7 +46,7 @@ async function publish(client: pg.Client, cutover: Cutover): Promise<void> {
       (table) => full.has(`${table.schema}.${table.table}`) || full.has(table.name),
     ))
       await client.query(`ALTER TABLE ${name} REPLICA IDENTITY FULL`);
-    const names = [...tables.map(({ name }) => name), heartbeat].join(", ");
+    const names = [...tables.map(({ name }) => name), heartbeatTable.name].join(", ");
     await client.query(`CREATE PUBLICATION ${replicationName(cutover)} FOR TABLE ${names}`);
   });
 }
@@ -85,29 +94,38 @@ const unlogged =
 /** Starts to apply on the target what the slot has kept since the copy. */
 export async function subscribe(client: pg.Client, cutover: Cutover): Promise<void> {
   const name = replicationName(cutover);
-  await client.query(`${makeHeartbeat}; TRUNCATE ${heartbeat}; ${unlogged}`);
+  await client.query(`${makeHeartbeat}; TRUNCATE ${heartbeatTable.name}; ${unlogged}`);
   await client.query(
     `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(conninfo(cutover.source))} PUBLICATION ${name}
      WITH (create_slot = false, copy_data = false, slot_name = '${name}')`,
   );
 }
 
-/** Waits until everything that was committed on the source has been applied here. */
-export async function catchUp(source: pg.Client, target: pg.Client): Promise<void> {
-  const beat = randomUUID();
-  await source.query(
-    `INSERT INTO ${heartbeat} VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET beat = excluded.beat`,
-    [beat],
+/** Whether the target is subscribed to a slot that is there. */
+export async function isReplicating(
+  source: pg.Client,
+  target: pg.Client,
+  cutover: Cutover,
+): Promise<boolean> {
+  const name = replicationName(cutover);
+  const { rowCount } = await target.query("SELECT FROM pg_subscription WHERE subname = $1", [name]);
+  return rowCount !== 0 && (await hasSlot(source, name));
+}
+
+/** Whether a replication slot is there and still has all that it should keep. */
+export async function hasSlot(source: pg.Client, name: string): Promise<boolean> {
+  const { rows } = await source.query(
+    "SELECT wal_status IS DISTINCT FROM 'lost' AS whole FROM pg_replication_slots WHERE slot_name = $1",
+    [name],
   );
-  const end = Date.now() + 600_000;
-  while (Date.now() < end) {
-    const { rowCount } = await target.query(`SELECT FROM ${heartbeat} WHERE beat = $1`, [beat]);
-    if (rowCount !== 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new UserError(
-    "The target did not catch up with the source within 10 minutes: see ./pgstack cutover status",
-  );
+  return rows[0]?.whole ?? false;
+}
+
+/** Makes the second slot, which begins where the first one has arrived; it does not wait for open transactions. */
+export async function makeChangeSlot(source: pg.Client, cutover: Cutover): Promise<void> {
+  const { name, publication } = changeSlot(cutover);
+  await dropSlot(source, name);
+  await source.query("SELECT pg_copy_logical_replication_slot($1, $2)", [publication, name]);
 }
 
 async function dropSubscription(client: pg.Client, name: string): Promise<void> {
@@ -133,14 +151,30 @@ async function dropSlot(client: pg.Client, name: string): Promise<void> {
   throw new UserError(`The replication slot ${name} on the source did not become free within 10 seconds`);
 }
 
-/** Removes subscription, slot and publication, whichever there are. Safe to repeat. */
+/** Forgets what was compared ahead of a freeze, and lets clients write to the target, in the caller's transaction. */
+export async function openTarget(target: pg.Client): Promise<void> {
+  await target.query("SET LOCAL session_replication_role = replica");
+  await removeTargetGuards(target);
+  await clearPending(target);
+  const state = await readState(target, "target");
+  if (state?.ahead !== undefined) await writeState(target, "target", { ...state, ahead: undefined });
+}
+
+/** Ends what a comparison ahead of a freeze needs; replication goes on. Safe to repeat. */
+export async function endComparison(cutover: Cutover): Promise<void> {
+  await withAdmin(cutover.target, (target) => withTransaction(target, () => openTarget(target)));
+  await withAdmin(cutover.source, (source) => dropSlot(source, changeSlot(cutover).name));
+}
+
+/** Removes subscription, slots and publication, whichever there are, and what was compared. Safe to repeat. */
 export async function endReplication(cutover: Cutover): Promise<void> {
   const name = replicationName(cutover);
-  await withAdmin(cutover.target, (client) => dropSubscription(client, name));
-  await withAdmin(cutover.source, async (client) => {
-    await dropSlot(client, name);
-    await withDefinitions(client, async () => {
-      await client.query(`DROP PUBLICATION IF EXISTS ${name}; DROP TABLE IF EXISTS ${heartbeat}`);
+  await withAdmin(cutover.target, (target) => dropSubscription(target, name));
+  await endComparison(cutover);
+  await withAdmin(cutover.source, async (source) => {
+    await dropSlot(source, name);
+    await withDefinitions(source, async () => {
+      await source.query(`DROP PUBLICATION IF EXISTS ${name}; DROP TABLE IF EXISTS ${heartbeatTable.name}`);
     });
   });
 }

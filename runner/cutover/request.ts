@@ -26,16 +26,29 @@ export interface CutoverSettings {
   readonly pgbouncer?: { readonly configFile: string } | undefined;
 }
 
-/** A cutover, with all that its steps need. */
-export interface Cutover {
-  readonly stack: string;
-  readonly method: CutoverMethod;
+/** Which roles of both sides are taken for the same, and whose rights are the target's own matter. */
+export interface RoleMapping {
+  /** The source's owner, whose objects go to the target's. */
+  readonly owners: { readonly source: string; readonly target: string };
+  /** Roles whose grants the target's stack declares: theirs are not taken from the source. */
+  readonly declaredRoles: readonly string[];
+}
+
+/** The two databases of a copy or a comparison. */
+export interface Move extends RoleMapping {
   readonly source: ConnectionSettings;
   readonly target: ConnectionSettings;
-  readonly owners: { readonly source: string; readonly target: string };
-  readonly declaredRoles: readonly string[];
-  readonly schemas: readonly string[];
+  /** Streams or statements side by side. */
   readonly jobs: number;
+  /** An exported snapshot of the source, where it is in use; without it, now. */
+  readonly snapshot?: string | undefined;
+}
+
+/** A cutover, with all that its steps need. */
+export interface Cutover extends Omit<Move, "snapshot"> {
+  readonly stack: string;
+  readonly method: CutoverMethod;
+  readonly schemas: readonly string[];
   readonly record: string;
   /** Tables without a key whose rows may be sent whole. */
   readonly replicaIdentityFull: readonly string[];

@@ -1,5 +1,6 @@
 import pg from "pg";
 import { UserError } from "../user-error.ts";
+import type { AheadReport } from "./compare-ahead.ts";
 
 export const identifier = pg.escapeIdentifier;
 export const literal = pg.escapeLiteral;
@@ -34,8 +35,10 @@ export interface TargetState {
   readonly source: string;
   /** The freeze under which it was copied; null for a rehearsal. */
   readonly epoch: string | null;
-  /** True from a replicating rehearsal until the switch has caught up. */
+  /** True while it follows the source by replication. */
   readonly replicating?: boolean;
+  /** What was compared ahead of the freeze; the rows that are to be compared again stand in `pending`. */
+  readonly ahead?: AheadReport | undefined;
   /** Figures of the steps, for the record. */
   readonly report?: Readonly<Record<string, unknown>>;
 }
@@ -65,6 +68,11 @@ export async function readState<S extends Side>(client: pg.Client, side: S): Pro
   if (!rows[0].present) return undefined;
   const found = await client.query(`SELECT value FROM ${stateSchema}.state WHERE side = $1`, [side]);
   return found.rows[0]?.value;
+}
+
+/** What a step has reported to the target. */
+export function reportOf<T>(state: TargetState, part: string): T {
+  return (state.report ?? {})[part] as T;
 }
 
 /** Writes a side's state, in the caller's transaction. */

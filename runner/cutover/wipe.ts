@@ -11,7 +11,7 @@ const contents = `
   CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) i
   WHERE d.deptype = 'n' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')
     AND i.type NOT IN ('extension', 'default acl', 'publication namespace')
-    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype IN ('e', 'i'))
+    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.objsubid = 0 AND e.deptype IN ('e', 'i'))
   UNION ALL
   SELECT i.type, i.identity
   FROM (SELECT 'pg_publication'::regclass AS classid, oid FROM pg_publication WHERE pubname NOT LIKE 'pgstack\\_%'

@@ -12,6 +12,8 @@ export interface WriterOptions {
   readonly pause?: number;
   /** Ends its session after each write. */
   readonly brief?: boolean;
+  /** Milliseconds from the beginning of a write to that of the next, on average. */
+  readonly every?: number;
 }
 
 /** A client that writes rows to the table `acknowledged (writer, n)` as fast as it can until it is stopped. */
@@ -46,8 +48,11 @@ export function startWriter(options: WriterOptions): Writer {
   };
   const write = async () => {
     let client: pg.Client | undefined;
+    let due = Date.now();
     for (let n = 1; running; n++) {
       try {
+        if (options.every !== undefined && (due += options.every) > Date.now())
+          await new Promise((resolve) => setTimeout(resolve, due - Date.now()));
         client ??= await openClient(options.settings);
         await writeOnce(client, options, n);
         acknowledged.set(n, Date.now());

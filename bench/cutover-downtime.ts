@@ -1,0 +1,126 @@
+/**
+ * How long writes are refused while a stack moves to another one, on the real engine and under a writer that keeps a
+ * log of what was acknowledged; and what became of its writes.
+ * Usage: node bench/cutover-downtime.ts [METHODS, default copy,replicate] [MEGABYTES, default 200] [WRITES A SECOND, default 1000]
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ConnectionSettings, withClient } from "../runner/connection.ts";
+import type { CutoverRecord } from "../runner/cutover/record.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
+import { missingWrites, startWriter, type Writer } from "../tests/support/acknowledged-writer.ts";
+import { createProject, type Outcome, type TestProject } from "../tests/support/project.ts";
+import { fillSource } from "./support/dump-source.ts";
+
+const [methods = "copy,replicate", size = "200", rate = "1000"] = process.argv.slice(2);
+const megabytes = Number(size);
+const writesPerSecond = Number(rate);
+
+/** As servers that keep what they are given. */
+const settings = {
+  ...{ fsync: "on", synchronous_commit: "on", full_page_writes: "on", max_wal_size: "4GB" },
+  ...{ wal_level: "logical", shared_buffers: "256MB" },
+};
+const table = `
+  CREATE TABLE acknowledged (id bigserial, writer text, n int, PRIMARY KEY (writer, n)); ALTER TABLE acknowledged OWNER TO bench`;
+
+async function done(outcome: Promise<Outcome>): Promise<string> {
+  const { code, output } = await outcome;
+  if (code !== 0) throw new Error(output);
+  return output;
+}
+
+function configure(project: TestProject, stack: string, { admin }: ThrowawayCluster, cutover?: object): void {
+  const { host, port, user: adminUser, password: adminPassword, sslMode } = admin;
+  project.configure(stack, {
+    instance: { kind: "existing", host, port, adminUser, sslMode },
+    ...{ adminPassword, protect: false },
+    database: { name: "bench", owner: "bench" },
+    roles: [{ name: "bench_reader", access: "readonly" }],
+    ...(cutover && { cutover: { from: "organization/pgstack/prod", ...cutover } }),
+  });
+}
+
+/** Writers that together write at the rate, each with a connection of its own. */
+function startWriters(source: ConnectionSettings): Writer[] {
+  const count = 8;
+  return Array.from({ length: count }, (_, index) =>
+    startWriter({ settings: source, name: `w${index}`, every: (1000 * count) / writesPerSecond }),
+  );
+}
+
+interface Fate {
+  readonly acknowledged: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly failed: number;
+  /** From the last write that the old side acknowledged to the moment the new side took over. */
+  readonly downtime: number;
+}
+
+async function fateOf(
+  writers: readonly Writer[],
+  target: ConnectionSettings,
+  completedAt: string,
+): Promise<Fate> {
+  const total = (of: (writer: Writer) => number) => writers.reduce((sum, writer) => sum + of(writer), 0);
+  const last = Math.max(...writers.flatMap(({ acknowledged }) => [...acknowledged.values()]));
+  return withClient(target, async (client) => {
+    let lost = 0;
+    for (const [index, writer] of writers.entries())
+      lost += (await missingWrites(client, `w${index}`, writer)).length;
+    const { rows } = await client.query(
+      "SELECT (count(*) - count(DISTINCT (writer, n)))::int AS twice FROM acknowledged",
+    );
+    return {
+      acknowledged: total(({ acknowledged }) => acknowledged.size),
+      lost,
+      duplicated: rows[0].twice,
+      failed: total(({ failures }) => [...failures.values()].reduce((sum, count) => sum + count, 0)),
+      downtime: (Date.parse(completedAt) - last) / 1000,
+    };
+  });
+}
+
+async function measure(method: string): Promise<void> {
+  await using old = await startThrowawayCluster({ settings });
+  await using next = await startThrowawayCluster({ settings });
+  await using project = createProject();
+  const [source, target] = [old, next].map(({ admin }) => ({ ...admin, database: "bench" })) as [
+    ConnectionSettings,
+    ConnectionSettings,
+  ];
+  configure(project, "prod", old);
+  await done(project.pulumi("stack", "init", "prod"));
+  await done(project.pgstack("up", "prod", "--yes"));
+  // beside the example's own tables
+  await withClient(source, (client) =>
+    client.query("CREATE SCHEMA bulk; ALTER DATABASE bench SET search_path = bulk"),
+  );
+  await fillSource(source, megabytes);
+  await withClient(source, (client) => client.query("ALTER DATABASE bench RESET search_path"));
+  await withClient(source, (client) => client.query(table));
+  configure(project, "next", next, { method, state: "rehearse" });
+  await done(project.pulumi("stack", "init", "next"));
+  await done(project.pgstack("up", "next", "--yes"));
+  const writers = startWriters(source);
+  await sleep(2000);
+  configure(project, "next", next, { method, state: "switch" });
+  const started = Date.now();
+  const output = await done(project.pgstack("up", "next", "--yes"));
+  const wall = (Date.now() - started) / 1000;
+  await Promise.all(writers.map((writer) => writer.stop()));
+  if (process.env.VERBOSE) process.stderr.write(output);
+  const { cutover } = (await project.outputs("next")) as { cutover: { record: CutoverRecord } };
+  const { acknowledged, lost, duplicated, failed, downtime } = await fateOf(
+    writers,
+    target,
+    cutover.record.completedAt,
+  );
+  process.stdout.write(
+    `${method}, ${megabytes} MB, ${writesPerSecond} writes a second: writes refused for ${downtime.toFixed(2)} s of ${wall.toFixed(1)} s; ` +
+      `${acknowledged} acknowledged, ${lost} lost, ${duplicated} twice; ${failed} tries refused meanwhile; ` +
+      `comparison under the freeze ${cutover.record.verify.seconds} s, ${cutover.record.verify.rows} rows\n`,
+  );
+}
+
+for (const method of methods.split(",")) await measure(method);

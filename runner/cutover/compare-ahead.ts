@@ -1,0 +1,68 @@
+import type pg from "pg";
+import { type Changes, readChanges } from "./changes.ts";
+import { type ComparableTables, compareRows, describeTables, type RowComparison } from "./compare-rows.ts";
+import { sendBeat } from "./heartbeat.ts";
+import { withMoments } from "./moments.ts";
+import { changeSlot } from "./replicate.ts";
+import type { Cutover } from "./request.ts";
+import { type Pair, withPairs } from "./row-sums.ts";
+import { TouchedRows } from "./touched.ts";
+
+/** What was compared while the source was in use. */
+export interface AheadReport {
+  readonly comparedAt: string;
+  readonly tables: number;
+  /** Rows of the source that were found to be the same on the target; those written meanwhile count again. */
+  readonly rows: number;
+  /** Each compared what had been written during the one before. */
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+/** What one round found. */
+interface Round extends RowComparison {
+  readonly tables: ComparableTables;
+  readonly changes: Changes;
+  /** What is to be compared again: it was written meanwhile, or it differs. */
+  readonly pending: TouchedRows;
+}
+
+/** Whether the rows of a table have to be read whole. */
+const holdsAll = (rows: TouchedRows) => [...rows.tables()].some(([, keys]) => keys === "all");
+
+async function describeAndRead(source: pg.Client, cutover: Cutover, pair: Pair, beat: string) {
+  const tables = await describeTables(pair);
+  const changes = await readChanges(source, changeSlot(cutover), tables, [beat, await sendBeat(source)]);
+  const [before, meanwhile] = changes.parts as [TouchedRows, TouchedRows];
+  return { tables, changes, before, meanwhile };
+}
+
+/**
+ * Compares `rows`, or all where undefined, and what was written since, while both sides are in use. A row that nobody
+ * wrote between a heartbeat before the two snapshots and one after them must be the same in both: the target had
+ * applied all that came before the first, and the source shows nothing that came after the second.
+ * @param source a session whose output is pinned
+ */
+export async function compareRound(
+  source: pg.Client,
+  cutover: Cutover,
+  rows: TouchedRows | undefined,
+): Promise<Round> {
+  const beat = await sendBeat(source);
+  const jobs = rows === undefined || holdsAll(rows) ? cutover.jobs : 1;
+  return withMoments(cutover, beat, (moments) =>
+    withPairs(cutover, jobs, moments, async (pairs) => {
+      const { tables, changes, before, meanwhile } = await describeAndRead(
+        source,
+        cutover,
+        pairs[0] as Pair,
+        beat,
+      );
+      const wanted = rows ?? TouchedRows.whole(tables.tables);
+      wanted.merge(before);
+      const result = await compareRows(pairs, tables, wanted, meanwhile);
+      for (const name of result.differences.keys()) meanwhile.add(name, wanted.keysOf(name) ?? "all");
+      return { ...result, tables, changes, pending: meanwhile };
+    }),
+  );
+}

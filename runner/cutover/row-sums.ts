@@ -1,0 +1,88 @@
+import type pg from "pg";
+import type { ConnectionSettings } from "../connection.ts";
+import { withAdmin } from "./session.ts";
+import { pinnedOutput } from "./snapshot.ts";
+import { withMany } from "./work.ts";
+
+/** The source and the target, each in one session. */
+export type Pair = readonly [pg.Client, pg.Client];
+
+/** A session's search path must not decide how a name in a column (regclass, …) is printed. */
+export const comparisonPins = `${pinnedOutput}; SET search_path = ''; SET row_security = off; SET client_encoding = 'UTF8'; SET jit = off`;
+
+export const beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/** The moments at which two databases are compared: exported snapshots, or what each holds now. */
+export interface Moments {
+  readonly source?: string | undefined;
+  readonly target?: string | undefined;
+}
+
+async function read(client: pg.Client, snapshot: string | undefined): Promise<void> {
+  const join = snapshot === undefined ? "" : `; SET TRANSACTION SNAPSHOT '${snapshot}'`;
+  await client.query(`${comparisonPins}; ${beginReading}${join}`);
+}
+
+/** Lends `count` pairs of sessions that read both sides under settings that the databases cannot bend. */
+export async function withPairs<T>(
+  { source, target }: { readonly source: ConnectionSettings; readonly target: ConnectionSettings },
+  count: number,
+  moments: Moments,
+  use: (pairs: readonly Pair[]) => Promise<T>,
+): Promise<T> {
+  const lend = (lent: (pair: Pair) => Promise<T>) =>
+    withAdmin(source, (there) =>
+      withAdmin(target, async (here) => {
+        await Promise.all([read(there, moments.source), read(here, moments.target)]);
+        return lent([there, here]);
+      }),
+    );
+  return withMany(count, lend, use);
+}
+
+/** How many rows, and a sum of their hashes that does not depend on their order. */
+export interface Sum {
+  readonly rows: bigint;
+  readonly sum: bigint;
+}
+
+/** Types whose equal values are also the same text, so that the hash of the value stands for it. */
+const exactTypes = `('int2','int4','int8','bool','text','varchar','bytea','uuid','date','timestamp','timestamptz','oid','"char"')`;
+
+/**
+ * Expressions that hash a row `t` of each table, by the table's name. Columns of exact types count by their value, which
+ * is several times quicker than text, all others by their text.
+ * @param byValue whether both servers have hash_record_extended, which came with PostgreSQL 14
+ */
+export async function rowHashes(client: pg.Client, byValue: boolean): Promise<Map<string, string>> {
+  const { rows } = await client.query(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name, coalesce(array_agg('t.' || quote_ident(attname) || CASE
+         WHEN t.typname IN ${exactTypes} AND t.typnamespace = 'pg_catalog'::regnamespace
+          AND (attcollation = 0 OR (SELECT collisdeterministic FROM pg_collation WHERE oid = attcollation))
+         THEN '' ELSE '::text' END ORDER BY attnum) FILTER (WHERE attnum IS NOT NULL), '{}') AS columns
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     LEFT JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+     LEFT JOIN pg_type t ON t.oid = a.atttypid
+     WHERE relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') GROUP BY 1`,
+  );
+  const hashOf = (columns: string[]) => {
+    const row = `ROW(${columns.join(", ")})`;
+    return byValue ? `hash_record_extended(${row}, 0)` : `hashtextextended(${row}::text COLLATE "C", 0)`;
+  };
+  return new Map(rows.map(({ name, columns }) => [name, hashOf(columns)]));
+}
+
+/** How many rows, and a sum of their hashes that does not depend on their order. */
+export interface Sum {
+  readonly rows: bigint;
+  readonly sum: bigint;
+}
+
+/** The columns of a `Sum` over rows that `hash` hashes. */
+export const sums = (hash: string) => `count(*)::text AS rows, coalesce(sum(${hash}), 0)::text AS sum`;
+
+/** Runs a statement with these columns. */
+export async function readSum(client: pg.Client, statement: string, values: unknown[] = []): Promise<Sum> {
+  const { rows } = await client.query(statement, values);
+  return { rows: BigInt(rows[0].rows), sum: BigInt(rows[0].sum) };
+}
