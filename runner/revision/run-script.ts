@@ -1,5 +1,6 @@
 import type { Script } from "./render.ts";
-import { runOnScratch, type ScratchDatabase } from "./scratch-database.ts";
+import { runOnScratch } from "./run-on-scratch.ts";
+import type { ScratchDatabase } from "./scratch-database.ts";
 import type { ScratchServer } from "./scratch-server.ts";
 
 /** Runs a script on a scratch database as a migration runs: in one transaction, or each statement in its own. */

@@ -1,34 +1,16 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import pg from "pg";
 import { type ConnectionSettings, withClient } from "../connection.ts";
+import { batchSize } from "./batches.ts";
 import type { Catalog } from "./catalog.ts";
 import { changesBetween, segmentsOf } from "./changes.ts";
+import { runOnScratch } from "./run-on-scratch.ts";
 import type { ScratchServer } from "./scratch-server.ts";
 
 /** An open connection to a database of the scratch server. */
 export interface ScratchDatabase {
   readonly settings: ConnectionSettings;
   readonly client: pg.Client;
-}
-
-const missingRole = /^role "(.*)" does not exist$/s;
-
-/**
- * Runs SQL on a scratch database. Where it names a role that the server lacks, and the server is ours alone, the
- * role is made and the SQL runs again: roles are the stack's, so models and migrations may take them as given.
- */
-export async function runOnScratch(server: ScratchServer, client: pg.Client, sql: string): Promise<void> {
-  for (;;) {
-    try {
-      await client.query(sql);
-      return;
-    } catch (error) {
-      await client.query("ROLLBACK").catch(() => {});
-      const role = (error as Error).message.match(missingRole)?.[1];
-      if (role === undefined || !server.private) throw error;
-      await client.query(`CREATE ROLE ${pg.escapeIdentifier(role)}`);
-    }
-  }
 }
 
 /** Makes the roles that a server has on a scratch server that is ours, so that grants and policies can name them. */
@@ -71,6 +53,9 @@ export async function copySchema(
   await client.query("SELECT set_config('search_path', $1, false)", [searchPath]);
   await client.query("SET check_function_bodies = off");
   for (const { actions } of segmentsOf(changesBetween(empty, schema, roles).actions))
-    await runOnScratch(server, client, actions.map(({ sql }) => sql.replace(/;?\s*$/, ";")).join("\n"));
+    for (let start = 0; start < actions.length; start += batchSize) {
+      const batch = actions.slice(start, start + batchSize).map(({ sql }) => sql.replace(/;?\s*$/, ";"));
+      await runOnScratch(server, client, batch.join("\n"));
+    }
   await client.query("RESET check_function_bodies");
 }

@@ -1,13 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, statfsSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { existsSync } from "node:fs";
 import { type ConnectionSettings, withClient } from "../connection.ts";
 import type { Programs } from "../server/programs.ts";
-import { serverUser } from "../server/server-user.ts";
-import { UserError } from "../user-error.ts";
+import { startScratchProcess } from "./scratch-process.ts";
 import { makeScratchTemplate, scratchTemplatePlace } from "./scratch-template.ts";
 
 /** A server on which databases may be made and thrown away; all of them are gone once it is closed. */
@@ -27,75 +22,6 @@ export interface ScratchServer {
 /** How the names of databases begin that were made here. */
 const madeByUs = "pgstack_scratch_";
 
-const serverSettings = {
-  listen_addresses: "",
-  fsync: "off",
-  synchronous_commit: "off",
-  full_page_writes: "off",
-  wal_level: "minimal",
-  max_wal_senders: "0",
-  autovacuum: "off",
-  jit: "off",
-  max_connections: "20",
-  shared_buffers: "32MB",
-  max_locks_per_transaction: "1024", // a copy of a large schema is made in one transaction
-  log_min_messages: "fatal",
-};
-
-/** A scratch server's files are small and short-lived: in memory where there is plenty of it, in bytes. */
-const plenty = 2_000_000_000;
-
-function temporaryDirectory(): string {
-  const memory = "/dev/shm";
-  if (!existsSync(memory)) return tmpdir();
-  const { bavail, bsize } = statfsSync(memory);
-  return bavail * bsize >= plenty ? memory : tmpdir();
-}
-
-/** Copies the template and starts on the copy, in one process, so that it goes on while this one loads its modules. */
-function startServer(directory: string, template: string, binaries: string): ChildProcess {
-  const settings = { ...serverSettings, unix_socket_directories: directory };
-  const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  const command = [join(binaries, "postgres"), "-D", join(directory, "data"), ...options];
-  const [file, args] = serverUser().as(directory, command);
-  const log = openSync(join(directory, "server.log"), "w");
-  const script = 'cp -Rp "$1" "$2" && shift 2 && exec "$@"';
-  const words = ["-c", script, "sh", join(template, "data"), directory, file, ...args];
-  return spawn("sh", words, {
-    cwd: "/",
-    stdio: ["ignore", log, log],
-    env: { ...process.env, LC_ALL: "C" },
-  });
-}
-
-async function answers(settings: ConnectionSettings): Promise<boolean> {
-  try {
-    await withClient(settings, async () => {});
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function waitForServer(server: ChildProcess, settings: ConnectionSettings): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  const directory = settings.host;
-  while (!existsSync(join(directory, ".s.PGSQL.5432")) || !(await answers(settings))) {
-    if (server.exitCode !== null || Date.now() > deadline) {
-      const log = readFileSync(join(directory, "server.log"), "utf8").trim();
-      throw new UserError(`The scratch server did not start. Its log:\n${log}`);
-    }
-    await sleep(4);
-  }
-}
-
-async function stopServer(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null || server.pid === undefined) return;
-  const ended = new Promise((resolve) => server.once("exit", resolve));
-  server.kill("SIGQUIT"); // at once, without a checkpoint: nobody will miss its data
-  await ended;
-}
-
 async function createDatabase(admin: ConnectionSettings): Promise<ConnectionSettings> {
   const name = `${madeByUs}${randomBytes(8).toString("hex")}`;
   await withClient(admin, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE template0`));
@@ -107,7 +33,7 @@ async function dropDatabase(admin: ConnectionSettings, { database }: ConnectionS
   await withClient(admin, (client) => client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`));
 }
 
-/** An interrupted process removes its scratch server before it ends. */
+/** An interrupted process removes what it made before it ends. */
 function onInterrupt(close: () => Promise<void>): () => void {
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   const interrupted = (signal: NodeJS.Signals) =>
@@ -121,35 +47,18 @@ function onInterrupt(close: () => Promise<void>): () => void {
 async function startOwnServer(programs: Programs): Promise<ScratchServer> {
   const template = scratchTemplatePlace(programs);
   if (!existsSync(template)) await makeScratchTemplate(programs, template);
-  const directory = mkdtempSync(join(temporaryDirectory(), "pgstack-scratch-"));
-  const admin = {
-    host: directory,
-    port: 5432,
-    user: "postgres",
-    database: "postgres",
-    sslMode: "disable",
-  } as const;
-  let server: ChildProcess | undefined;
+  const server = await startScratchProcess(programs, template);
   const close = async () => {
     ignoreInterrupts();
-    if (server !== undefined) await stopServer(server);
-    rmSync(directory, { recursive: true, force: true });
+    await server.close();
   };
   const ignoreInterrupts = onInterrupt(close);
-  try {
-    serverUser().own(directory);
-    server = startServer(directory, template, programs.directory);
-    await waitForServer(server, admin);
-  } catch (error) {
-    await close();
-    throw error;
-  }
   const empty = ["postgres", "template1"]; // as initdb makes them
   const database = async () => {
     const name = empty.shift();
-    return name === undefined ? createDatabase(admin) : { ...admin, database: name };
+    return name === undefined ? createDatabase(server.admin) : { ...server.admin, database: name };
   };
-  const drop = (settings: ConnectionSettings) => dropDatabase(admin, settings);
+  const drop = (settings: ConnectionSettings) => dropDatabase(server.admin, settings);
   return { database, drop, private: true, kept: template, close };
 }
 

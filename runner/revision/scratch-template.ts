@@ -24,6 +24,9 @@ function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "pgstack", "scratch");
 }
 
+/** The files of a fresh cluster, as a folder `data` in an archive: to unpack one is twice as quick as to copy a folder. */
+export const templateArchive = "data.tar";
+
 /** Makes the template, because initdb takes longer than all else that a revision does. Safe with two runs at once. */
 export async function makeScratchTemplate(programs: Programs, place: string): Promise<void> {
   const account = serverUser();
@@ -34,6 +37,8 @@ export async function makeScratchTemplate(programs: Programs, place: string): Pr
     const initdb = [join(programs.directory, "initdb"), `--pgdata=${join(made, "data")}`, ...initdbOptions];
     const [file, args] = account.as(made, initdb);
     await run(file, args, { cwd: "/", env: { ...process.env, LC_ALL: "C" } });
+    await run("tar", ["-cf", join(made, templateArchive), "-C", made, "data"]);
+    rmSync(join(made, "data"), { recursive: true });
     renameSync(made, place);
   } catch (error) {
     if (!existsSync(place)) throw error; // another run was quicker
@@ -43,11 +48,13 @@ export async function makeScratchTemplate(programs: Programs, place: string): Pr
 }
 
 /**
- * Where the files of a fresh cluster of this version are kept, in the user's cache: a folder with `data`, to copy and
- * never to start, and room for what else is kept. It is complete whenever it exists.
+ * Where the files of a fresh cluster of this version are kept, in the user's cache: a folder with the archive, and room
+ * for what else is kept. It is complete whenever it exists.
  */
 export function scratchTemplatePlace(programs: Programs): string {
-  const key = [programs.version, programs.directory, process.arch, ...initdbOptions].join("\n");
+  const key = [programs.version, programs.directory, process.arch, templateArchive, ...initdbOptions].join(
+    "\n",
+  );
   const digest = createHash("sha256").update(key).digest("hex").slice(0, 12);
   return join(cacheDirectory(), `${programs.version}-${digest}`);
 }

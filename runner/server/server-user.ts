@@ -1,25 +1,24 @@
 import { execFileSync } from "node:child_process";
-import { chownSync } from "node:fs";
+import { chownSync, realpathSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { UserError } from "../user-error.ts";
 
 /** The account that a server runs under. */
 export interface ServerUser {
   /** Gives a file or folder to the account. */
   readonly own: (path: string) => void;
-  /** The program and arguments that run `command` as the account, able to reach `directory`. */
+  /** The program and arguments that run `command` as the account, able to reach `directory`, which is its own. */
   readonly as: (directory: string, command: readonly string[]) => [string, string[]];
 }
 
 const self: ServerUser = { own: () => {}, as: (_, [program = "", ...args]) => [program, args] };
 
-function idOf(name: string, flag: "-u" | "-g"): number {
-  return Number(execFileSync("id", [flag, name], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
-}
-
 function unprivilegedAccount(): { uid: number; gid: number } {
   for (const name of ["postgres", "nobody"]) {
     try {
-      return { uid: idOf(name, "-u"), gid: idOf(name, "-g") };
+      const answer = execFileSync("id", [name], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+      const [, uid, gid] = answer.match(/^uid=(\d+).*? gid=(\d+)/) ?? [];
+      if (uid !== undefined) return { uid: Number(uid), gid: Number(gid) };
     } catch {}
   }
   throw new UserError(
@@ -27,25 +26,44 @@ function unprivilegedAccount(): { uid: number; gid: number } {
   );
 }
 
-/** The arguments of setpriv that let the account enter `directory`. */
+/** True where every user may enter a folder, and all folders above it. */
+function isOpen(folder: string): boolean {
+  if ((statSync(folder).mode & 0o001) === 0) return false;
+  return dirname(folder) === folder || isOpen(dirname(folder));
+}
+
+/** The arguments of setpriv that let the account enter the folder above `directory`, which is its own. */
 function entry(account: string[], directory: string): string[] {
+  const folder = realpathSync(dirname(directory));
+  if (isOpen(folder)) return account;
   const entering = [...account, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
-  const fit = [account, entering].find((prefix) => reaches(prefix, directory));
+  const fit = [account, entering].find((prefix) => enters(prefix, folder));
   if (fit !== undefined) return fit;
   throw new UserError(
-    `The server runs as an unprivileged user, who may not enter ${directory}. ` +
+    `The server runs as an unprivileged user, who may not enter ${folder}. ` +
       "Move the project to a folder that every user may enter, or run as an ordinary user.",
   );
 }
 
-function reaches(prefix: string[], directory: string): boolean {
+function enters(prefix: string[], folder: string): boolean {
   try {
-    execFileSync("setpriv", [...prefix, "stat", `${directory}/.`], { stdio: "ignore" });
+    execFileSync("setpriv", [...prefix, "stat", `${folder}/.`], { stdio: "ignore" });
     return true;
   } catch {
     return false;
   }
 }
+
+function unprivileged(): ServerUser {
+  const { uid, gid } = unprivilegedAccount();
+  const plain = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
+  return {
+    own: (path) => chownSync(path, uid, gid),
+    as: (directory, command) => ["setpriv", [...entry(plain, directory), ...command]],
+  };
+}
+
+let known: ServerUser | undefined;
 
 /**
  * The present user, or, since initdb and postgres refuse root, an unprivileged one where that is root.
@@ -53,11 +71,6 @@ function reaches(prefix: string[], directory: string): boolean {
  * capability CAP_DAC_READ_SEARCH, which is given only there.
  */
 export function serverUser(): ServerUser {
-  if (process.getuid?.() !== 0) return self;
-  const { uid, gid } = unprivilegedAccount();
-  const plain = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
-  return {
-    own: (path) => chownSync(path, uid, gid),
-    as: (directory, command) => ["setpriv", [...entry(plain, directory), ...command]],
-  };
+  known ??= process.getuid?.() === 0 ? unprivileged() : self;
+  return known;
 }

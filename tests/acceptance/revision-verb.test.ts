@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { withClient } from "../../runner/connection.ts";
 import { projectPath } from "../../runner/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
@@ -42,7 +43,8 @@ function revision(...args: string[]): Promise<Outcome> {
   const words = [projectPath("runner/main.ts"), "revision", ...args];
   const places = ["--models", join(root, "models"), "--directory", join(root, "migrations")];
   return new Promise((resolve) => {
-    execFile(process.execPath, [...words, ...places], (error, out, err) =>
+    const env = { ...process.env, PGPORT: "1" }; // the user's own server is no concern of the scratch server's
+    execFile(process.execPath, [...words, ...places], { env }, (error, out, err) =>
       resolve({ code: error === null ? 0 : Number(error.code), out, err }),
     );
   });
@@ -132,4 +134,43 @@ test("what a revision does not write is reported, never passed over", async () =
   const { code, err } = await revision("x", "--url", url());
   assert.equal(code, 3);
   assert.match(err, /user mapping .*is missing/);
+});
+
+const madeSince = (before: readonly string[]) => scratchFolders().filter((name) => !before.includes(name));
+
+async function until(holds: () => boolean): Promise<boolean> {
+  for (const end = Date.now() + 20_000; Date.now() < end; await sleep(5)) if (holds()) return true;
+  return false;
+}
+
+const runs = (pid: number) =>
+  existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
+
+test("a revision that is killed leaves no server and no folder, whenever that is", async () => {
+  models("a.sql", "SELECT pg_sleep(60)");
+  for (const moment of ["started", "running"]) {
+    const before = scratchFolders();
+    const words = [
+      projectPath("runner/main.ts"),
+      "revision",
+      "x",
+      "--url",
+      url(),
+      "--models",
+      join(root, "models"),
+    ];
+    const child = spawn(process.execPath, words, { stdio: "ignore" });
+    const pidFile = () => {
+      const [name = ""] = madeSince(before);
+      return [tmpdir(), "/dev/shm"]
+        .map((place) => join(place, name, "data", "postmaster.pid"))
+        .find(existsSync);
+    };
+    assert.ok(
+      await until(() => (moment === "started" ? madeSince(before).length > 0 : pidFile() !== undefined)),
+    );
+    const server = Number(readFileSync(pidFile() ?? "/dev/null", "utf8").split("\n")[0]);
+    child.kill("SIGKILL");
+    assert.ok(await until(() => madeSince(before).length === 0 && !(server > 0 && runs(server))), moment);
+  }
 });
