@@ -22,6 +22,11 @@ export async function bestOf(
   return best;
 }
 
+/** The middle one of several measurements. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 /** One line of a report: what was measured, against what, and their ratio. */
 export function report(name: string, value: number, peer: number, peerName: string): void {
   const ratio = (value / peer).toFixed(2);

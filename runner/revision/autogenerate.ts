@@ -5,7 +5,6 @@ import { readCatalog } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
 import { dumpDifferences } from "./dump.ts";
 import { newFileNames } from "./file-name.ts";
-import { fillFrom } from "./from-migrations.ts";
 import { managedView, withGrantsOf } from "./managed-view.ts";
 import type { SqlSource } from "./models.ts";
 import { prove } from "./proof.ts";
@@ -41,7 +40,8 @@ export interface Revision {
 
 /** The start of a revision: a live database, which is read from now on, or what the migrations of a folder build. */
 export function originOf(live: pg.Client | undefined, directory: string): Origin {
-  if (live === undefined) return { fill: fillFrom(directory) };
+  if (live === undefined)
+    return { fill: async (database) => (await import("./from-migrations.ts")).fillFrom(directory, database) };
   const catalog = readCatalog(live);
   catalog.catch(() => {}); // whoever waits for it hears of it
   return { live: catalog };

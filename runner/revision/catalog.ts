@@ -1,8 +1,13 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import { extract } from "@supabase/pg-delta/extract";
 import type pg from "pg";
+import { askAtOnce, planOnce } from "./ask-at-once.ts";
 import { canonical } from "./canonical.ts";
+import { askForDependencies, isForDependencies } from "./dependencies-query.ts";
 import { extrasHandler } from "./extras/extras.ts";
+import { objectsQuery } from "./extras/objects.ts";
+import { propertiesQuery } from "./extras/properties.ts";
+import { findsNothing, readPresence } from "./presence.ts";
 
 /** Everything of a database that a schema is made of, read from its catalog. */
 export interface Catalog {
@@ -15,43 +20,76 @@ export interface Catalog {
   readonly roles: readonly string[];
 }
 
+type Answer = Pick<pg.QueryResult, "rows">;
+type Ask = (text: string) => Promise<Answer>;
+
 /** pg-delta's reader takes a pool and uses one connection of it: here it gets the one that is open already. */
-function poolOf(ask: (text: string) => Promise<unknown>): Parameters<typeof extract>[0] {
+function poolOf(ask: Ask): Parameters<typeof extract>[0] {
   const connection = { query: ask, release: () => {} };
   return { connect: async () => connection } as unknown as Parameters<typeof extract>[0];
 }
 
-/** The reader's one query for dependencies. */
-const dependencies = /^\s*WITH dep AS/;
+const nothing: Answer = { rows: [] };
 
-/**
- * The reader resolves the dependencies of all built-in objects too and then throws them away. Objects made after
- * initdb have numbers from 16384 on (FirstNormalObjectId in access/transam.h), so this halves its time.
- */
-function narrowed(text: string): string {
-  return text.replace("d.deptype IN ('n', 'a')", "d.deptype IN ('n', 'a') AND d.objid >= 16384");
+/** The reader's own list of what it does not know: `extras` know it. */
+const unknownKinds = /^SELECT 'cast'::text AS kind/;
+
+const asked = new Map<number, Promise<string[]>>();
+
+/** What the reader asks of a database of this version; of one that holds nothing, so that nothing depends on answers. */
+function queriesFor(version: number): Promise<string[]> {
+  const queries: string[] = [];
+  const rows = [{ version: "", num: version, ok: false, present: false }];
+  const record: Ask = async (text) => {
+    if (/^\s*SELECT/.test(text) && !unknownKinds.test(text)) queries.push(text);
+    return /\sFROM\s/.test(text) ? nothing : { rows };
+  };
+  const known = asked.get(version) ?? extract(poolOf(record)).then(() => queries);
+  asked.set(version, known);
+  return known;
+}
+
+/** How a connection answers: many queries at once, and those for dependencies. */
+interface Source {
+  readonly client: pg.Client;
+  readonly version: number;
+  readonly atOnce: (client: pg.Client, queries: readonly string[]) => Promise<ReadonlyMap<string, Answer>>;
+  readonly dependencies: Ask;
 }
 
 /**
- * Asks for dependencies by hash joins: the planner of a catalog that was never analysed takes a large one for small,
- * and nested loops grow with the square of the number of tables.
+ * Reads the facts of one moment, by the snapshot of the reader's transaction: what it will ask is asked all at once, as
+ * soon as the transaction is set up, and without what can find nothing.
  */
-async function askForDependencies(client: pg.Client, text: string): Promise<pg.QueryResult> {
-  await client.query("SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = on");
-  const result = await client.query(narrowed(text));
-  await client.query("SET LOCAL enable_nestloop = on");
-  return result;
-}
-
-/** Compiling queries takes longer than they do. */
-const withoutJit = "SET jit = off";
-
-/** The objects alone, to compare two schemas that only have to be the same; without dependencies nothing can be planned. */
-export async function readFacts(client: pg.Client): Promise<FactBase> {
-  const none = { rows: [] };
-  const ask = async (text: string) => (dependencies.test(text) ? none : client.query(text));
-  const { factBase } = await extract(poolOf(ask), { handlers: [extrasHandler], redactSecrets: false });
+async function factsOf({ client, version, atOnce, dependencies }: Source): Promise<FactBase> {
+  const queries = await queriesFor(version);
+  let present: ReadonlySet<string> = new Set();
+  let answers: ReadonlyMap<string, Answer> = new Map();
+  const answer: Ask = async (text) => {
+    if (isForDependencies(text)) return dependencies(text);
+    if (unknownKinds.test(text) || findsNothing(text, present)) return nothing;
+    const result = answers.get(text) ?? (await client.query(text));
+    if (text.startsWith("SET LOCAL search_path")) {
+      present = await readPresence(client);
+      const own = [objectsQuery(present), propertiesQuery(present)].filter((query) => query !== undefined);
+      const some = queries.filter((query) => !findsNothing(query, present));
+      answers = await atOnce(client, [...some, ...own]);
+    }
+    return result;
+  };
+  const handlers = [extrasHandler(() => present)];
+  // the kinds with passwords (user mappings, subscriptions) are left out of a revision, so nothing needs to be hidden
+  const { factBase } = await extract(poolOf(answer), { handlers, redactSecrets: false });
   return canonical(factBase);
+}
+
+/**
+ * The objects alone, to compare two schemas that only have to be the same; without dependencies nothing can be planned.
+ * @param client a connection of its own to a scratch database, which is quicker the second time
+ * @param major the server's version
+ */
+export async function readFacts(client: pg.Client, major: number): Promise<FactBase> {
+  return factsOf({ client, version: major * 10_000, atOnce: planOnce, dependencies: async () => nothing });
 }
 
 /**
@@ -59,20 +97,18 @@ export async function readFacts(client: pg.Client): Promise<FactBase> {
  * @param client a connection that nothing else uses meanwhile; its `search_path` is the one recorded
  */
 export async function readCatalog(client: pg.Client): Promise<Catalog> {
-  await client.query(withoutJit);
+  await client.query("SET jit = off"); // compiling queries takes longer than they do
   const {
     rows: [about],
   } = await client.query<{ version: string; path: string; roles: string[] }>(
     `SELECT current_setting('server_version_num') AS version, current_setting('search_path') AS path,
             (SELECT coalesce(array_agg(rolname::text), '{}') FROM pg_roles WHERE rolname !~ '^pg_') AS roles`,
   );
-  const ask = (text: string) =>
-    dependencies.test(text) ? askForDependencies(client, text) : client.query(text);
-  // the kinds with passwords (user mappings, subscriptions) are left out of a revision, so nothing needs to be hidden
-  const { factBase } = await extract(poolOf(ask), { handlers: [extrasHandler], redactSecrets: false });
+  const version = Number(about?.version);
+  const dependencies: Ask = (text) => askForDependencies(client, text);
   return {
-    facts: canonical(factBase),
-    major: Math.floor(Number(about?.version) / 10_000),
+    facts: await factsOf({ client, version, atOnce: askAtOnce, dependencies }),
+    major: Math.floor(version / 10_000),
     searchPath: about?.path ?? "",
     roles: about?.roles ?? [],
   };

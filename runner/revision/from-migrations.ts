@@ -6,8 +6,8 @@ import type { ScratchDatabase } from "./scratch-database.ts";
 
 const missingRole = /role "(.*)" does not exist/;
 
-/** Runs the migrations of a folder; roles that they take as given are made on the way. */
-async function apply({ settings, client }: ScratchDatabase, directory: string): Promise<void> {
+/** Runs the migrations of a folder on an empty scratch database; roles that they take as given are made on the way. */
+export async function fillFrom(directory: string, { settings, client }: ScratchDatabase): Promise<void> {
   const files = readMigrations(directory, directory);
   const kept = () => new Set(files.map(({ name }) => name));
   const request = {
@@ -28,9 +28,4 @@ async function apply({ settings, client }: ScratchDatabase, directory: string): 
       await client.query(`CREATE ROLE ${pg.escapeIdentifier(role)}`);
     }
   }
-}
-
-/** What the migrations of a folder build, on an empty scratch database. */
-export function fillFrom(directory: string): (database: ScratchDatabase) => Promise<void> {
-  return (database) => apply(database, directory);
 }

@@ -55,14 +55,13 @@ function keep(facts: FactBase, kept: readonly Fact[]): FactBase {
 }
 
 /**
- * What a migration may touch: all but roles, ownership, default privileges and grants on schemas (they are the
- * stack's), this program's own schema, and what `ignore` names, each with what hangs on it.
+ * The facts that a migration may touch: all but roles, ownership, default privileges and grants on schemas (they are
+ * the stack's), this program's own schema, and what `ignore` names, each with what hangs on it.
  */
-export function managedView(facts: FactBase, ignore: readonly string[]): FactBase {
-  const verdicts = new Map<string, boolean>();
+export function managedFacts(facts: FactBase, ignore: readonly string[]): Fact[] {
+  const verdicts = new Map<Fact, boolean>();
   const leftOut = (fact: Fact): boolean => {
-    const key = encodeId(fact.id);
-    const known = verdicts.get(key);
+    const known = verdicts.get(fact);
     if (known !== undefined) return known;
     const parent = fact.parent === undefined ? undefined : facts.get(fact.parent);
     const verdict =
@@ -71,13 +70,15 @@ export function managedView(facts: FactBase, ignore: readonly string[]): FactBas
       isImpliedGrant(facts, fact) ||
       ignore.some((pattern) => fits(pattern, pathOf(fact.id))) ||
       (parent !== undefined && leftOut(parent));
-    verdicts.set(key, verdict);
+    verdicts.set(fact, verdict);
     return verdict;
   };
-  return keep(
-    facts,
-    facts.facts().filter((fact) => !leftOut(fact)),
-  );
+  return facts.facts().filter((fact) => !leftOut(fact));
+}
+
+/** A schema as a migration may touch it. */
+export function managedView(facts: FactBase, ignore: readonly string[]): FactBase {
+  return keep(facts, managedFacts(facts, ignore));
 }
 
 const routineKinds: ReadonlySet<string> = new Set(["function", "procedure", "aggregate"]);
@@ -102,7 +103,9 @@ export function withGrantsOf(models: FactBase, live: FactBase): FactBase {
     if (id.kind !== "acl" || id.grantee === "PUBLIC" || models.has(id)) return false;
     return models.has(id.target) && parent !== undefined && models.has(parent);
   });
-  const meant = models.facts().map((fact) => withoutLostDefault(fact, live));
+  const all = models.facts();
+  const meant = all.map((fact) => withoutLostDefault(fact, live));
+  if (carried.length === 0 && meant.every((fact, index) => fact === all[index])) return models;
   return buildFactBase([...meant, ...carried], [...models.edges], models.source);
 }
 

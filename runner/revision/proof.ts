@@ -2,7 +2,7 @@ import type { FactBase } from "@supabase/pg-delta/core";
 import { readFacts } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
 import { type DumpedSchema, dumpDifferences, dumpSchema } from "./dump.ts";
-import { managedView, withValidIndexes } from "./managed-view.ts";
+import { managedFacts, managedView, withValidIndexes } from "./managed-view.ts";
 import { runScript } from "./run-script.ts";
 import type { ScratchDatabase } from "./scratch-database.ts";
 import type { Ground, Sides } from "./sides.ts";
@@ -14,12 +14,12 @@ interface Expected {
   readonly dump: DumpedSchema;
 }
 
-/** True where both schemas hold the same objects; much cheaper than to plan the way from one to the other. */
-function sameObjects(one: FactBase, other: FactBase): boolean {
-  const facts = one.facts();
+/** True where a schema holds the same objects; much cheaper than to plan the way from one to the other. */
+function sameObjects(found: FactBase, ignore: readonly string[], expected: FactBase): boolean {
+  const facts = managedFacts(found, ignore);
   return (
-    facts.length === other.facts().length &&
-    facts.every(({ id }) => other.has(id) && other.hashOf(id) === one.hashOf(id))
+    facts.length === expected.facts().length &&
+    facts.every(({ id }) => expected.has(id) && expected.hashOf(id) === found.hashOf(id))
   );
 }
 
@@ -30,11 +30,13 @@ async function differences(
   expected: Expected,
   roles: readonly string[],
 ): Promise<string[]> {
-  const [facts, dump] = await Promise.all([readFacts(client), dumpSchema(programs, settings, ignore)]);
-  const found = managedView(facts, ignore);
-  const deltas = sameObjects(found, expected.facts)
+  const [facts, dump] = await Promise.all([
+    readFacts(client, programs.major),
+    dumpSchema(programs, settings, ignore),
+  ]);
+  const deltas = sameObjects(facts, ignore, expected.facts)
     ? []
-    : changesBetween(found, expected.facts, roles).deltas;
+    : changesBetween(managedView(facts, ignore), expected.facts, roles).deltas;
   const dumped = dumpDifferences(dump, expected.dump);
   return [...deltas.map(describeDelta), ...dumped];
 }

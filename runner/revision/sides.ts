@@ -35,28 +35,34 @@ export interface Ground extends Scratch {
   readonly ignore: readonly string[];
 }
 
-async function copyOf(
-  live: Promise<Catalog>,
-  { server }: Ground,
-  { client }: ScratchDatabase,
-): Promise<Catalog> {
-  const empty = await emptySchema(server, client);
-  const catalog = await live;
-  if (server.private) await createRoles(client, catalog.roles);
-  await copySchema(server, client, empty, managedView(catalog.facts, []), catalog);
-  return catalog;
+/** A start as it was read: whole, what is ignored included. */
+interface Start {
+  readonly facts: FactBase;
+  readonly roles: readonly string[];
+  readonly dump: DumpedSchema;
 }
 
-async function startFrom(
-  origin: Origin,
-  ground: Ground,
-  database: ScratchDatabase,
-): Promise<[Catalog, DumpedSchema]> {
-  const { programs, ignore } = ground;
-  const dump = () => dumpSchema(programs, database.settings, ignore);
-  if ("live" in origin) return [await copyOf(origin.live, ground, database), await dump()];
+async function copyOf(
+  live: Promise<Catalog>,
+  { server, programs, ignore }: Ground,
+  { client, settings }: ScratchDatabase,
+): Promise<Start> {
+  const empty = await emptySchema(server, client);
+  const { roles, searchPath, ...catalog } = await live;
+  const facts = managedView(catalog.facts, []);
+  if (server.private) await createRoles(client, roles);
+  await copySchema(server, client, empty, facts, { roles, searchPath });
+  return { facts, roles, dump: await dumpSchema(programs, settings, ignore) };
+}
+
+async function startFrom(origin: Origin, ground: Ground, database: ScratchDatabase): Promise<Start> {
+  if ("live" in origin) return copyOf(origin.live, ground, database);
   await origin.fill(database);
-  return Promise.all([readCatalog(database.client), dump()]);
+  const [{ facts, roles }, dump] = await Promise.all([
+    readCatalog(database.client),
+    dumpSchema(ground.programs, database.settings, ground.ignore),
+  ]);
+  return { facts: managedView(facts, []), roles, dump };
 }
 
 async function modelsFrom(
@@ -75,7 +81,7 @@ async function keywordsOf(client: pg.Client): Promise<ReadonlySet<string>> {
   return new Set(rows.map(({ word }) => word));
 }
 
-function rolesOf(...catalogs: readonly Catalog[]): string[] {
+function rolesOf(...catalogs: readonly Pick<Catalog, "roles">[]): string[] {
   return [...new Set(catalogs.flatMap(({ roles }) => roles))];
 }
 
@@ -88,11 +94,11 @@ export async function withSides<T>(
 ): Promise<T> {
   return withScratchDatabases(ground.server, async (startDatabase, modelsDatabase) => {
     const keywords = await keywordsOf(modelsDatabase.client);
-    const [[catalog, startDump], [models, modelsDump]] = await Promise.all([
+    const [whole, [models, modelsDump]] = await Promise.all([
       startFrom(origin, ground, startDatabase),
       modelsFrom(sources, ground, modelsDatabase),
     ]);
-    const start = managedView(catalog.facts, ground.ignore);
+    const start = ground.ignore.length === 0 ? whole.facts : managedView(whole.facts, ground.ignore);
     return use({
       start,
       renamed: start,
@@ -100,8 +106,8 @@ export async function withSides<T>(
       models: withGrantsOf(managedView(models.facts, ground.ignore), start),
       startDatabase,
       modelsDatabase,
-      dumps: { start: startDump, models: modelsDump },
-      roles: rolesOf(catalog, models),
+      dumps: { start: whole.dump, models: modelsDump },
+      roles: rolesOf(whole, models),
       keywords,
     });
   });

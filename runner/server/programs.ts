@@ -61,11 +61,14 @@ export async function installedPrograms(program = "pg_dump"): Promise<Programs[]
 }
 
 /**
- * The folder with `program` (`postgres`, `pg_dump`, …): of the given major version, or the newest.
- * Throws UserError that says what to install.
+ * The one of these versions that fits: of the given major version, or the newest. Throws UserError that says what to install.
+ * @param program what is needed of it (`postgres`, `pg_dump`, …)
  */
-export async function findPrograms(program: string, wanted?: { major: number }): Promise<Programs> {
-  const found = await installedPrograms(program);
+export function choosePrograms(
+  found: readonly Programs[],
+  program: string,
+  wanted?: { major: number },
+): Programs {
   const fit = wanted === undefined ? found[0] : found.find(({ major }) => major === wanted.major);
   if (fit !== undefined) return fit;
   const version = wanted === undefined ? "" : ` ${wanted.major}`;
@@ -75,4 +78,9 @@ export async function findPrograms(program: string, wanted?: { major: number }):
       `Install PostgreSQL${version} (Debian: apt-get install postgresql${version.replace(" ", "-")}; ` +
       `macOS: brew install postgresql@${wanted?.major ?? 18}).`,
   );
+}
+
+/** Looks for the folder with `program` and chooses, as `choosePrograms` does. */
+export async function findPrograms(program: string, wanted?: { major: number }): Promise<Programs> {
+  return choosePrograms(await installedPrograms(program), program, wanted);
 }

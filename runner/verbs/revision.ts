@@ -4,7 +4,7 @@ import { projectPath, projectRoot } from "../project.ts";
 import type { Revision, RevisionRequest } from "../revision/autogenerate.ts";
 import { readModels } from "../revision/models.ts";
 import { withScratchServer } from "../revision/scratch-server.ts";
-import { findPrograms } from "../server/programs.ts";
+import { choosePrograms, installedPrograms } from "../server/programs.ts";
 import { resolveTarget, targetFlags } from "../target.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
 import type { Call, Verb } from "../verb.ts";
@@ -77,9 +77,11 @@ async function run(call: Call): Promise<ExitCode> {
   descriptionOf(call);
   const scratchUrl = call.flags["scratch-url"];
   const url = typeof scratchUrl === "string" ? connectionFromUrl(scratchUrl, call.env) : undefined;
+  const program = url === undefined ? "initdb" : "pg_dump";
+  const installed = installedPrograms(program); // asked while the database is asked for its version
   const lists = { ignore: listOf(call.flags.ignore), renames: listOf(call.flags.rename) };
   return withStart(call, async (start) => {
-    const programs = await findPrograms(url === undefined ? "initdb" : "pg_dump", start);
+    const programs = choosePrograms(await installed, program, start);
     return withScratchServer({ programs, url }, async (opening) => {
       const core = await import("../revision/autogenerate.ts"); // loads slowly: the server starts meanwhile
       const origin = core.originOf(start?.client, directoryOf(call));

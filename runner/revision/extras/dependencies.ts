@@ -1,21 +1,6 @@
-/** The catalogs whose objects `objects.ts` reads. */
-const catalogs = [
-  "pg_statistic_ext",
-  "pg_operator",
-  "pg_cast",
-  "pg_opfamily",
-  "pg_opclass",
-  "pg_ts_parser",
-  "pg_ts_template",
-  "pg_ts_dict",
-  "pg_ts_config",
-  "pg_language",
-  "pg_transform",
-  "pg_am",
-  "pg_conversion",
-]
-  .map((name) => `'${name}'::regclass`)
-  .join(", ");
+import { objectCatalogs } from "./objects.ts";
+
+const catalogs = objectCatalogs.map((name) => `'${name}'::regclass`).join(", ");
 
 const id = (kind: string, rest: string) => `json_build_object('kind', ${kind}, ${rest})`;
 const named = (schema: string, name: string) => `'schema', ${schema}, 'name', ${name}`;

@@ -60,22 +60,28 @@ function edgesOf(objects: readonly Row[], dependencies: readonly Row[]): Depende
   });
 }
 
-/** Reads, in the planner's own transaction, what the planner does not know: whole objects and single properties. */
-export const extrasHandler: Handler = {
-  extension: "pgstack",
-  capture: async ({ query }, current) => {
-    const objects = await query(objectsQuery);
-    const properties = await query(propertiesQuery);
-    const dependencies = objects.length === 0 ? [] : await query(dependenciesQuery);
-    return {
-      facts: [
-        ...objects.flatMap((row) => [objectFact(row, current), ...furtherFacts(row)]),
-        ...properties.flatMap((row) => propertyFact(row, current)),
-      ],
-      edges: edgesOf(objects, dependencies),
-    };
-  },
-};
+/**
+ * Reads, in the planner's own transaction, what the planner does not know: whole objects and single properties.
+ * @param presence what there is at all
+ */
+export function extrasHandler(presence: () => ReadonlySet<string>): Handler {
+  return {
+    extension: "pgstack",
+    capture: async ({ query }, current) => {
+      const some = async (text: string | undefined) => (text === undefined ? [] : query(text));
+      const objects = await some(objectsQuery(presence()));
+      const properties = await some(propertiesQuery(presence()));
+      const dependencies = objects.length === 0 ? [] : await query(dependenciesQuery);
+      return {
+        facts: [
+          ...objects.flatMap((row) => [objectFact(row, current), ...furtherFacts(row)]),
+          ...properties.flatMap((row) => propertyFact(row, current)),
+        ],
+        edges: edgesOf(objects, dependencies),
+      };
+    },
+  };
+}
 
 const statements = (fact: Fact) =>
   (fact.payload.create as string[]).map((sql) => ({ sql, lockClass: "none" as const }));

@@ -20,12 +20,12 @@ const option = (name: string, value: string, present: string) =>
   `CASE WHEN ${present} THEN ', ${name} = ' || ${value} ELSE '' END`;
 
 const statistics = `
-  SELECT 'statistics ' || format('%I.%I', n.nspname, s.stxname) AS key,
+  SELECT 'statistics ' || format('%I.%I', n.nspname, s.stxname),
          json_build_object('kind', CASE c.relkind WHEN 'm' THEN 'materializedView' WHEN 'f' THEN 'foreignTable' ELSE 'table' END,
-                           'schema', cn.nspname, 'name', c.relname) AS parent,
-         ARRAY[pg_get_statisticsobjdef(s.oid)] AS "create",
-         format('DROP STATISTICS %I.%I', n.nspname, s.stxname) AS "drop",
-         'pg_statistic_ext'::regclass::oid AS classid, s.oid AS objid
+                           'schema', cn.nspname, 'name', c.relname),
+         ARRAY[pg_get_statisticsobjdef(s.oid)],
+         format('DROP STATISTICS %I.%I', n.nspname, s.stxname),
+         'pg_statistic_ext'::regclass::oid, s.oid
   FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
   JOIN pg_class c ON c.oid = s.stxrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
   WHERE ${made("pg_statistic_ext", "s.oid")}`;
@@ -174,25 +174,36 @@ const conversions = `
          format('DROP CONVERSION %I.%I', n.nspname, c.conname), 'pg_conversion'::regclass::oid, c.oid
   FROM pg_conversion c JOIN pg_namespace n ON n.oid = c.connamespace WHERE ${made("pg_conversion", "c.oid")}`;
 
-const all = [
-  statistics,
-  operators,
-  casts,
-  families,
-  classes,
-  parsers,
-  templates,
-  dictionaries,
-  configurations,
-  languages,
-  transforms,
-  accessMethods,
-  conversions,
-].join("\nUNION ALL\n");
+const all: Readonly<Record<string, string>> = {
+  pg_statistic_ext: statistics,
+  pg_operator: operators,
+  pg_cast: casts,
+  pg_opfamily: families,
+  pg_opclass: classes,
+  pg_ts_parser: parsers,
+  pg_ts_template: templates,
+  pg_ts_dict: dictionaries,
+  pg_ts_config: configurations,
+  pg_language: languages,
+  pg_transform: transforms,
+  pg_am: accessMethods,
+  pg_conversion: conversions,
+};
 
-/** All of them, in one query, with their comments and, for statistics objects, the target that is not the default. */
-export const objectsQuery = `
+/** The catalogs whose objects are read here. */
+export const objectCatalogs = Object.keys(all);
+
+/**
+ * One query for the kinds that are there, with their comments and, for statistics objects, the target that is not the
+ * default; undefined where there are none.
+ */
+export function objectsQuery(present: ReadonlySet<string>): string | undefined {
+  const queries = objectCatalogs.flatMap((catalog) => (present.has(catalog) ? [all[catalog]] : []));
+  if (queries.length === 0) return undefined;
+  return `
   SELECT o.*, d.description AS comment,
          CASE WHEN o.classid = 'pg_statistic_ext'::regclass
               THEN (SELECT s.stxstattarget FROM pg_statistic_ext s WHERE s.oid = o.objid AND s.stxstattarget >= 0) END AS target
-  FROM (${all}) o LEFT JOIN pg_description d ON d.classoid = o.classid AND d.objoid = o.objid AND d.objsubid = 0`;
+  FROM (${queries.join("\nUNION ALL\n")}) AS o (key, parent, "create", "drop", classid, objid)
+  LEFT JOIN pg_description d ON d.classoid = o.classid AND d.objoid = o.objid AND d.objsubid = 0`;
+}

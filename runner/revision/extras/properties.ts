@@ -22,9 +22,9 @@ const storageName = (value: string) =>
 const of = `format('%I.%I.%I', n.nspname, c.relname, a.attname)`;
 
 const storage = `
-  SELECT 'storage of ' || ${of} AS key, ${column} AS parent,
-         ${alterColumn(`'SET STORAGE ' || ${storageName("a.attstorage")}`)} AS "create",
-         ${alterColumn(`'SET STORAGE ' || ${storageName("t.typstorage")}`)} AS "drop", format_type(a.atttypid, a.atttypmod) AS depends
+  SELECT 'storage of ' || ${of}, ${column},
+         ${alterColumn(`'SET STORAGE ' || ${storageName("a.attstorage")}`)},
+         ${alterColumn(`'SET STORAGE ' || ${storageName("t.typstorage")}`)}, format_type(a.atttypid, a.atttypmod)
   ${columns("'r', 'p', 'm', 'f'")} AND a.attstorage <> t.typstorage`;
 
 const compression = `
@@ -133,21 +133,52 @@ const unloggedSequences = `
       WHERE o.classid = 'pg_class'::regclass AND o.objid = c.oid AND o.deptype IN ('a', 'i') AND oc.relpersistence = 'u')
     AND ${userRelation("'S'")}`;
 
-/** All of them, in one query. */
-export const propertiesQuery = [
-  storage,
-  compression,
-  statisticsTarget,
-  indexStatistics,
-  columnOptions,
-  toastOptions,
-  clustered,
-  accessMethod,
-  furtherParents,
-  typed,
-  inheritedDefaults,
-  viewDefaults,
-  columnComments,
-  foreignOptions,
-  unloggedSequences,
-].join("\nUNION ALL\n");
+const ofUsers = "a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped";
+const someRelation = (what: string) => `SELECT FROM pg_class c WHERE c.oid >= 16384 AND ${what}`;
+/** One look at all columns for five kinds. */
+const someColumn = `SELECT FROM pg_attribute a WHERE ${ofUsers}
+  AND (a.attcompression <> '' OR a.attstattarget >= 0 OR a.attoptions IS NOT NULL OR a.attfdwoptions IS NOT NULL)`;
+/** By lists that are hashed, since there is no telling how many columns there are. */
+const someStorage = `SELECT FROM pg_attribute a WHERE ${ofUsers}
+  AND (a.atttypid, a.attstorage) NOT IN (SELECT oid, typstorage FROM pg_type)
+  AND a.attrelid NOT IN (SELECT oid FROM pg_class WHERE relkind NOT IN ('r', 'p', 'm', 'f'))`;
+
+/** All of them, each with a query that is quick and finds something wherever there may be one. */
+const all: Readonly<Record<string, readonly [string, string]>> = {
+  storage: [someStorage, storage],
+  compression: [someColumn, compression],
+  statisticsTarget: [someColumn, statisticsTarget],
+  indexStatistics: [someColumn, indexStatistics],
+  columnOptions: [someColumn, columnOptions],
+  toastOptions: [someRelation("c.relkind = 't' AND c.reloptions IS NOT NULL"), toastOptions],
+  clustered: ["SELECT FROM pg_index WHERE indrelid >= 16384 AND indisclustered", clustered],
+  accessMethod: [
+    someRelation("c.relkind IN ('r', 'm') AND c.relam <> (SELECT oid FROM pg_am WHERE amname = 'heap')"),
+    accessMethod,
+  ],
+  furtherParents: ["SELECT FROM pg_inherits WHERE inhseqno > 1", furtherParents],
+  typed: [someRelation("c.reloftype <> 0"), typed],
+  inheritedDefaults: ["SELECT FROM pg_inherits", inheritedDefaults],
+  viewDefaults: [
+    "SELECT FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid WHERE d.adrelid >= 16384 AND c.relkind = 'v'",
+    viewDefaults,
+  ],
+  columnComments: [
+    "SELECT FROM pg_description WHERE classoid = 'pg_class'::regclass AND objoid >= 16384 AND objsubid > 0",
+    columnComments,
+  ],
+  foreignOptions: [someColumn, foreignOptions],
+  unloggedSequences: [someRelation("c.relkind = 'S' AND c.relpersistence = 'u'"), unloggedSequences],
+};
+
+/** What tells whether there may be properties of each kind, by its name. */
+export const propertyConditions = Object.fromEntries(
+  Object.entries(all).map(([kind, [condition]]) => [kind, condition]),
+);
+
+/** One query for the kinds that are there; undefined where there are none. */
+export function propertiesQuery(present: ReadonlySet<string>): string | undefined {
+  const queries = Object.entries(all).flatMap(([kind, [, query]]) => (present.has(kind) ? [query] : []));
+  if (queries.length === 0) return undefined;
+  return `SELECT * FROM (${queries.join("\nUNION ALL\n")}) AS property (key, parent, "create", "drop", depends)`;
+}
