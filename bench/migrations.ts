@@ -1,6 +1,7 @@
 /**
  * Applies 300 and 1,000 generated migrations to an empty database: this program, bare Umzug, node-pg-migrate and dbmate, each in a
- * process of its own, best of three. The peers are installed for the run, into a folder that goes with it.
+ * process of its own, in turns, best of three. The peers are installed for the run, into a folder that goes with it. Tables are
+ * files, so a quiet disk counts as much as a quiet machine: TMPDIR=/dev/shm node bench/migrations.ts
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -9,7 +10,7 @@ import { join } from "node:path";
 import { type ConnectionSettings, environmentOf, withClient } from "../runner/connection.ts";
 import { projectPath } from "../runner/project.ts";
 import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
-import { seconds } from "./support/measure.ts";
+import { bestOf } from "./support/measure.ts";
 
 const rounds = 3;
 const peers = ["dbmate@2.36.0", "node-pg-migrate@9.0.0"];
@@ -73,6 +74,16 @@ await umzug.up();
 await client.end();
 `;
 
+/** The runner as `./pgstack` starts it. */
+function ourRunner(verb: string, directory: string, database: ConnectionSettings): void {
+  const compiled = projectPath(".pgstack/compiled");
+  execFileSync(
+    process.execPath,
+    [projectPath("runner/main.ts"), verb, "--url", "postgres://", "--directory", directory],
+    { env: { ...process.env, NODE_COMPILE_CACHE: compiled, ...environmentOf(database) }, stdio: "ignore" },
+  );
+}
+
 function contenders(root: string): Contender[] {
   const start = (file: string, args: string[], env: Record<string, string>) =>
     execFileSync(file, args, {
@@ -84,19 +95,7 @@ function contenders(root: string): Contender[] {
   return [
     {
       name: "pgstack",
-      run: (folder, database) =>
-        execFileSync(
-          process.execPath,
-          [
-            projectPath("runner/main.ts"),
-            "upgrade",
-            "--url",
-            "postgres://",
-            "--directory",
-            join(folder, "ours"),
-          ],
-          { env: { ...process.env, ...environmentOf(database) }, stdio: "ignore" },
-        ),
+      run: (folder, database) => ourRunner("upgrade", join(folder, "ours"), database),
     },
     {
       name: "bare Umzug",
@@ -131,49 +130,35 @@ function installPeers(root: string): void {
   symlinkSync(projectPath("node_modules"), join(root, "node_modules"));
 }
 
-async function best(contender: Contender, folder: string, admin: ConnectionSettings): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < rounds; round++) {
-    const database = { ...admin, database: "bench" };
-    await withClient(admin, async (client) => {
-      await client.query("DROP DATABASE IF EXISTS bench WITH (FORCE)");
-      await client.query("CREATE DATABASE bench");
-    });
-    least = Math.min(least, await seconds(() => contender.run(folder, database)));
-  }
-  return least;
+async function emptyDatabase(admin: ConnectionSettings): Promise<void> {
+  await withClient(admin, async (client) => {
+    await client.query("DROP DATABASE IF EXISTS bench WITH (FORCE)");
+    await client.query("CREATE DATABASE bench");
+  });
 }
 
-async function measureStatus(folder: string, admin: ConnectionSettings): Promise<number> {
-  const args = [
-    projectPath("runner/main.ts"),
-    "status",
-    "--url",
-    "postgres://",
-    "--directory",
-    join(folder, "ours"),
-  ];
-  const env = { ...process.env, ...environmentOf({ ...admin, database: "bench" }) };
-  return seconds(() => execFileSync(process.execPath, args, { env, stdio: "ignore" }));
+async function compare(count: number, admin: ConnectionSettings): Promise<void> {
+  const folder = join(root, String(count));
+  writeFiles(folder, count);
+  const database = { ...admin, database: "bench" };
+  const before = () => emptyDatabase(admin);
+  const runs = contenders(root).map(({ name, run }) => [name, { before, run: () => run(folder, database) }]);
+  const best = await bestOf(rounds, Object.fromEntries(runs));
+  for (const [name, taken] of Object.entries(best))
+    console.log(`${count} migrations, ${name}: ${taken.toFixed(2)} s`);
+  await emptyDatabase(admin);
+  ourRunner("upgrade", join(folder, "ours"), database);
+  const { status } = await bestOf(rounds, {
+    status: { run: () => ourRunner("status", join(folder, "ours"), database) },
+  });
+  console.log(`${count} migrations, status: ${status?.toFixed(2)} s`);
 }
 
 const root = mkdtempSync(join(tmpdir(), "pgstack-bench-"));
 try {
   installPeers(root);
   await using cluster = await startThrowawayCluster();
-  for (const count of [300, 1000]) {
-    const folder = join(root, String(count));
-    writeFiles(folder, count);
-    let ours = 0;
-    for (const contender of contenders(root).toReversed()) {
-      const taken = await best(contender, folder, cluster.admin);
-      if (contender.name === "pgstack") ours = taken;
-      console.log(`${count} migrations, ${contender.name}: ${taken.toFixed(2)} s`);
-    }
-    console.log(
-      `${count} migrations, status: ${(await measureStatus(folder, cluster.admin)).toFixed(2)} s (pgstack took ${ours.toFixed(2)} s to apply)`,
-    );
-  }
+  for (const count of [300, 1000]) await compare(count, cluster.admin);
 } finally {
   rmSync(root, { recursive: true, force: true });
 }

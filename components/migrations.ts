@@ -23,7 +23,7 @@ export interface MigrationsArgs {
   /** The database's owner, as whom migrations run. */
   readonly owner: Login;
   /** The database: with it goes all that is in it, and no down script runs. */
-  readonly deletedWith: pulumi.Resource;
+  readonly deletedWith: pulumi.CustomResource;
   /** What must be there before the first migration runs. */
   readonly after?: readonly pulumi.Input<pulumi.Resource>[];
   /** Another value after each restore, so that what the dump lacks is applied. */
@@ -44,22 +44,22 @@ export class Migrations extends pulumi.ComponentResource {
   /** Files that `migrations.to` holds back. */
   readonly pending: pulumi.Output<number>;
   /** Everything is applied once this is done; grants on what migrations make wait for it. */
-  readonly applied: pulumi.Resource;
+  readonly applied: pulumi.Input<pulumi.Resource>;
 
   constructor(name: string, args: MigrationsArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Migrations", name, {}, options);
     const files = readFiles(args.settings);
     const environment = environmentOf(args);
-    const check = checkDatabase(args.settings, environment, this);
-    const kept = check.then((result) => keptFiles(files, historyOf(result), args.settings));
-    const apply = createApply(name, args, { environment, check, kept }, this);
+    const check = checkDatabase(args.settings, { environment, database: args.deletedWith }, this);
+    const plan = check.then((found) => ({ found, kept: keptFiles(files, historyOf(found), args.settings) }));
+    const apply = plan.then((plan) => createApply(name, args, { environment, ...plan }, this));
     this.applied = apply;
-    const result = apply.stdout.apply((json) => JSON.parse(json) as StackResult);
+    const result = pulumi.output(apply).stdout.apply((json) => JSON.parse(json) as StackResult);
     this.count = result.count;
     this.head = result.head;
     this.pending = result.pending;
-    const records = Promise.all([check, kept]).then(([result, files]) =>
-      createRecords(files, result, args, { environment, apply }, this),
+    const records = Promise.all([plan, apply]).then(([plan, apply]) =>
+      createRecords(args, { environment, ...plan, apply }, this),
     );
     this.registerOutputs(records.then(() => ({})));
   }
@@ -90,51 +90,54 @@ function environmentOf({ administrator, owner }: MigrationsArgs): Environment {
 
 interface ApplyInputs {
   readonly environment: Environment;
-  readonly check: Promise<CheckResult | undefined>;
-  readonly kept: Promise<MigrationFile[]>;
+  /** What the database says, where it can be asked. */
+  readonly found: CheckResult | undefined;
+  readonly kept: readonly MigrationFile[];
 }
 
 function createApply(
   name: string,
   { settings: { to: _, ...settings }, epoch, deletedWith, after = [] }: MigrationsArgs,
-  { environment, check, kept }: ApplyInputs,
+  { environment, found, kept }: ApplyInputs,
   parent: pulumi.Resource,
 ): local.Command {
   const command = runner("migrations-apply");
   const stdin = pulumi
-    .all([kept, epoch])
-    .apply(([files, epoch]) => JSON.stringify(manifestOf(files, settings, epoch ?? null)));
-  const token = check.then((result) => result?.token ?? "");
+    .output(epoch)
+    .apply((epoch) => JSON.stringify(manifestOf(kept, settings, epoch ?? null)));
+  const unseen = found?.database === "unreachable";
   return new local.Command(
     name,
     {
       create: command,
       update: command,
       stdin,
-      environment: { ...environment, PGSTACK_DRIFT: token },
+      environment: { ...environment, PGSTACK_DRIFT: found?.token ?? "" },
       logging: "stderr",
     },
-    { parent, deletedWith, dependsOn: [...after] },
+    {
+      parent,
+      deletedWith,
+      dependsOn: [...after],
+      ...(unseen && { ignoreChanges: ["environment.PGSTACK_DRIFT"] }), // what is not known has not changed
+    },
   );
 }
 
-interface RecordInputs {
-  readonly environment: Environment;
+interface RecordInputs extends ApplyInputs {
   readonly apply: local.Command;
 }
 
 /** In the order of application, so that the engine, which ends records backwards, reverts what was applied last first. */
 function createRecords(
-  files: readonly MigrationFile[],
-  check: CheckResult | undefined,
   { settings, deletedWith }: MigrationsArgs,
-  { environment, apply }: RecordInputs,
+  { environment, found, kept, apply }: RecordInputs,
   parent: pulumi.Resource,
 ): void {
-  const byName = new Map(files.map((file) => [file.name, file]));
+  const byName = new Map(kept.map((file) => [file.name, file]));
   const { table, lockTimeout, statementTimeout } = settings;
   let previous: local.Command = apply;
-  for (const name of sequenceOf(files, historyOf(check))) {
+  for (const name of sequenceOf(kept, historyOf(found))) {
     const file = byName.get(name);
     if (file === undefined || isFolded(name, settings.baseline)) continue;
     const { up, down, checksum } = file;

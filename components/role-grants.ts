@@ -9,7 +9,7 @@ export interface RoleGrantsArgs {
   /** Changes when objects may have come or been replaced: the migrations' head, a restore's epoch. */
   readonly epoch: pulumi.Input<string>;
   /** What makes the objects: migrations, a restore. */
-  readonly after: readonly pulumi.Resource[];
+  readonly after: readonly pulumi.Input<pulumi.Resource>[];
 }
 
 /**
@@ -32,7 +32,12 @@ export class RoleGrants extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  #grant(grantee: string, create: string, declaration: object, after: readonly pulumi.Resource[]) {
+  #grant(
+    grantee: string,
+    create: string,
+    declaration: object,
+    after: readonly pulumi.Input<pulumi.Resource>[],
+  ) {
     const { roles, epoch } = this.#args;
     return new local.Command(
       `${grantee}-grants`,

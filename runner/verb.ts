@@ -21,6 +21,13 @@ export interface Call {
   readonly terminal: boolean;
 }
 
+/** What a stack's program asks a verb, as JSON on its standard input. */
+export interface Question<Request> {
+  readonly request: Request;
+  /** The variables that lead to the database: they are known later than the process starts. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /** One verb of the command line: a file of its own under verbs/, its default export. */
 export interface Verb {
   /** One line for the list of verbs. */

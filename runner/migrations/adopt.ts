@@ -5,7 +5,7 @@ import { withScratchServer } from "../revision/scratch-server.ts";
 import { findPrograms, installedPrograms, type Programs } from "../server/programs.ts";
 import { RefusedError } from "../user-error.ts";
 import { applyMigrations } from "./apply.ts";
-import { insertSql } from "./history.ts";
+import { insertSql, noTime } from "./history.ts";
 import type { MigrationFile } from "./migration.ts";
 import type { Run } from "./run-migration.ts";
 import { defaultSettings } from "./settings.ts";
@@ -109,7 +109,7 @@ export async function adoptBaseline(
       `The database cannot be adopted: its schema is not what the migrations up to ${files.at(-1)?.name} build:\n  ` +
         `${found.join("\n  ")}\nChange the baseline's files, or the database, until they agree. Nothing was recorded.`,
     );
-  const rows = files.map((file) => insertSql(run.table, file, { milliseconds: 0, baseline: true }));
+  const rows = files.map((file) => insertSql(run.table, file, { duration: noTime, baseline: true }));
   await client.query(`BEGIN; ${rows.join("; ")}; COMMIT`);
   run.log(`recorded ${files.length} migrations as applied`);
   return files;

@@ -2,16 +2,15 @@ import pg from "pg";
 import { RefusedError } from "../user-error.ts";
 import { MigrationFailure } from "./failure.ts";
 import { findingsOf } from "./findings.ts";
-import { ensureHistory, type History, historyTable, insertSql, readHistory } from "./history.ts";
+import { ensureHistory, type History, historyTable, insertSql, readHistory, sinceBegin } from "./history.ts";
 import { withMigrationLock } from "./lock.ts";
 import { isFolded } from "./manifest.ts";
 import type { MigrationFile } from "./migration.ts";
 import { makePlan, type Plan } from "./plan.ts";
-import { type Job, type Run, runInTransaction, scriptOf } from "./run-migration.ts";
+import { type Job, jobOf, type Run, runInTransaction } from "./run-migration.ts";
 import { StatementError } from "./run-script.ts";
 import { type Access, withSession } from "./session.ts";
 import type { MigrationSettings } from "./settings.ts";
-import { runStepwise } from "./stepwise.ts";
 
 /** What to apply, and how. */
 export interface ApplyRequest {
@@ -35,15 +34,18 @@ export interface ApplyResult {
 }
 
 function upJob(run: Run, file: MigrationFile): Job {
-  return {
+  return jobOf({
     name: file.name,
     language: file.language,
     direction: "up",
     section: file.up,
     origin: { label: file.file, firstLine: file.upLine },
-    record: (milliseconds) => insertSql(run.table, file, { milliseconds }),
-  };
+    record: insertSql(run.table, file, { duration: sinceBegin }),
+  });
 }
+
+/** Brings PostgreSQL's parser with it, which only `transaction=off` scripts need. */
+export const loadStepwise = () => import("./stepwise.ts");
 
 /** Runs a job in the way that its script asks for. Throws MigrationFailure. */
 export async function runJob(
@@ -52,7 +54,7 @@ export async function runJob(
   after: () => string,
   stepwise: () => Promise<void>,
 ): Promise<void> {
-  const { transaction } = scriptOf(job).options;
+  const { transaction } = job.script.options;
   try {
     if (transaction) await runInTransaction(run, job);
     else await stepwise();
@@ -75,16 +77,18 @@ function standingNow(applied: number, head: string | undefined, left: number): s
 
 async function applyPending(run: Run, pending: readonly MigrationFile[], before: History): Promise<void> {
   const done = before.rows.filter(({ statementsDone }) => statementsDone === null).map(({ name }) => name);
-  const { Umzug } = await import("umzug"); // loads slowly, and most runs find nothing to do
-  const umzug = new Umzug({
+  const doneBefore = done.length;
+  const { loadUmzug } = await import("./umzug.ts"); // most runs find nothing to do
+  const umzug = new (loadUmzug())({
     migrations: pending.map((file) => ({
       name: file.name,
       up: async () => {
-        const after = () =>
-          standingNow(done.length, done.at(-1), pending.length + before.rows.length - done.length);
-        await runJob(run, upJob(run, file), after, () => runStepwise(run, upJob(run, file), file));
+        const left = pending.length + doneBefore - done.length;
+        const after = () => standingNow(done.length, done.at(-1), left);
+        const job = upJob(run, file);
+        await runJob(run, job, after, async () => (await loadStepwise()).runStepwise(run, job, file));
         done.push(file.name);
-        run.log(`applied ${file.name} (${done.length - before.rows.length}/${pending.length})`);
+        run.log(`applied ${file.name} (${done.length - doneBefore}/${pending.length})`);
       },
     })),
     storage: { executed: async () => [], logMigration: async () => {}, unlogMigration: async () => {} }, // the row is written in the migration's transaction

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { projectPath } from "../project.ts";
 import { UserError } from "../user-error.ts";
@@ -17,7 +17,7 @@ export type CheckRequest = Pick<MigrationSettings, "directory" | "table" | "to" 
 
 /** What the database says to a preview. */
 export interface CheckResult {
-  /** `absent`: the database does not exist yet. `unreachable`: nobody knows. */
+  /** `absent`: the server knows no such database. `unreachable`: nobody knows. */
   readonly database: "read" | "absent" | "unreachable";
   /** Why it could not be read. */
   readonly reason?: string;
@@ -32,11 +32,9 @@ export interface CheckResult {
   readonly warnings: readonly Warning[];
 }
 
-/** New as long as something is missing, so that the resource is updated even where its manifest has not changed. */
+/** Another each time as long as something is missing, so that the resource is updated though its manifest is as it was. */
 function tokenOf(history: History, plan: Plan): string {
-  if (plan.pending.length === 0) return history.token ?? "";
-  const names = plan.pending.map(({ name }) => name).join("\n");
-  return createHash("sha256").update(`${history.token}\n${names}`).digest("hex").slice(0, 16);
+  return plan.pending.length === 0 ? (history.token ?? "") : randomUUID();
 }
 
 /** The parser is loaded only where there is something to read. */
@@ -44,31 +42,31 @@ export async function lintPending(client: pg.Client, pending: readonly Migration
   return pending.length === 0 ? [] : (await import("./lint.ts")).lint(client, pending);
 }
 
-async function check(client: pg.Client, request: CheckRequest): Promise<CheckResult> {
-  const files = readMigrations(projectPath(request.directory), request.directory);
-  const history = await readHistory(client, historyTable(request.table));
-  const kept = new Set(keptFiles(files, history, request).map(({ name }) => name));
-  const plan = makePlan(files, history, kept, request.baseline);
+async function check(client: pg.Client, settings: CheckRequest): Promise<CheckResult> {
+  const files = readMigrations(projectPath(settings.directory), settings.directory);
+  const history = await readHistory(client, historyTable(settings.table));
+  const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
+  const plan = makePlan(files, history, kept, settings.baseline);
   return {
     database: "read",
     applied: history.rows.map(({ name }) => name),
     pending: plan.pending.map(({ name }) => name),
     token: tokenOf(history, plan),
-    findings: findingsOf(plan, request, undefined),
+    findings: findingsOf(plan, settings, undefined),
     warnings: await lintPending(client, plan.pending),
   };
 }
 
 /** The database's part in a preview. A database that cannot be read is a result too; wrong files throw RefusedError. */
 export async function checkDatabase(access: Access, request: CheckRequest): Promise<CheckResult> {
-  const nothing = { applied: [], pending: [], token: "", findings: [], warnings: [] };
+  const nothing = { applied: [], pending: [], findings: [], warnings: [] };
   try {
     return await withSession(access, ({ client }) => check(client, request));
   } catch (error) {
     if (!(error instanceof UserError) || error.exitCode !== 1) throw error;
     const missing = (error.cause as { code?: string } | undefined)?.code === "3D000";
     return missing
-      ? { database: "absent", ...nothing }
-      : { database: "unreachable", reason: error.message, ...nothing };
+      ? { database: "absent", reason: error.message, token: randomUUID(), ...nothing }
+      : { database: "unreachable", reason: error.message, token: "", ...nothing };
   }
 }

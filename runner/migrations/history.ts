@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import pg from "pg";
 import { RefusedError } from "../user-error.ts";
@@ -41,11 +40,6 @@ export function historyTable(name: string): HistoryTable {
   if (schema === "" || table === "" || rest.length > 0)
     throw new RefusedError(`The history table is given as schema.table; found "${name}".`);
   return { schema, table, sql: `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}` };
-}
-
-/** SHA-256 (hex) of a script as it is stored. */
-export function sumOf(script: string): string {
-  return createHash("sha256").update(script).digest("hex");
 }
 
 const tokenMark = "History of migrations, kept by pgstack; stack token: ";
@@ -128,25 +122,33 @@ export async function readApplied(
   return rows[0];
 }
 
-/** The database's role and the person on their machine. */
-function actor(): string {
+function accountName(): string {
   try {
-    return `${userInfo().username}@${hostname()}`;
+    return userInfo().username;
   } catch {
-    return `uid ${process.getuid?.() ?? "unknown"}@${hostname()}`; // an account without a name
+    return `uid ${process.getuid?.() ?? "unknown"}`; // an account without a name
   }
 }
+
+/** The person on their machine. */
+const actor = `${accountName()}@${hostname()}`;
+
+/** How long a transaction has run, in SQL. */
+export const sinceBegin = "pg_catalog.clock_timestamp() - pg_catalog.transaction_timestamp()";
+
+/** The duration of what has not run. */
+export const noTime = "interval '0'";
 
 /** The statement that records a migration, its values written in: it runs beside others, in one message. */
 export function insertSql(
   { sql }: HistoryTable,
   migration: Migration,
-  run: { milliseconds: number; statementsDone?: number | null; baseline?: boolean },
+  run: { duration: typeof sinceBegin | typeof noTime; statementsDone?: number | null; baseline?: boolean },
 ): string {
   const text = (value: string | null) => (value === null ? "NULL" : pg.escapeLiteral(value));
   const { name, language, checksum, up, down } = migration;
   return `INSERT INTO ${sql} (name, language, checksum, up, down, applied_by, duration, statements_done, baseline)
     VALUES (${[name, language, checksum, up, down].map(text).join(", ")},
-      current_user || ${text(` (${actor()})`)}, '${run.milliseconds.toFixed(3)} milliseconds',
+      current_user || ${text(` (${actor})`)}, ${run.duration},
       ${run.statementsDone ?? "NULL"}, ${run.baseline ?? false})`;
 }

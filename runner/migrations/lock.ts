@@ -12,10 +12,13 @@ export function lockKey({ schema, table }: HistoryTable): bigint {
   return createHash("sha256").update(`pgstack migrations ${schema}.${table}`).digest().readBigInt64BE();
 }
 
-/** True while the session of `client` holds the lock; as SQL, to be asked within a transaction. */
+/**
+ * True while the session holds the lock; as SQL, to be asked within a transaction. The function that `pg_locks` reads is
+ * asked itself: to expand the view takes the server longer than a small migration.
+ */
 export function lockHeldSql(key: bigint): string {
   const [high, low] = [BigInt.asUintN(32, key >> 32n), BigInt.asUintN(32, key)];
-  return `EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  return `EXISTS (SELECT FROM pg_catalog.pg_lock_status() l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.classid = ${high} AND l.objid = ${low} AND l.pid = pg_catalog.pg_backend_pid())`;
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../user-error.ts";
-import { sumOf } from "./history.ts";
 import type { MigrationFile } from "./migration.ts";
 import { compareNames } from "./revision.ts";
 import type { MigrationSettings } from "./settings.ts";
+import { sumOf } from "./text.ts";
 
 /** What a stack asks for: which files, as they were when the preview was made, and how they run. */
 export interface Manifest extends Omit<MigrationSettings, "to"> {

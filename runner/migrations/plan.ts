@@ -1,8 +1,8 @@
 import type { History, HistoryRow } from "./history.ts";
-import { sumOf } from "./history.ts";
 import { isFolded } from "./manifest.ts";
 import type { MigrationFile } from "./migration.ts";
 import { compareNames } from "./revision.ts";
+import { sumOf } from "./text.ts";
 
 /** How a migration stands in one database. */
 export type State =

@@ -1,13 +1,12 @@
 import pg from "pg";
-import { RefusedError } from "../user-error.ts";
-import { runJob } from "./apply.ts";
+import { RefusedError, UserError } from "../user-error.ts";
+import { loadStepwise, runJob } from "./apply.ts";
 import { historyTable, readApplied, readHistory } from "./history.ts";
 import { withMigrationLock } from "./lock.ts";
 import type { Migration } from "./migration.ts";
-import type { Job, Run } from "./run-migration.ts";
-import { type Access, withSession } from "./session.ts";
+import { type Job, jobOf, type Run } from "./run-migration.ts";
+import { type Access, passwordRefused, withSession } from "./session.ts";
 import type { MigrationSettings } from "./settings.ts";
-import { runStepwiseDown } from "./stepwise.ts";
 
 /** What to take back, and how. */
 export interface RevertRequest {
@@ -17,14 +16,14 @@ export interface RevertRequest {
 }
 
 function downJob(run: Run, { name, language }: Migration, down: string): Job {
-  return {
+  return jobOf({
     name,
     language,
     direction: "down",
     section: down,
     origin: { label: `${name}, down script as recorded`, firstLine: 1 },
-    record: () => `DELETE FROM ${run.table.sql} WHERE name = ${pg.escapeLiteral(name)}`,
-  };
+    record: `DELETE FROM ${run.table.sql} WHERE name = ${pg.escapeLiteral(name)}`,
+  });
 }
 
 function refuseIrreversible(name: string): never {
@@ -36,7 +35,7 @@ function refuseIrreversible(name: string): never {
 async function revertOne(run: Run, applied: Migration, left: () => string): Promise<void> {
   if (applied.down === null) refuseIrreversible(applied.name);
   const job = downJob(run, applied, applied.down);
-  await runJob(run, job, left, () => runStepwiseDown(run, job));
+  await runJob(run, job, left, async () => (await loadStepwise()).runStepwiseDown(run, job));
   run.log(`reverted ${applied.name}`);
 }
 
@@ -47,6 +46,17 @@ async function withRun<T>(
   const table = historyTable(settings.table);
   return withSession(access, (session) =>
     withMigrationLock(session.client, table, log, () => use({ session, table, settings, log })),
+  );
+}
+
+/** What leaves a stack is given the passwords of the update before: the present ones never reach it. */
+function explainPasswords(name: string, error: unknown): unknown {
+  if (!passwordRefused(error)) return error;
+  return new UserError(
+    `${(error as Error).message}\nMigration ${name} stays applied. The passwords of the owner and of the administrator were both changed ` +
+      "since the last update, which this one goes by where it takes a migration back. Leave the migration in the stack (its file, " +
+      "migrations.to), run ./pgstack up, which renews them, then take it out again.",
+    { cause: error },
   );
 }
 
@@ -65,7 +75,9 @@ export async function revertMigration(
     if (applied === undefined) return "absent";
     if (applied.baseline) return "folded";
     await revertOne(run, applied, () => "Nothing of it is reverted; the migration stays applied.");
-    return "reverted";
+    return "reverted" as const;
+  }).catch((error) => {
+    throw explainPasswords(name, error);
   });
 }
 

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
+import type pg from "pg";
 import { UserError } from "../user-error.ts";
 import type { HistoryTable } from "./history.ts";
 import { lockHeldSql, lockKey } from "./lock.ts";
 import { callDirection } from "./module.ts";
 import { retryingLocks } from "./retry.ts";
-import { type Prefix, runScript } from "./run-script.ts";
+import { type Frame, runScript } from "./run-script.ts";
 import { type Origin, readScript, type Script } from "./script.ts";
 import type { Session } from "./session.ts";
 import type { MigrationSettings } from "./settings.ts";
@@ -22,23 +23,33 @@ export interface Job {
   readonly name: string;
   readonly language: "sql" | "js";
   readonly direction: "up" | "down";
+  /** The whole text: of the script, or of the module. */
   readonly section: string;
+  /** The script; a module's is empty, since only running it shows its SQL. */
+  readonly script: Script;
   readonly origin: Origin;
-  /** The statements that keep the history in step with what ran. */
-  readonly record: (milliseconds: number) => string;
+  /** The statements that keep the history in step with what ran, to be sent in the migration's transaction. */
+  readonly record: string;
 }
 
-/** Goes ahead of the script in the same message: a round trip for each would cost more than most migrations. */
-function beginning(run: Run, script: Script, marker: string): Prefix {
+/** Reads the script of a job. */
+export function jobOf(job: Omit<Job, "script">): Job {
+  return { ...job, script: readScript(job.language === "sql" ? job.section : "", job.origin) };
+}
+
+/** What stands around a script: with a round trip for each part most migrations would take twice as long. */
+function frameOf(run: Run, { script, record }: Job, marker: string): Frame {
   const { lockTimeout = run.settings.lockTimeout, statementTimeout = run.settings.statementTimeout } =
     script.options;
-  const statements = [
-    "BEGIN",
-    `SET LOCAL lock_timeout = ${lockTimeout}`,
-    `SET LOCAL statement_timeout = ${statementTimeout}`,
-    `SET LOCAL pgstack.migration = '${marker}'`,
-  ];
-  return { sql: `${statements.join("; ")};\n`, statements: statements.length };
+  return {
+    before: [
+      "BEGIN",
+      `SET LOCAL lock_timeout = ${lockTimeout}`,
+      `SET LOCAL statement_timeout = ${statementTimeout}`,
+      `SET LOCAL pgstack.migration = '${marker}'`,
+    ],
+    after: ["SET statement_timeout = 0", guardSql(run, marker), run.session.resetSql, record, "COMMIT"],
+  };
 }
 
 const brokenGuards = {
@@ -60,51 +71,32 @@ function guardSql(run: Run, marker: string): string {
       WHEN NOT ${lockHeldSql(lockKey(run.table))} THEN 'pgstack: lock' ELSE '0' END::pg_catalog.cstring)`;
 }
 
-async function finish(run: Run, job: Job, marker: string, milliseconds: number): Promise<void> {
-  const { client, resetSql } = run.session;
-  const parts = [
-    "SET statement_timeout = 0",
-    guardSql(run, marker),
-    resetSql,
-    job.record(milliseconds),
-    "COMMIT",
-  ];
-  await client.query(parts.join("; ")).catch((error: Error) => {
-    const broken = Object.entries(brokenGuards).find(([sign]) => error.message.includes(sign));
-    throw broken === undefined ? error : new UserError(broken[1], { cause: error });
-  });
+function explainGuard(error: Error): Error {
+  const broken = Object.entries(brokenGuards).find(([sign]) => error.message.includes(sign));
+  return broken === undefined ? error : new UserError(broken[1], { cause: error });
 }
 
-async function perform(run: Run, job: Job, script: Script, prefix: Prefix): Promise<void> {
-  const { client } = run.session;
-  if (job.language === "sql") return runScript(client, script, prefix);
-  await client.query(prefix.sql);
+async function perform(job: Job, client: pg.Client, frame: Frame): Promise<void> {
+  if (job.language === "sql") return runScript(client, job.script, frame);
+  await client.query(frame.before.join("; "));
   const sql = await callDirection(job.section, job.direction, client);
   if (sql !== undefined) await runScript(client, readScript(sql, job.origin));
+  await client.query(frame.after.join("; "));
 }
 
-async function attempt(run: Run, job: Job, script: Script): Promise<void> {
+async function attempt(run: Run, job: Job): Promise<void> {
   const { client, resetSql } = run.session;
-  const marker = randomUUID();
-  const started = performance.now();
   try {
-    await perform(run, job, script, beginning(run, script, marker));
-    await finish(run, job, marker, performance.now() - started);
+    await perform(job, client, frameOf(run, job, randomUUID()));
   } catch (error) {
     await client.query("ROLLBACK").catch(() => {});
     await client.query(resetSql).catch(() => {});
-    throw error;
+    throw explainGuard(error as Error);
   }
 }
 
 /** Runs one direction of a migration and its record in one transaction: both are there afterwards, or neither. */
 export async function runInTransaction(run: Run, job: Job): Promise<void> {
-  const script = scriptOf(job);
-  const lockTimeout = script.options.lockTimeout ?? run.settings.lockTimeout;
-  await retryingLocks(run.session, lockTimeout, run.log, () => attempt(run, job, script));
-}
-
-/** The script of a job; a module's is empty, since only running it shows its SQL. */
-export function scriptOf(job: Job): Script {
-  return readScript(job.language === "sql" ? job.section : "", job.origin);
+  const lockTimeout = job.script.options.lockTimeout ?? run.settings.lockTimeout;
+  await retryingLocks(run.session, lockTimeout, run.log, () => attempt(run, job));
 }

@@ -24,10 +24,10 @@ function offsetOf(text: string, position: number): number {
   return at;
 }
 
-/** Statements that go ahead of a script in its first message. ASCII only. */
-export interface Prefix {
-  readonly sql: string;
-  readonly statements: number;
+/** Statements that go with a script: ahead of it in its first message (ASCII only), and behind it in its last. */
+export interface Frame {
+  readonly before: readonly string[];
+  readonly after: readonly string[];
 }
 
 /** What PostgreSQL says of the place, counted from the beginning of the segment. */
@@ -47,7 +47,12 @@ export function placeFailure(
 ): StatementError {
   const position = error instanceof pg.DatabaseError ? Number(error.position ?? 0) - ahead : 0;
   const at =
-    position > 0 ? segment.start + offsetOf(script.text.slice(segment.start, segment.end), position) : -1;
+    position > 0
+      ? Math.min(
+          segment.start + offsetOf(script.text.slice(segment.start, segment.end), position),
+          segment.end,
+        )
+      : -1;
   const counted = segment.statements[Math.min(Math.max(completed, 0), segment.statements.length - 1)];
   const failed = at < 0 ? counted : (segment.statements.findLast(({ start }) => start <= at) ?? counted);
   if (failed === undefined) return new StatementError({ where: script.placeOf(0) }, error);
@@ -60,16 +65,21 @@ export function placeFailure(
   return new StatementError(place, error);
 }
 
-/** Runs a script's statements, in the caller's transaction or in the one that `prefix` begins. Throws StatementError. */
-export async function runScript(client: pg.Client, script: Script, prefix?: Prefix): Promise<void> {
-  let ahead = prefix;
-  for (const segment of segmentsOf(script)) {
-    const sql = script.text.slice(segment.start, segment.end);
-    const { completed, error } = await sendScript(client, (ahead?.sql ?? "") + sql, segment.copyData);
-    if (error !== undefined) {
-      const failedAt = { completed: completed - (ahead?.statements ?? 0), ahead: ahead?.sql.length ?? 0 };
-      throw placeFailure(script, segment, failedAt, error);
-    }
-    ahead = undefined;
+/**
+ * Runs a script's statements, in the caller's transaction or in the one that `frame` begins and ends. Throws StatementError
+ * for what is the script's own fault, and PostgreSQL's error for what failed in the frame.
+ */
+export async function runScript(client: pg.Client, script: Script, frame?: Frame): Promise<void> {
+  const segments = segmentsOf(script);
+  for (const [index, segment] of segments.entries()) {
+    const before = index === 0 ? (frame?.before ?? []) : [];
+    const after = index === segments.length - 1 ? (frame?.after ?? []) : [];
+    const ahead = before.map((statement) => `${statement};\n`).join("");
+    const sql = [ahead + script.text.slice(segment.start, segment.end), ...after].join(";\n");
+    const { completed, error } = await sendScript(client, sql, segment.copyData);
+    if (error === undefined) continue;
+    const done = completed - before.length;
+    if (done >= segment.statements.length) throw error;
+    throw placeFailure(script, segment, { completed: done, ahead: ahead.length }, error);
   }
 }

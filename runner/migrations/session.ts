@@ -1,5 +1,5 @@
 import pg from "pg";
-import { type ConnectionSettings, openClient } from "../connection.ts";
+import { type ConnectionSettings, connectionFromEnvironment, openClient } from "../connection.ts";
 import { UserError } from "../user-error.ts";
 import { backendOf, refuseTransactionPooler } from "./pooler.ts";
 
@@ -9,6 +9,13 @@ export interface Access {
   readonly owner: ConnectionSettings;
   /** Who may stand in for the owner where the owner's password is refused (it was changed in the same update). */
   readonly admin?: ConnectionSettings | undefined;
+}
+
+/** Who a stack's resources connect as: PG* is the owner, PGSTACK_ADMIN_USER and …_PASSWORD the stand-in. */
+export function accessFromEnvironment(env: NodeJS.ProcessEnv): Access {
+  const owner = connectionFromEnvironment(env);
+  const user = env.PGSTACK_ADMIN_USER;
+  return user ? { owner, admin: { ...owner, user, password: env.PGSTACK_ADMIN_PASSWORD } } : { owner };
 }
 
 /** One session that runs migrations as the owner. */
@@ -34,7 +41,8 @@ const reset = [
   "DISCARD SEQUENCES",
 ];
 
-function passwordRefused(error: unknown): boolean {
+/** Whether an error says that the server does not take the password. */
+export function passwordRefused(error: unknown): boolean {
   const code = ((error as Error).cause as { code?: string } | undefined)?.code;
   return code === "28P01" || code === "28000";
 }

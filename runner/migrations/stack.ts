@@ -1,11 +1,10 @@
-import { connectionFromEnvironment } from "../connection.ts";
 import { projectPath } from "../project.ts";
 import { previousOutput } from "../resource.ts";
 import { applyMigrations } from "./apply.ts";
 import { readMigrations } from "./directory.ts";
 import { type History, historyTable, keepTokenSql } from "./history.ts";
 import { keptBy, type Manifest } from "./manifest.ts";
-import type { Access } from "./session.ts";
+import { accessFromEnvironment } from "./session.ts";
 
 /** What the stack's `migrations` resource keeps as its result. */
 export interface StackResult {
@@ -17,13 +16,6 @@ export interface StackResult {
   readonly pending: number;
   /** Applied ones that have, or are about to have, a record of their own in the stack. */
   readonly recorded: readonly string[];
-}
-
-/** Who a stack's resources connect as: PG* is the owner, PGSTACK_ADMIN_USER and …_PASSWORD the stand-in. */
-export function accessFromEnvironment(env: NodeJS.ProcessEnv): Access {
-  const owner = connectionFromEnvironment(env);
-  const user = env.PGSTACK_ADMIN_USER;
-  return user ? { owner, admin: { ...owner, user, password: env.PGSTACK_ADMIN_PASSWORD } } : { owner };
 }
 
 function resultOf(

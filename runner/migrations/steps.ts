@@ -1,5 +1,6 @@
-import type { Node } from "libpg-query";
+import type { AlterTableStmt, Node, PartitionCmd } from "libpg-query";
 import pg from "pg";
+import type { PartitionName } from "./detach-partition.ts";
 import { InvalidScriptError } from "./script-fault.ts";
 import type { ParsedStatement } from "./syntax.ts";
 
@@ -20,6 +21,7 @@ export interface IndexName {
 export type Step = ParsedStatement & { readonly replayed: boolean } & (
     | { readonly kind: "atomic" | "repeatable" | "opaque" }
     | { readonly kind: "create index" | "drop index"; readonly index: IndexName }
+    | { readonly kind: "detach partition"; readonly partition: PartitionName }
   );
 
 const quote = (parts: readonly (string | undefined)[]) =>
@@ -30,7 +32,8 @@ const quote = (parts: readonly (string | undefined)[]) =>
 
 type Kind =
   | { kind: "atomic" | "repeatable" | "opaque" }
-  | { kind: "create index" | "drop index"; index: IndexName };
+  | { kind: "create index" | "drop index"; index: IndexName }
+  | { kind: "detach partition"; partition: PartitionName };
 
 function createIndex(node: Extract<Node, { IndexStmt: unknown }>["IndexStmt"], at: number): Kind {
   const { idxname, relation } = node;
@@ -62,18 +65,23 @@ const opaque = [
   ...["DropTableSpaceStmt", "CreateSubscriptionStmt", "AlterSubscriptionStmt", "DropSubscriptionStmt"],
 ];
 
-function detachesConcurrently(node: Node): boolean {
-  return (
-    "AlterTableStmt" in node && JSON.stringify(node.AlterTableStmt.cmds ?? []).includes('"concurrent":true')
-  );
+function detachPartition({ relation, cmds }: AlterTableStmt): Kind | undefined {
+  const [command] = (cmds ?? []) as { AlterTableCmd?: { def?: { PartitionCmd?: PartitionCmd } } }[];
+  const detached = command?.AlterTableCmd?.def?.PartitionCmd;
+  if (detached?.concurrent !== true) return undefined;
+  const parent = quote([relation?.schemaname, relation?.relname]);
+  const partition = quote([detached.name?.schemaname, detached.name?.relname]);
+  return { kind: "detach partition", partition: { parent, partition } };
 }
 
 function kindOf(node: Node, at: number): Kind {
   if ("IndexStmt" in node && node.IndexStmt.concurrent === true) return createIndex(node.IndexStmt, at);
   if ("DropStmt" in node && node.DropStmt.concurrent === true) return dropIndex(node.DropStmt.objects ?? []);
+  const detached = "AlterTableStmt" in node ? detachPartition(node.AlterTableStmt) : undefined;
+  if (detached !== undefined) return detached;
   const [type = ""] = Object.keys(node);
   if (repeatable.includes(type)) return { kind: "repeatable" };
-  return { kind: opaque.includes(type) || detachesConcurrently(node) ? "opaque" : "atomic" };
+  return { kind: opaque.includes(type) ? "opaque" : "atomic" };
 }
 
 /** Tells how each statement of a `transaction=off` script is kept count of. Throws InvalidScriptError. */

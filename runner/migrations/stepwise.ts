@@ -1,110 +1,16 @@
 import pg from "pg";
 import { RefusedError } from "../user-error.ts";
-import { dropInvalid, indexState } from "./concurrent-index.ts";
-import { insertSql, readApplied } from "./history.ts";
+import { insertSql, noTime, readApplied } from "./history.ts";
 import type { MigrationFile } from "./migration.ts";
-import { progressSql, readProgress } from "./progress.ts";
+import { readProgress } from "./progress.ts";
 import { retryingLocks } from "./retry.ts";
-import { type Job, type Run, scriptOf } from "./run-migration.ts";
-import { placeFailure, StatementError } from "./run-script.ts";
-import { readScript, type Script } from "./script.ts";
+import type { Job, Run } from "./run-migration.ts";
+import { StatementError } from "./run-script.ts";
+import { runStep, send, type Walk } from "./run-step.ts";
+import { readScript } from "./script.ts";
 import { InvalidScriptError } from "./script-fault.ts";
-import { sendScript } from "./script-query.ts";
-import { type Step, stepsOf } from "./steps.ts";
+import { stepsOf } from "./steps.ts";
 import { parseStatements } from "./syntax.ts";
-
-/** A `transaction=off` script on its way. */
-interface Walk {
-  readonly run: Run;
-  readonly job: Job;
-  readonly script: Script;
-  readonly steps: readonly Step[];
-}
-
-async function send(walk: Walk, step: Step): Promise<void> {
-  const { script, run } = walk;
-  const { completed, error } = await sendScript(
-    run.session.client,
-    script.text.slice(step.start, step.end),
-    step.copyData,
-  );
-  if (error === undefined) return;
-  const { start, end } = step;
-  const statement = script.statements.find((one) => one.start === start);
-  throw placeFailure(
-    script,
-    { statements: statement === undefined ? [] : [statement], start, end },
-    { completed, ahead: 0 },
-    error,
-  );
-}
-
-/** Keeps count in a transaction of its own. */
-async function keepCount({ run, job }: Walk, done: number, begun: number | null): Promise<void> {
-  const sql = progressSql(run.table, job.name, run.session.owner, { done, begun });
-  await run.session.client.query(`BEGIN; ${sql}; COMMIT`);
-}
-
-/** Statement and count in one transaction: no moment at which a kill could leave one without the other. */
-async function runAtomic(walk: Walk, step: Step, number: number): Promise<void> {
-  const { client, owner } = walk.run.session;
-  await client.query("BEGIN");
-  try {
-    await send(walk, step);
-    await client.query(
-      `${progressSql(walk.run.table, walk.job.name, owner, { done: number, begun: null })}; COMMIT`,
-    );
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => {});
-    throw error;
-  }
-}
-
-/** An index counts as built only when it is valid; what a failed build left is dropped. */
-async function runCreateIndex(
-  walk: Walk,
-  step: Step & { kind: "create index" },
-  resumed: boolean,
-): Promise<void> {
-  const { session, log } = walk.run;
-  await dropInvalid(session.client, step.index, log);
-  if (resumed && (await indexState(session.client, step.index)) === "valid") return;
-  try {
-    await send(walk, step);
-  } catch (error) {
-    await dropInvalid(session.client, step.index, log).catch(() => {}); // the next run tries again
-    throw error;
-  }
-  if ((await indexState(session.client, step.index)) === "invalid")
-    throw new Error(`index ${step.index.sql} is not valid after it was built`);
-}
-
-async function runDropIndex(walk: Walk, step: Step, resumed: boolean): Promise<void> {
-  await send(walk, step).catch((error: Error & { cause?: unknown }) => {
-    const missing = error.cause instanceof pg.DatabaseError && error.cause.code === "42704";
-    if (!(resumed && missing)) throw error; // a killed run may have dropped it and not counted it
-  });
-}
-
-async function runOpaque(walk: Walk, step: Step, number: number): Promise<void> {
-  await keepCount(walk, number - 1, number);
-  try {
-    await send(walk, step);
-  } catch (error) {
-    await keepCount(walk, number - 1, null).catch(() => {}); // the connection is gone: nobody knows, and the count says so
-    throw error;
-  }
-}
-
-async function runStep(walk: Walk, step: Step, number: number, resumed: boolean): Promise<void> {
-  if (step.kind === "atomic") return runAtomic(walk, step, number);
-  if (step.kind === "create index")
-    await runCreateIndex(walk, step as Step & { kind: "create index" }, resumed);
-  else if (step.kind === "drop index") await runDropIndex(walk, step, resumed);
-  else if (step.kind === "opaque") await runOpaque(walk, step, number);
-  else await send(walk, step);
-  await keepCount(walk, number, null);
-}
 
 function refuseUnclear({ job, steps, script }: Walk, begun: number): never {
   const step = steps[begun - 1];
@@ -138,7 +44,7 @@ async function walkFrom(walk: Walk, done: number, resumed: boolean): Promise<voi
 }
 
 async function begin(run: Run, job: Job): Promise<Walk> {
-  const script = scriptOf(job);
+  const { script } = job;
   try {
     return { run, job, script, steps: stepsOf(await parseStatements(script.text, script.statements)) };
   } catch (error) {
@@ -205,7 +111,7 @@ export async function runStepwise(run: Run, job: Job, file: MigrationFile): Prom
       `Migration ${job.name} is half taken back; finish that with ./pgstack downgrade first.`,
     );
   if (before === undefined)
-    await client.query(insertSql(run.table, file, { milliseconds: 0, statementsDone: 0 }));
+    await client.query(insertSql(run.table, file, { duration: noTime, statementsDone: 0 }));
   else await acceptMended(walk, file, before.done);
   try {
     await walkCounted(walk, before !== undefined);
@@ -230,5 +136,5 @@ export async function runStepwiseDown(run: Run, job: Job): Promise<void> {
     [job.name],
   );
   await walkCounted(walk, before?.reverting === true);
-  await finish(run, job.record(0));
+  await finish(run, job.record);
 }

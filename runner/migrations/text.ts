@@ -38,3 +38,8 @@ export function checksum(script: string): string {
   const plain = script.replace(/[ \t\r\f]+$/gm, "").replace(/^\n+|\n+$/g, "");
   return createHash("sha256").update(plain).digest("hex");
 }
+
+/** SHA-256 in hex of a script as it is stored. */
+export function sumOf(script: string): string {
+  return createHash("sha256").update(script).digest("hex");
+}

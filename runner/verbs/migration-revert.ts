@@ -1,6 +1,6 @@
 import type { MigrationRecord } from "../migrations/record.ts";
 import { revertMigration } from "../migrations/revert.ts";
-import { accessFromEnvironment } from "../migrations/stack.ts";
+import { accessFromEnvironment } from "../migrations/session.ts";
 import { ExitCode } from "../user-error.ts";
 import type { Verb } from "../verb.ts";
 

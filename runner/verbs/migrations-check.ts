@@ -1,15 +1,15 @@
 import { type CheckRequest, checkDatabase } from "../migrations/check.ts";
-import { accessFromEnvironment } from "../migrations/stack.ts";
+import { accessFromEnvironment } from "../migrations/session.ts";
 import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import type { Question, Verb } from "../verb.ts";
 
 const migrationsCheck: Verb = {
   summary: "what a preview should know of the database's migrations, as JSON",
-  usage: "migrations-check < REQUEST",
+  usage: "migrations-check < QUESTION",
   flags: {},
-  run: async ({ stdin, env, print }) => {
-    const request = JSON.parse(await stdin()) as CheckRequest;
-    print(JSON.stringify(await checkDatabase(accessFromEnvironment(env), request)));
+  run: async ({ stdin, print }) => {
+    const { request, environment } = JSON.parse(await stdin()) as Question<CheckRequest>;
+    print(JSON.stringify(await checkDatabase(accessFromEnvironment(environment), request)));
     return ExitCode.done;
   },
 };

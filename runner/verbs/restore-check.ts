@@ -1,15 +1,15 @@
 import { connectionFromEnvironment } from "../connection.ts";
 import { checkRestore, type RestoreCheckRequest } from "../restore/check.ts";
 import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import type { Question, Verb } from "../verb.ts";
 
 const restoreCheck: Verb = {
   summary: "what a preview should know of a restore to come, as JSON; null where there is none",
-  usage: "restore-check < REQUEST",
+  usage: "restore-check < QUESTION",
   flags: {},
-  run: async ({ stdin, env, print }) => {
-    const request = JSON.parse(await stdin()) as RestoreCheckRequest;
-    print(JSON.stringify((await checkRestore(connectionFromEnvironment(env), request)) ?? null));
+  run: async ({ stdin, print }) => {
+    const { request, environment } = JSON.parse(await stdin()) as Question<RestoreCheckRequest>;
+    print(JSON.stringify((await checkRestore(connectionFromEnvironment(environment), request)) ?? null));
     return ExitCode.done;
   },
 };

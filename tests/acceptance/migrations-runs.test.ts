@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { withClient } from "../../runner/connection.ts";
+import { environmentOf, withClient } from "../../runner/connection.ts";
 import { revertMigration } from "../../runner/migrations/revert.ts";
 import { defaultSettings } from "../../runner/migrations/settings.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { makeBench } from "../support/migrations.ts";
+import { type Bench, makeBench } from "../support/migrations.ts";
 
 let cluster: ThrowawayCluster;
 before(async () => {
@@ -40,6 +42,68 @@ test("a failing migration names place and reason, leaves nothing behind and keep
   assert.deepEqual(await bench.history(), ["1_a"]);
 });
 
+test("the history keeps who applied a migration, when, and how long it took", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration("1_a", "CREATE TABLE a (id int);\nSELECT pg_sleep(0.2);", "DROP TABLE a");
+  bench.write("2_b.ts", 'export const up = "SELECT pg_sleep(0.2)";\nexport const down = "SELECT 2";\n');
+  await bench.apply();
+  const kept = await bench.query(
+    `SELECT format('%s %s %s', position, applied_by ~ '^${bench.owner.user} \\(.+@.+\\)$',
+       duration BETWEEN '0.2 s' AND '5 s' AND applied_at BETWEEN now() - interval '1 min' AND now())
+     FROM pgstack.migrations ORDER BY position`,
+  );
+  assert.deepEqual(kept, ["1 t t", "2 t t"]);
+});
+
+test("timeouts come from the settings, and a script's options go first", async () => {
+  using bench = await makeBench(cluster);
+  const settings = "current_setting('lock_timeout') || ' ' || current_setting('statement_timeout')";
+  bench.migration("1_a", `CREATE TABLE a AS SELECT ${settings} AS t`, "DROP TABLE a");
+  bench.migration(
+    "2_b",
+    `INSERT INTO a SELECT ${settings}`,
+    "SELECT 1",
+    "lock_timeout=3s statement_timeout=1min",
+  );
+  bench.migration("3_c", "SELECT pg_sleep(5)", "SELECT 1");
+  await assert.rejects(
+    bench.apply({ lockTimeout: 2000, statementTimeout: 300 }),
+    /3_c\.sql:2, statement 1 of 1.*57014: canceling statement due to statement timeout/s,
+  );
+  assert.deepEqual(await bench.query("SELECT t FROM a"), ["2s 300ms", "3s 1min"]);
+});
+
+test("a syntax error is shown at its line, though the script goes to the server in one message with its record", async () => {
+  using bench = await makeBench(cluster);
+  for (const [up, line] of [
+    ["CREATE TABLE a (id int);\nSELEC 1;", 3],
+    ["SELECT 1;\nSELECT 1 +", 3],
+    ["CREATE TABLE b (id int;", 2],
+  ]) {
+    bench.migration("1_a", up as string, "SELECT 1");
+    await assert.rejects(
+      bench.apply(),
+      new RegExp(`1_a\\.sql:${line}, statement .*42601: syntax error`, "s"),
+    );
+  }
+  assert.deepEqual(await bench.query("SELECT to_regclass('a')"), [null]);
+});
+
+test("what is checked at the end of the transaction fails the migration", async () => {
+  using bench = await makeBench(cluster);
+  const deferred = "REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED";
+  bench.migration(
+    "1_a",
+    `CREATE TABLE a (id int PRIMARY KEY, of int ${deferred});\nINSERT INTO a VALUES (1, 2);`,
+    "DROP TABLE a",
+  );
+  await assert.rejects(
+    bench.apply(),
+    /1_a \(up\) failed at migrations\/1_a\.sql:\n.*23503.*Key \(of\)=\(2\)/s,
+  );
+  assert.deepEqual(await bench.history(), []);
+});
+
 test("COPY takes its rows from the file, and psql's restrict lines are skipped", async () => {
   using bench = await makeBench(cluster);
   bench.migration(
@@ -72,12 +136,68 @@ test("what a file sets for its session reaches neither the next file nor the boo
   assert.deepEqual(await bench.query("SELECT * FROM public.a"), ['"$user", public0']);
 });
 
-test("a migration is taken back by the script that the database holds, once", async () => {
+test("a script without a transaction is split and run as PostgreSQL would, whatever it sets", async () => {
+  using bench = await makeBench(cluster);
+  await withClient(bench.admin, (client) => client.query(`GRANT pg_monitor TO ${bench.owner.user}`));
+  const up = [
+    "SELECT set_config('search_path', '', false);",
+    "CREATE TABLE public.a (t text DEFAULT ';');",
+    "DO $x$ BEGIN PERFORM ';'; EXECUTE $_$ INSERT INTO public.a VALUES (';1') $_$; END $x$;",
+    "INSERT INTO public.a VALUES (E'\\';'), (';') /* ; /* nested; */ ; */;",
+    "CREATE FUNCTION public.f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END;",
+    "COPY public.a FROM stdin;\n-- migrate: down\n\\.",
+    "SET ROLE pg_monitor;",
+    "SELECT ';'",
+  ];
+  bench.migration("1_a", up.join("\n"), "DROP FUNCTION f(); DROP TABLE a", "transaction=off");
+  bench.migration("2_b", "INSERT INTO a VALUES (current_user || current_setting('search_path'))", "SELECT 1");
+  await bench.apply();
+  const owner = `${bench.owner.user}"$user", public`;
+  assert.deepEqual(await bench.query("SELECT t FROM a"), [";1", "';", ";", "-- migrate: down", owner]);
+  assert.equal((await bench.run("downgrade", "0")).code, 0);
+  assert.deepEqual(await bench.query("SELECT to_regclass('a')"), [null]);
+});
+
+test("a dump takes its history along: nothing runs where all is there, the rest where it was taken half way", async () => {
+  using bench = await makeBench(cluster);
+  using copy = await makeBench(cluster);
+  using early = await makeBench(cluster);
+  const move = async (to: Bench) => {
+    const programs = cluster.place.programs.directory;
+    const options = { encoding: "utf8", env: { ...process.env, ...environmentOf(bench.admin) } } as const;
+    const dump = execFileSync(join(programs, "pg_dump"), ["--no-owner", "--no-acl"], options);
+    execFileSync(join(programs, "psql"), ["--quiet", "--set=ON_ERROR_STOP=1"], {
+      env: { ...process.env, ...environmentOf(to.owner) },
+      input: dump,
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    for (const name of ["1_a", "2_b"])
+      to.migration(name, `CREATE TABLE t${name} (id int)`, `DROP TABLE t${name}`);
+  };
+  bench.migration("1_a", "CREATE TABLE t1_a (id int)", "DROP TABLE t1_a");
+  await bench.apply();
+  await move(early);
+  bench.migration("2_b", "CREATE TABLE t2_b (id int)", "DROP TABLE t2_b");
+  await bench.apply();
+  await move(copy);
+  assert.deepEqual((await early.apply()).applied, ["2_b"]);
+  assert.deepEqual((await copy.apply()).applied, []);
+  assert.equal((await copy.run("downgrade", "-1")).code, 0);
+  assert.deepEqual(await copy.history(), ["1_a"]);
+});
+
+test("a migration is taken back by the script that the database holds, once, as the administrator if the password is new", async () => {
   using bench = await makeBench(cluster);
   bench.migration("1_a", "CREATE TABLE a (id int)", "DROP TABLE a");
   await bench.apply();
   bench.remove("1_a.sql");
-  const request = { access: { owner: bench.owner }, settings: defaultSettings, log: () => {} };
+  const owner = { ...bench.owner, password: "the one before" };
+  const request = { access: { owner, admin: bench.admin }, settings: defaultSettings, log: () => {} };
+  const outdated = { owner, admin: { ...bench.admin, password: "as well" } };
+  await assert.rejects(
+    revertMigration({ ...request, access: outdated }, "1_a"),
+    /password authentication failed.*1_a stays applied.*both changed.*run \.\/pgstack up/s,
+  );
   assert.equal(await revertMigration(request, "1_a"), "reverted");
   assert.equal(await revertMigration(request, "1_a"), "absent");
   assert.deepEqual(await bench.query("SELECT to_regclass('a')"), [null]);

@@ -103,6 +103,27 @@ test("a statement that may or may not have run is left to a person, with the way
   assert.deepEqual(await bench.query("SELECT id FROM a"), [1]);
 });
 
+test("a partition whose detachment was killed on its way is detached by the next run", async () => {
+  using bench = await makeBench(cluster);
+  await bench.query("CREATE TABLE p (id int) PARTITION BY LIST (id)");
+  await bench.query('CREATE TABLE "P 1" PARTITION OF p FOR VALUES IN (1)');
+  const up = 'ALTER TABLE p DETACH PARTITION "P 1" CONCURRENTLY;\nINSERT INTO "P 1" VALUES (1);';
+  bench.migration("1_a", up, undefined, "transaction=off");
+  const reader = await openClient(bench.owner);
+  await reader.query("BEGIN; SELECT * FROM p");
+  const { child, ended } = startUpgrade(bench);
+  await until(bench, "SELECT bool_or(inhdetachpending) FROM pg_inherits");
+  child.kill("SIGKILL");
+  await ended;
+  await until(bench, "SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'ALTER TABLE p DETACH%'");
+  await reader.end();
+  await bench.apply();
+  assert.match(bench.lines.join("\n"), /finishing to detach the partition "P 1"/);
+  assert.deepEqual(await bench.query("SELECT count(*)::int FROM pg_inherits"), [0]);
+  assert.deepEqual(await bench.query('SELECT id FROM "P 1"'), [1]);
+  assert.deepEqual(await bench.query("SELECT statements_done FROM pgstack.migrations"), [null]);
+});
+
 test("two runs at once: one waits without a transaction, though the other builds an index concurrently", async () => {
   using bench = await makeBench(cluster);
   bench.migration("1_a", "CREATE TABLE a AS SELECT generate_series(1, 300000) AS id", "DROP TABLE a");
@@ -120,7 +141,7 @@ test("two runs at once: one waits without a transaction, though the other builds
   );
 });
 
-test("two applications with histories of their own in one database do not wait for each other", async () => {
+test("two applications with histories or databases of their own do not wait for each other", async () => {
   using bench = await makeBench(cluster);
   using other = await makeBench(cluster);
   bench.migration("1_a", "SELECT pg_sleep(1.5)", "SELECT 1");
@@ -129,6 +150,7 @@ test("two applications with histories of their own in one database do not wait f
   await sleep(400);
   const started = Date.now();
   await other.apply({ table: "pgstack.others" }, [], bench.owner);
+  await other.apply(); // in a database of its own
   assert.ok(Date.now() - started < 1000);
   await first;
 });
@@ -176,7 +198,10 @@ test("a lock that a long reader holds is given up, named and tried again", async
   const reader = await openClient(bench.owner);
   await reader.query("BEGIN; SELECT * FROM a");
   const run = bench.apply({ lockTimeout: 300 });
-  await sleep(900);
+  while (!bench.lines.some((line) => line.startsWith("No lock within"))) await sleep(10);
+  const later = "SET lock_timeout = '100ms'; SELECT * FROM a"; // which does not queue behind the migration
+  await withClient(bench.owner, (client) => client.query(later));
+  await sleep(600);
   await reader.query("COMMIT");
   await reader.end();
   await run;
