@@ -76,7 +76,7 @@ await client.end();
 
 /** The runner as `./pgstack` starts it. */
 function ourRunner(verb: string, directory: string, database: ConnectionSettings): void {
-  const compiled = projectPath(".pgstack/compiled");
+  const compiled = join(root, "compiled");
   execFileSync(
     process.execPath,
     [projectPath("runner/main.ts"), verb, "--url", "postgres://", "--directory", directory],

@@ -2,10 +2,11 @@ import pg from "pg";
 import { RefusedError } from "../user-error.ts";
 import { MigrationFailure } from "./failure.ts";
 import { findingsOf } from "./findings.ts";
-import { ensureHistory, type History, historyTable, insertSql, readHistory, sinceBegin } from "./history.ts";
+import { ensureHistory, type History, historyTable, insertSql, readHistory, timeSince } from "./history.ts";
 import { withMigrationLock } from "./lock.ts";
 import { isFolded } from "./manifest.ts";
 import type { MigrationFile } from "./migration.ts";
+import { Pipeline } from "./pipeline.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { type Job, jobOf, type Run, runInTransaction } from "./run-migration.ts";
 import { StatementError } from "./run-script.ts";
@@ -40,7 +41,7 @@ function upJob(run: Run, file: MigrationFile): Job {
     direction: "up",
     section: file.up,
     origin: { label: file.file, firstLine: file.upLine },
-    record: insertSql(run.table, file, { duration: sinceBegin }),
+    record: (began) => insertSql(run.table, file, { duration: timeSince(began) }),
   });
 }
 
@@ -53,10 +54,11 @@ export async function runJob(
   job: Job,
   after: () => string,
   stepwise: () => Promise<void>,
+  pipeline?: Pipeline,
 ): Promise<void> {
   const { transaction } = job.script.options;
   try {
-    if (transaction) await runInTransaction(run, job);
+    if (transaction) await runInTransaction(run, job, pipeline);
     else await stepwise();
   } catch (error) {
     if (error instanceof RefusedError) throw error;
@@ -78,15 +80,18 @@ function standingNow(applied: number, head: string | undefined, left: number): s
 async function applyPending(run: Run, pending: readonly MigrationFile[], before: History): Promise<void> {
   const done = before.rows.filter(({ statementsDone }) => statementsDone === null).map(({ name }) => name);
   const doneBefore = done.length;
+  const jobs = pending.map((file) => upJob(run, file));
+  const pipeline = new Pipeline(run, jobs);
   const { loadUmzug } = await import("./umzug.ts"); // most runs find nothing to do
   const umzug = new (loadUmzug())({
-    migrations: pending.map((file) => ({
+    migrations: pending.map((file, index) => ({
       name: file.name,
       up: async () => {
         const left = pending.length + doneBefore - done.length;
         const after = () => standingNow(done.length, done.at(-1), left);
-        const job = upJob(run, file);
-        await runJob(run, job, after, async () => (await loadStepwise()).runStepwise(run, job, file));
+        const job = jobs[index] as Job;
+        const stepwise = async () => (await loadStepwise()).runStepwise(run, job, file);
+        await runJob(run, job, after, stepwise, pipeline);
         done.push(file.name);
         run.log(`applied ${file.name} (${done.length - doneBefore}/${pending.length})`);
       },

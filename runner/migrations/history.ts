@@ -133,8 +133,11 @@ function accountName(): string {
 /** The person on their machine. */
 const actor = `${accountName()}@${hostname()}`;
 
-/** How long a transaction has run, in SQL. */
-export const sinceBegin = "pg_catalog.clock_timestamp() - pg_catalog.transaction_timestamp()";
+/** What a migration began with: its transaction, or the message that holds all of it. */
+export type Began = "transaction" | "statement";
+
+/** How long a migration has run, in SQL. */
+export const timeSince = (began: Began) => `pg_catalog.clock_timestamp() - pg_catalog.${began}_timestamp()`;
 
 /** The duration of what has not run. */
 export const noTime = "interval '0'";
@@ -143,7 +146,7 @@ export const noTime = "interval '0'";
 export function insertSql(
   { sql }: HistoryTable,
   migration: Migration,
-  run: { duration: typeof sinceBegin | typeof noTime; statementsDone?: number | null; baseline?: boolean },
+  run: { duration: string; statementsDone?: number | null; baseline?: boolean },
 ): string {
   const text = (value: string | null) => (value === null ? "NULL" : pg.escapeLiteral(value));
   const { name, language, checksum, up, down } = migration;

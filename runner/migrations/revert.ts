@@ -22,7 +22,7 @@ function downJob(run: Run, { name, language }: Migration, down: string): Job {
     direction: "down",
     section: down,
     origin: { label: `${name}, down script as recorded`, firstLine: 1 },
-    record: `DELETE FROM ${run.table.sql} WHERE name = ${pg.escapeLiteral(name)}`,
+    record: () => `DELETE FROM ${run.table.sql} WHERE name = ${pg.escapeLiteral(name)}`,
   });
 }
 

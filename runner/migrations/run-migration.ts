@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type pg from "pg";
 import { UserError } from "../user-error.ts";
-import type { HistoryTable } from "./history.ts";
+import type { Began, HistoryTable } from "./history.ts";
 import { lockHeldSql, lockKey } from "./lock.ts";
 import { callDirection } from "./module.ts";
+import type { Pipeline } from "./pipeline.ts";
 import { retryingLocks } from "./retry.ts";
 import { type Frame, runScript } from "./run-script.ts";
 import { type Origin, readScript, type Script } from "./script.ts";
@@ -29,7 +29,7 @@ export interface Job {
   readonly script: Script;
   readonly origin: Origin;
   /** The statements that keep the history in step with what ran, to be sent in the migration's transaction. */
-  readonly record: string;
+  readonly record: (began: Began) => string;
 }
 
 /** Reads the script of a job. */
@@ -37,19 +37,22 @@ export function jobOf(job: Omit<Job, "script">): Job {
   return { ...job, script: readScript(job.language === "sql" ? job.section : "", job.origin) };
 }
 
-/** What stands around a script: with a round trip for each part most migrations would take twice as long. */
-function frameOf(run: Run, { script, record }: Job, marker: string): Frame {
+/** The statements that begin a job's transaction, marked as its own. */
+export function beginning(run: Run, { script }: Job, marker: string): string[] {
   const { lockTimeout = run.settings.lockTimeout, statementTimeout = run.settings.statementTimeout } =
     script.options;
-  return {
-    before: [
-      "BEGIN",
-      `SET LOCAL lock_timeout = ${lockTimeout}`,
-      `SET LOCAL statement_timeout = ${statementTimeout}`,
-      `SET LOCAL pgstack.migration = '${marker}'`,
-    ],
-    after: ["SET statement_timeout = 0", guardSql(run, marker), run.session.resetSql, record, "COMMIT"],
-  };
+  return [
+    "BEGIN",
+    `SET LOCAL lock_timeout = ${lockTimeout}`,
+    `SET LOCAL statement_timeout = ${statementTimeout}`,
+    `SET LOCAL pgstack.migration = '${marker}'`,
+  ];
+}
+
+/** The statements that end it. */
+export function ending(run: Run, job: Job, marker: string, began: Began): string[] {
+  const { resetSql } = run.session;
+  return ["SET statement_timeout = 0", guardSql(run, marker), resetSql, job.record(began), "COMMIT"];
 }
 
 const brokenGuards = {
@@ -76,7 +79,14 @@ function explainGuard(error: Error): Error {
   return broken === undefined ? error : new UserError(broken[1], { cause: error });
 }
 
-async function perform(job: Job, client: pg.Client, frame: Frame): Promise<void> {
+/** With a round trip for each part of the frame most migrations would take twice as long. */
+async function perform(run: Run, job: Job): Promise<void> {
+  const { client } = run.session;
+  const marker = randomUUID();
+  const frame: Frame = {
+    before: beginning(run, job, marker),
+    after: ending(run, job, marker, "transaction"),
+  };
   if (job.language === "sql") return runScript(client, job.script, frame);
   await client.query(frame.before.join("; "));
   const sql = await callDirection(job.section, job.direction, client);
@@ -84,11 +94,12 @@ async function perform(job: Job, client: pg.Client, frame: Frame): Promise<void>
   await client.query(frame.after.join("; "));
 }
 
-async function attempt(run: Run, job: Job): Promise<void> {
+async function attempt(run: Run, job: Job, pipeline: Pipeline | undefined): Promise<void> {
   const { client, resetSql } = run.session;
   try {
-    await perform(job, client, frameOf(run, job, randomUUID()));
+    if ((await pipeline?.perform(job)) !== true) await perform(run, job);
   } catch (error) {
+    await pipeline?.stop();
     await client.query("ROLLBACK").catch(() => {});
     await client.query(resetSql).catch(() => {});
     throw explainGuard(error as Error);
@@ -96,7 +107,7 @@ async function attempt(run: Run, job: Job): Promise<void> {
 }
 
 /** Runs one direction of a migration and its record in one transaction: both are there afterwards, or neither. */
-export async function runInTransaction(run: Run, job: Job): Promise<void> {
+export async function runInTransaction(run: Run, job: Job, pipeline?: Pipeline): Promise<void> {
   const lockTimeout = job.script.options.lockTimeout ?? run.settings.lockTimeout;
-  await retryingLocks(run.session, lockTimeout, run.log, () => attempt(run, job));
+  await retryingLocks(run.session, lockTimeout, run.log, () => attempt(run, job, pipeline));
 }

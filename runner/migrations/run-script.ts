@@ -2,7 +2,7 @@ import pg from "pg";
 import type { FailurePlace } from "./failure.ts";
 import { shorten } from "./failure.ts";
 import { type Script, type Segment, segmentsOf } from "./script.ts";
-import { sendScript } from "./script-query.ts";
+import { type ScriptResult, sendScript } from "./script-query.ts";
 
 /** A statement of a script that PostgreSQL refused. */
 export class StatementError extends Error {
@@ -65,21 +65,31 @@ export function placeFailure(
   return new StatementError(place, error);
 }
 
-/**
- * Runs a script's statements, in the caller's transaction or in the one that `frame` begins and ends. Throws StatementError
- * for what is the script's own fault, and PostgreSQL's error for what failed in the frame.
- */
+const aheadOf = ({ before }: Frame) => before.map((statement) => `${statement};\n`).join("");
+
+/** A segment and its frame as one message. */
+export function messageOf(script: Script, segment: Segment, frame: Frame): string {
+  return [aheadOf(frame) + script.text.slice(segment.start, segment.end), ...frame.after].join(";\n");
+}
+
+/** Throws StatementError where a message failed by the script's own fault, and PostgreSQL's error where the frame failed. */
+export function checkResult(script: Script, segment: Segment, frame: Frame, result: ScriptResult): void {
+  const { completed, error } = result;
+  if (error === undefined) return;
+  const done = completed - frame.before.length;
+  if (done >= segment.statements.length) throw error;
+  throw placeFailure(script, segment, { completed: done, ahead: aheadOf(frame).length }, error);
+}
+
+/** Runs a script's statements, in the caller's transaction or in the one that `frame` begins and ends. Throws as `checkResult`. */
 export async function runScript(client: pg.Client, script: Script, frame?: Frame): Promise<void> {
   const segments = segmentsOf(script);
   for (const [index, segment] of segments.entries()) {
-    const before = index === 0 ? (frame?.before ?? []) : [];
-    const after = index === segments.length - 1 ? (frame?.after ?? []) : [];
-    const ahead = before.map((statement) => `${statement};\n`).join("");
-    const sql = [ahead + script.text.slice(segment.start, segment.end), ...after].join(";\n");
-    const { completed, error } = await sendScript(client, sql, segment.copyData);
-    if (error === undefined) continue;
-    const done = completed - before.length;
-    if (done >= segment.statements.length) throw error;
-    throw placeFailure(script, segment, { completed: done, ahead: ahead.length }, error);
+    const part: Frame = {
+      before: index === 0 ? (frame?.before ?? []) : [],
+      after: index === segments.length - 1 ? (frame?.after ?? []) : [],
+    };
+    const result = await sendScript(client, messageOf(script, segment, part), segment.copyData);
+    checkResult(script, segment, part, result);
   }
 }

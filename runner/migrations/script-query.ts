@@ -17,6 +17,7 @@ const copyChunk = 1 << 16;
 class ScriptQuery {
   /** Statements done so far. */
   completed = 0;
+  private written = false;
   private readonly text: string;
   private readonly copyData: string | undefined;
   private readonly done: (error: Error | undefined) => void;
@@ -28,6 +29,10 @@ class ScriptQuery {
   }
 
   submit(wire: Wire): void {
+    if (!this.written) this.write(wire);
+  }
+  write(wire: Wire): void {
+    this.written = true;
     wire.query(this.text);
   }
   handleCopyInResponse(wire: Wire): void {
@@ -59,12 +64,30 @@ export interface ScriptResult {
   readonly error?: Error;
 }
 
-/** Sends a script; resolves once the server is ready again. Never rejects: a failure is part of the result. */
-export function sendScript(client: pg.Client, text: string, copyData?: string): Promise<ScriptResult> {
+function send(
+  client: pg.Client,
+  text: string,
+  copyData: string | undefined,
+  ahead: boolean,
+): Promise<ScriptResult> {
   return new Promise((resolve) => {
     const query = new ScriptQuery(text, copyData, (error) =>
       resolve(error === undefined ? { completed: query.completed } : { completed: query.completed, error }),
     );
     client.query(query as unknown as pg.Submittable);
+    if (ahead) query.submit((client as unknown as { connection: Wire }).connection);
   });
+}
+
+/** Sends a script; resolves once the server is ready again. Never rejects: a failure is part of the result. */
+export function sendScript(client: pg.Client, text: string, copyData?: string): Promise<ScriptResult> {
+  return send(client, text, copyData, false);
+}
+
+/**
+ * As `sendScript`, but at once, while the server is still at work on what was sent before. That must be a script that was
+ * sent by one of these two, and has no rows of COPY.
+ */
+export function sendAhead(client: pg.Client, text: string): Promise<ScriptResult> {
+  return send(client, text, undefined, true);
 }

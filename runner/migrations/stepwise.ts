@@ -136,5 +136,5 @@ export async function runStepwiseDown(run: Run, job: Job): Promise<void> {
     [job.name],
   );
   await walkCounted(walk, before?.reverting === true);
-  await finish(run, job.record);
+  await finish(run, job.record("transaction"));
 }

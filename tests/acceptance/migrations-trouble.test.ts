@@ -51,6 +51,11 @@ async function until(bench: Bench, sql: string): Promise<void> {
 const sleeping = (bench: Bench) =>
   `SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = '${bench.owner.database}' AND query LIKE '%pg_sleep(6%' AND pid <> pg_backend_pid()`;
 
+/** What the driver warns of would reach whoever runs migrations. */
+process.on("warning", (warning) => {
+  throw warning;
+});
+
 test("a run that is killed in the middle of a migration leaves nothing of it, nor its lock", async () => {
   using bench = await makeBench(cluster);
   bench.migration("1_a", "CREATE TABLE a (id int)", "DROP TABLE a");
@@ -195,6 +200,7 @@ test("a lock that a long reader holds is given up, named and tried again", async
   using bench = await makeBench(cluster);
   await bench.query("CREATE TABLE a (id int)");
   bench.migration("1_b", "ALTER TABLE a ADD COLUMN b int", "ALTER TABLE a DROP COLUMN b");
+  for (const name of ["2_c", "3_d"]) bench.migration(name, `CREATE TABLE t${name} (id int)`, "SELECT 1");
   const reader = await openClient(bench.owner);
   await reader.query("BEGIN; SELECT * FROM a");
   const run = bench.apply({ lockTimeout: 300 });
@@ -204,12 +210,37 @@ test("a lock that a long reader holds is given up, named and tried again", async
   await sleep(600);
   await reader.query("COMMIT");
   await reader.end();
-  await run;
+  assert.deepEqual((await run).applied, ["1_b", "2_c", "3_d"]);
+  assert.deepEqual(await bench.history(), ["1_b", "2_c", "3_d"]);
   assert.match(
     bench.lines.join("\n"),
     /No lock within 300 ms, held by process \d+ \(pgstack, user bench_\d+, idle in transaction/,
   );
 });
+
+const failures = {
+  "by its syntax": "CREATE TABLE b (id int);\nSELEC 1;",
+  "in a statement": "CREATE TABLE b (id int);\nSELECT 1/0;",
+  "at its end":
+    "CREATE TABLE b (id int UNIQUE, a int REFERENCES b (id) DEFERRABLE INITIALLY DEFERRED);\nINSERT INTO b VALUES (1, 2);",
+};
+
+for (const [when, up] of Object.entries(failures))
+  for (const first of [true, false])
+    test(`nothing runs of what was sent after a migration that fails ${when}${first ? ", the first of all" : ""}`, async () => {
+      using bench = await makeBench(cluster);
+      if (!first) bench.migration("1_a", "CREATE TABLE a (id int)", "DROP TABLE a");
+      bench.migration("2_b", up, "DROP TABLE b");
+      for (const name of ["3_c", "4_d"]) bench.migration(name, `CREATE TABLE t${name} (id int)`, "SELECT 1");
+      await assert.rejects(bench.apply(), /2_b \(up\) failed/);
+      assert.deepEqual(await bench.history(), first ? [] : ["1_a"]);
+      const tables =
+        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+      assert.deepEqual(await bench.query(tables), first ? [] : ["a"]);
+      bench.migration("2_b", "CREATE TABLE b (id int)", "DROP TABLE b");
+      await bench.apply();
+      assert.equal((await bench.query(tables)).length, first ? 3 : 4);
+    });
 
 test("an enum value that is used in the transaction that adds it gets PostgreSQL's error and the way out", async () => {
   using bench = await makeBench(cluster);
