@@ -65,9 +65,24 @@ export async function dropLeftovers(maintenance: Maintenance, target: string): P
   return rows.map(({ datname }) => datname);
 }
 
-/** Drops a database of ours, its sessions ended. */
-export async function dropDatabase({ client }: Maintenance, name: string): Promise<void> {
+/**
+ * Drops a database of ours, its sessions ended. Before a drop the server writes its whole cache to the disk, which takes
+ * long, and fails where the disk is full: so the tables go first, as far as they can.
+ */
+export async function dropDatabase({ client, settings }: Maintenance, name: string): Promise<void> {
+  await withClient({ ...settings, database: name }, dropTables).catch(() => {});
   await client.query(`DROP DATABASE IF EXISTS ${quote(name)} WITH (FORCE)`);
+}
+
+/** One by one, since each frees space that the next may need. */
+async function dropTables(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%I.%I', nspname, relname) AS name
+     FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+     WHERE relkind = 'r' AND nspname !~ '^pg_' AND nspname <> 'information_schema'`,
+  );
+  await client.query("SET lock_timeout = '1s'"); // a session that is not gone yet is ended by the drop
+  for (const { name } of rows) await client.query(`DROP TABLE IF EXISTS ${name} CASCADE`);
 }
 
 /**
@@ -100,48 +115,6 @@ export async function createFresh(
   await client.query(`CREATE DATABASE ${quote(name)} ${options.join(" ")}`);
   await client.query(`REVOKE ALL ON DATABASE ${quote(name)} FROM PUBLIC`);
   return { name, admin: { ...target, database: name } };
-}
-
-/** Settings whose stored value is a list of quoted names already (GUC_LIST_QUOTE in PostgreSQL's source). */
-const quotedLists = new Set([
-  "local_preload_libraries",
-  "search_path",
-  "session_preload_libraries",
-  "temp_tablespaces",
-]);
-
-/** Statements that give the fresh database what belongs to the target as a database, its rights left out. */
-export async function databaseProperties(
-  { client }: Maintenance,
-  target: string,
-  fresh: string,
-): Promise<string[]> {
-  const { rows } = await client.query(
-    `SELECT pg_get_userbyid(datdba) AS owner, datconnlimit AS connections, shobj_description(oid, 'pg_database') AS comment,
-       coalesce((SELECT jsonb_agg(jsonb_build_object('role', rolname, 'settings', setconfig))
-         FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = setrole WHERE setdatabase = d.oid), '[]') AS settings
-     FROM pg_database d WHERE datname = $1`,
-    [target],
-  );
-  const { owner, connections, comment, settings } = rows[0];
-  const name = quote(fresh);
-  return [
-    ...(settings as { role: string | null; settings: string[] }[]).flatMap((one) =>
-      one.settings.map((setting) => alterSetting(name, one.role, setting)),
-    ),
-    `ALTER DATABASE ${name} CONNECTION LIMIT ${connections}`,
-    ...(comment === null ? [] : [`COMMENT ON DATABASE ${name} IS ${literal(comment)}`]),
-    `ALTER DATABASE ${name} OWNER TO ${quote(owner)}`,
-  ];
-}
-
-function alterSetting(database: string, role: string | null, setting: string): string {
-  const at = setting.indexOf("=");
-  const name = setting.slice(0, at);
-  const value = setting.slice(at + 1);
-  const subject = role === null ? `DATABASE ${database}` : `ROLE ${quote(role)} IN DATABASE ${database}`;
-  const target = name.split(".").map(quote).join(".");
-  return `ALTER ${subject} SET ${target} TO ${quotedLists.has(name) ? value || "''" : literal(value)}`;
 }
 
 /**

@@ -92,14 +92,16 @@ export function missingTablespaces(facts: TargetFacts, archive: Archive): string
 }
 
 /** Refuses where the server is on this machine and its disk cannot hold the dump's rows beside the old ones. */
-export async function refuseFullServer({ dataDirectory }: TargetFacts, textBytes: number): Promise<void> {
-  if (dataDirectory === undefined || !existsSync(join(dataDirectory, "PG_VERSION"))) return;
-  const disk = await statfs(dataDirectory);
+export async function refuseFullServer(facts: TargetFacts, textBytes: number): Promise<void> {
+  const { dataDirectory, databaseDirectory = dataDirectory } = facts;
+  if (dataDirectory === undefined || databaseDirectory === undefined) return;
+  if (!existsSync(join(dataDirectory, "PG_VERSION")) || !existsSync(databaseDirectory)) return;
+  const disk = await statfs(databaseDirectory);
   const free = disk.bavail * disk.bsize;
   if (free < textBytes * 0.5)
     throw new RefusedError(
       `The dump holds ${formatBytes(textBytes)} uncompressed; the server's disk has ${formatBytes(free)} free in ` +
-        `${dataDirectory}. Nothing was changed.`,
+        `${databaseDirectory}. Nothing was changed.`,
     );
 }
 

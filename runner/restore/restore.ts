@@ -2,11 +2,11 @@ import { type ConnectionSettings, describe, withClient } from "../connection.ts"
 import { tableData } from "../dump/archive.ts";
 import { type Output, reportProgress } from "../dump/progress.ts";
 import { UserError } from "../user-error.ts";
+import { databaseProperties } from "./database-properties.ts";
 import { applyRights, type Filling, fill, sanitize } from "./fill.ts";
 import { readFrame } from "./frame.ts";
 import {
   createFresh,
-  databaseProperties,
   dropDatabase,
   dropLeftovers,
   type FreshDatabase,
@@ -103,8 +103,12 @@ async function replace(
     );
     return incomplete;
   } catch (error) {
-    await dropDatabase(maintenance, fresh.name).catch(() => {});
-    throw unchanged(target, error);
+    const left = await dropDatabase(maintenance, fresh.name).then(
+      () => "",
+      (reason: Error) =>
+        ` The half-filled database ${fresh.name} is left beside it (${reason.message}); the next restore drops it.`,
+    );
+    throw unchanged(target, error, left);
   }
 }
 
@@ -142,11 +146,12 @@ async function recordFor(
   return withClient(target, (client) => recordedRestore(client));
 }
 
-function unchanged(target: ConnectionSettings, error: unknown): unknown {
-  const known = error instanceof UserError || typeof (error as { code?: unknown }).code === "string";
-  if (!known) return error;
+function unchanged(target: ConnectionSettings, error: unknown, left: string): unknown {
+  const { code, message } = error as { code?: unknown; message: string };
+  const lost = /^Connection terminated/.test(message); // the server went away, in the client's words
+  if (!(error instanceof UserError) && typeof code !== "string" && !lost) return error;
   return new UserError(
-    `${(error as Error).message}\nThe restore was given up: ${describe(target)} is as it was before.`,
+    `${message}\nThe restore was given up: ${describe(target)} is as it was before.${left}`,
     { cause: error, ...(error instanceof UserError ? { exitCode: error.exitCode } : {}) },
   );
 }

@@ -17,7 +17,9 @@ export interface TargetFacts {
   readonly owner: { readonly superuser: boolean } | undefined;
   readonly tablespaces: readonly string[];
   readonly availableExtensions: readonly string[];
+  /** Where the server keeps its own files, and the database's; undefined where this user may not ask. */
   readonly dataDirectory: string | undefined;
+  readonly databaseDirectory: string | undefined;
   /** What holds the database in place: replication slots, subscriptions, prepared transactions. */
   readonly anchors: readonly string[];
   /** Sessions that this user may not end. */
@@ -36,6 +38,7 @@ export async function inspectTarget(client: pg.Client, owner: string): Promise<T
        array(SELECT spcname::text FROM pg_tablespace) AS tablespaces,
        array(SELECT name::text FROM pg_available_extensions) AS "availableExtensions",
        CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END AS "dataDirectory",
+       nullif(pg_tablespace_location(d.dattablespace), '') AS "databaseDirectory",
        array(SELECT 'replication slot ' || slot_name FROM pg_replication_slots WHERE database = d.datname
          UNION ALL SELECT 'prepared transaction ' || gid FROM pg_prepared_xacts WHERE database = d.datname) AS anchors,
        array(SELECT format('process %s of %I from %s', pid, usename, coalesce(client_addr::text, 'the server itself'))
@@ -56,6 +59,7 @@ export async function inspectTarget(client: pg.Client, owner: string): Promise<T
     ...facts,
     owner: facts.owner ?? undefined,
     dataDirectory: facts.dataDirectory ?? undefined,
+    databaseDirectory: facts.databaseDirectory ?? undefined,
     anchors: [...facts.anchors, ...subscriptions.rows.map((row) => row.name)],
   };
 }

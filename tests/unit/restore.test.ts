@@ -146,6 +146,7 @@ const facts: TargetFacts = {
   tablespaces: ["pg_default"],
   availableExtensions: ["plpgsql"],
   dataDirectory: undefined,
+  databaseDirectory: undefined,
   anchors: ["replication slot feed"],
   unendable: ["process 1 of root from the server itself"],
 };

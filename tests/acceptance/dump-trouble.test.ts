@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { serverProcess, startCluster } from "../../runner/server/cluster.ts";
+import { serverUser } from "../../runner/server/server-user.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+
+let cluster: ThrowawayCluster;
+let folder: string;
+
+const on = (database: string) => ({ ...cluster.admin, database });
+const dumpArgs = (path: string) => [
+  ...["dump", "--url", urlOf(cluster, "source"), "--out", path],
+  ...["--compression", "gzip:9", "--json"],
+];
+const restoreArgs = (database: string) => [
+  ...["restore", join(folder, "good.dump"), "--url", urlOf(cluster, database)],
+  ...["--owner", "app", "--overwrite"],
+];
+const rowsIn = async (database: string, table: string) =>
+  (await sql(on(database), `SELECT count(*)::int AS n FROM ${table}`))[0]?.n;
+const halfFilled = () =>
+  sql(cluster.admin, "SELECT datname FROM pg_database WHERE datname LIKE 'pgstack\\_restore\\_%'");
+
+before(async () => {
+  cluster = await startThrowawayCluster();
+  folder = mkdtempSync(join(tmpdir(), "pgstack-trouble-"));
+  await sql(cluster.admin, "CREATE ROLE app");
+  for (const name of ["source", "target"]) await sql(cluster.admin, `CREATE DATABASE ${name}`);
+  await sql(
+    on("source"),
+    "CREATE TABLE t AS SELECT g AS id, repeat(md5(g::text), 20) AS filler FROM generate_series(1, 100000) g",
+  );
+  await sql(on("target"), "CREATE TABLE before AS SELECT 1 AS a");
+  const made = await runVerb(["dump", "--url", urlOf(cluster, "source"), "--out", join(folder, "good.dump")]);
+  assert.equal(made.code, 0, made.stderr);
+});
+
+after(async () => {
+  await cluster.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Waits until `found` gives true. */
+async function until(found: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await found()); tries++) {
+    assert.ok(tries < 1000, "waited 20 s in vain");
+    await setTimeout(20);
+  }
+}
+
+async function endOf(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
+  let stderr = "";
+  child.stderr?.on("data", (text) => {
+    stderr += text;
+  });
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { code, stderr };
+}
+
+/** Ends the server as a crash does, and starts it again once the verb is done. */
+async function crashUnder(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
+  const ended = endOf(child);
+  process.kill(serverProcess(cluster.place) ?? 0, "SIGQUIT");
+  const result = await ended;
+  await until(() => serverProcess(cluster.place) === undefined);
+  await startCluster(cluster.place);
+  return result;
+}
+
+test("a server that goes away during a dump leaves nothing under its name, and the next run dumps", async () => {
+  const path = join(folder, "lost.dump");
+  const child = startVerb(dumpArgs(path));
+  await until(() => readdirSync(folder).some((name) => name.startsWith("lost.dump.partial")));
+  const { code, stderr } = await crashUnder(child);
+  assert.equal(code, 1);
+  assert.match(stderr, /The dump of database "source"[\s\S]*server[\s\S]*Nothing is left at .*lost\.dump/);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith("lost")),
+    [],
+  );
+  const next = await runVerb(dumpArgs(path));
+  assert.equal(next.code, 0, next.stderr);
+  assert.equal(JSON.parse(next.stdout).rows, 100_000);
+});
+
+test("a server that goes away during a restore leaves the target as it was, and the next run restores", async () => {
+  const child = startVerb(restoreArgs("target"));
+  await until(async () => (await halfFilled()).length > 0);
+  const { code, stderr } = await crashUnder(child);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /database "target".*is as it was before[\s\S]*pgstack_restore_\w+ is left .*next restore/,
+  );
+  assert.equal(await rowsIn("target", "before"), 1);
+  const next = await runVerb(restoreArgs("target"));
+  assert.equal(next.code, 0, next.stderr);
+  assert.match(next.stderr, /dropped database pgstack_restore_\w+, left by/);
+  assert.equal(await rowsIn("target", "t"), 100_000);
+  await until(async () => (await halfFilled()).length === 0);
+});
+
+test("a server whose disk is full refuses before, or gives up and keeps the target as it was", async (t) => {
+  const disk = join(folder, "disk");
+  const mount = (megabytes: number, options = "") =>
+    spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m${options}`, "tmpfs", disk]).status === 0;
+  spawnSync("mkdir", [disk]);
+  if (!mount(50)) return t.skip("needs the right to mount a small disk");
+  try {
+    const place = join(disk, "space");
+    spawnSync("mkdir", ["-m", "700", place]);
+    serverUser().own(place);
+    spawnSync("chmod", ["755", folder]);
+    await sql(cluster.admin, `CREATE TABLESPACE small LOCATION '${place}'`);
+    await sql(cluster.admin, "CREATE DATABASE cramped TABLESPACE small");
+    await sql(on("cramped"), "CREATE TABLE before AS SELECT 1 AS a");
+    const given = await runVerb(restoreArgs("cramped"));
+    assert.equal(given.code, 1, given.stderr);
+    assert.match(given.stderr, /TABLE DATA public\.t: .*No space left[\s\S]*is as it was before/);
+    assert.deepEqual(await halfFilled(), [], given.stderr);
+    assert.equal(await rowsIn("cramped", "before"), 1);
+    assert.ok(mount(25, ",remount"));
+    const refused = await runVerb(restoreArgs("cramped"));
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, /uncompressed; the server's disk has .* free in .*space/);
+    assert.ok(mount(400, ",remount"));
+    const next = await runVerb(restoreArgs("cramped"));
+    assert.equal(next.code, 0, next.stderr);
+    assert.equal(await rowsIn("cramped", "t"), 100_000);
+    await sql(cluster.admin, "DROP DATABASE cramped");
+    await until(async () => (await halfFilled()).length === 0);
+    await sql(cluster.admin, "DROP TABLESPACE small");
+  } finally {
+    await cluster.close();
+    spawnSync("umount", ["-l", disk]);
+    assert.ok(existsSync(disk));
+  }
+});
