@@ -5,7 +5,15 @@ import { type ConnectionSettings, describe, withClient } from "../connection.ts"
 import type { Programs } from "../server/programs.ts";
 import { RefusedError, UserError } from "../user-error.ts";
 import { rowsOf, tableData } from "./archive.ts";
-import { bytesAt, looksLikeDump, partialPath, removeLeftovers, seal, syncFolderOf } from "./files.ts";
+import {
+  bytesAt,
+  looksLikeDump,
+  partialPath,
+  removeLeftovers,
+  seal,
+  syncFolderOf,
+  syncWhileWriting,
+} from "./files.ts";
 import { type DumpOptions, dumpArguments } from "./options.ts";
 import { formatBytes, type Output, reportProgress } from "./progress.ts";
 import { readWhole } from "./read-whole.ts";
@@ -107,6 +115,7 @@ async function writePartial(
     total: source.tables,
     bytes: await bytesAt(partial),
   }));
+  await using _syncing = syncWhileWriting(partial);
   const code = await runProgram({
     programs,
     program: "pg_dump",

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { chmod, open, readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 /** Size and SHA-256 of a dump. */
 export interface Checksum {
@@ -81,23 +82,44 @@ export async function bytesAt(path: string): Promise<number> {
 }
 
 async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await using handle = await open(path);
+  await handle.sync();
+}
+
+async function filesOf(path: string): Promise<string[]> {
+  if (!(await stat(path)).isDirectory()) return [path];
+  return (await readdir(path)).map((name) => join(path, name));
+}
+
+const syncEveryMs = 500;
+
+/**
+ * Syncs what is written so far, again and again until it is disposed, while the disk has little else to do: the last
+ * sync is short then. What fails here fails there as well.
+ */
+export function syncWhileWriting(path: string): AsyncDisposable {
+  const stop = new AbortController();
+  const rest = () => setTimeout(syncEveryMs, true, { signal: stop.signal, ref: false }).catch(() => false);
+  const work = async () => {
+    while (await rest())
+      for (const file of await filesOf(path).catch(() => [])) await syncPath(file).catch(() => {});
+  };
+  const working = work();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await working;
+    },
+  };
 }
 
 /** Makes a dump readable by its owner alone, and lasting: every file and folder is synced to the disk. */
 export async function seal(path: string): Promise<void> {
-  const directory = (await stat(path)).isDirectory();
-  const files = directory ? (await readdir(path)).map((name) => join(path, name)) : [path];
-  for (const file of files) {
+  for (const file of await filesOf(path)) {
     await chmod(file, 0o600);
     await syncPath(file);
   }
-  if (directory) {
+  if ((await stat(path)).isDirectory()) {
     await chmod(path, 0o700);
     await syncPath(path);
   }
