@@ -1,5 +1,5 @@
 import type { Programs } from "../server/programs.ts";
-import { UserError } from "../user-error.ts";
+import { RefusedError, UserError } from "../user-error.ts";
 import { type Archive, type ArchiveEntry, ArchiveParser } from "./archive-parser.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -71,6 +71,11 @@ export async function listArchive(path: string, programs: Programs): Promise<str
       for await (const chunk of output) text += chunk;
     },
   });
+  if (errors.some((line) => /unsupported version/.test(line)))
+    throw new RefusedError(
+      `The dump ${path} was written by a newer pg_dump than the newest pg_restore here, ${programs.version}, can read. ` +
+        "Install the client programs of its version.",
+    );
   if (code !== 0) throw damaged(path, errors.slice(0, 3).join("; ") || "it has no table of contents");
   return text;
 }

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type ConnectionSettings, withClient } from "../connection.ts";
+import { type ConnectionSettings, openClient } from "../connection.ts";
 import { archiveVersions } from "../dump/archive.ts";
 import { readContents } from "../dump/contents.ts";
 import { readTable } from "../dump/read-table.ts";
@@ -9,7 +9,6 @@ import type { MigrationSettings } from "../migrations/settings.ts";
 import { keptFiles } from "../migrations/target.ts";
 import { projectPath } from "../project.ts";
 import type { Programs } from "../server/programs.ts";
-import { UserError } from "../user-error.ts";
 import { asksFor, overwriteFlag, type RestoreSettings } from "./ensure.ts";
 import { installedPgRestores, pgRestoreFor, refuseLoss } from "./preflight.ts";
 import { readScript } from "./prepare.ts";
@@ -37,18 +36,22 @@ export interface RestoreOutlook {
 
 /**
  * The restore's part in a preview: reads the dump's table of contents and the database, and changes nothing. A
- * database that is not there or does not answer tells nothing. Throws RefusedError for what `up` would refuse.
+ * database that is not there or does not answer tells nothing. Throws RefusedError for what
+ * `up` would refuse, UserError for a dump that cannot be read.
  */
 export async function checkRestore(
   target: ConnectionSettings,
   request: RestoreCheckRequest,
 ): Promise<RestoreOutlook | undefined> {
-  try {
-    return await withClient(target, (client) => outlook(client, target, request));
-  } catch (error) {
-    if (!(error instanceof UserError) || error.exitCode !== 1) throw error;
+  const client = await openClient(target).catch(() => undefined);
+  if (client === undefined) {
     refuseNoDump(request.restore.from);
     return undefined;
+  }
+  try {
+    return await outlook(client, target, request);
+  } finally {
+    await client.end().catch(() => {});
   }
 }
 

@@ -151,6 +151,19 @@ test("a rich dump restores for an ordinary owner, and every role still has its a
   await assert.rejects(sql(as("nobody", "target"), "SELECT 1"));
 });
 
+test("a part of a database is dumped as pg_dump's own choices say", async () => {
+  const path = join(folder, "part.dump");
+  const part = async (...choices: string[]) => {
+    const made = await dumpTo("rich", path, "--overwrite", "--json", ...choices);
+    assert.equal(made.code, 0, made.stderr);
+    const { tables, rows } = JSON.parse(made.stdout);
+    return { tables, rows };
+  };
+  assert.deepEqual(await part("--schema-only"), { tables: 0, rows: 0 });
+  assert.deepEqual(await part("--table", "users", "--table", "empty_one"), { tables: 2, rows: 500 });
+  assert.deepEqual(await part("--exclude-table-data", "users"), { tables: 5, rows: 3 + 2 + 90 });
+});
+
 test("rights on objects survive a second restore, by the directory format and with open sessions", async () => {
   await sql(
     on("target"),
@@ -191,13 +204,20 @@ test("the target's own objects are named before anything is dropped, with the fl
   assert.equal((await sql(on("target"), "SELECT to_regclass('mine') IS NULL AS gone"))[0]?.gone, true);
 });
 
-test("a dump that is cut short is refused before the target is touched", async () => {
+test("a dump that is cut short or of an unknown version is refused before the target is touched", async () => {
   const path = join(folder, "cut.dump");
   await dumpTo("plain", path);
   truncateSync(path, Math.floor(statSync(path).size / 2));
   const cut = await restoreInto("target", path, "--overwrite");
   assert.equal(cut.code, 1);
   assert.match(cut.stderr, /damaged or incomplete/);
+  const newer = readFileSync(join(folder, "rich.dump"));
+  newer[6] = 99; // the archive's minor version
+  writeFileSync(path, newer);
+  rmSync(`${path}.json`);
+  const unknown = await restoreInto("target", path, "--overwrite");
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /newer pg_dump than the newest pg_restore here, \d+/);
   const directory = join(folder, "cut.dir");
   await dumpTo("plain", directory, "--format", "directory", "--compression", "none");
   const rows = readdirSync(directory).find((name) => /\.dat$/.test(name) && name !== "toc.dat") ?? "";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
@@ -27,7 +27,7 @@ after(async () => {
   await cluster.close();
 });
 
-const dump = { label: "first", directory: "dumps", keep: 2 };
+const dump = { label: "first", directory: "dumps", keep: 2, onDelete: "delete" };
 const reader = { name: "reader", access: "readonly" };
 
 function configure(keys: Record<string, unknown>): void {
@@ -147,17 +147,20 @@ test("neither a rotated password nor a restore by hand makes the stack restore a
   await unchanged();
 });
 
-test("backups lists what is there, and destroy leaves the dumps and nothing else", async () => {
+test("backups lists what is there; destroy takes the dump that goes with its resource, and all but the others", async () => {
+  const byHand = ["dump", "--stack", "copy", "--out", join(project.directory, "dumps/by-hand.dump")];
+  assert.match(await done(project.pgstack(...byHand)), /by-hand\.dump: 4 tables, \d+ rows/);
   const list = await project.pgstack("backups", "--stack", "copy", "--json");
   assert.deepEqual(
     JSON.parse(list.stdout).backups.map((one: { label: string; state: string }) => [one.label, one.state]),
     [
+      [null, "verified"],
       ["third", "verified"],
       ["second", "verified"],
     ],
   );
   await done(project.pgstack("destroy", "copy", "--yes", "--skip-preview"));
-  assert.ok(existsSync(join(project.directory, "dumps/copy-third.dump")));
+  assert.deepEqual(dumps(), ["by-hand.dump", "copy-second.dump"]);
   const left = await sql(
     { ...cluster.admin, password: adminPassword },
     "SELECT datname FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')",

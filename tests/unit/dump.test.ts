@@ -4,6 +4,7 @@ import { ArchiveParser } from "../../runner/dump/archive-parser.ts";
 import { compressArgument, dumpArguments, jobsOf } from "../../runner/dump/options.ts";
 import { formatBytes, progressLine } from "../../runner/dump/progress.ts";
 import { RowCounter } from "../../runner/dump/row-counter.ts";
+import { pgDumpFor } from "../../runner/dump/source.ts";
 import { formatAge } from "../../runner/verbs/backups.ts";
 
 const script = Buffer.from(
@@ -127,6 +128,13 @@ test("compression is asked for as each version of pg_dump takes it", () => {
   assert.equal(compressArgument("gzip:3", programs(15)), "--compress=3");
   assert.equal(compressArgument("gzip:3", programs(16)), "--compress=gzip:3");
   assert.throws(() => compressArgument("zstd", programs(15)), /needs pg_dump 16 or newer; found 15\.1/);
+});
+
+test("a server that is newer than every pg_dump is refused with both versions", async () => {
+  await assert.rejects(
+    pgDumpFor({ version: "99.1", major: 99 }),
+    /PostgreSQL 99\.1 and the newest pg_dump here is \d+/,
+  );
 });
 
 test("choices pass through to pg_dump, and jobs only where it takes them", () => {
