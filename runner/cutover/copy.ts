@@ -133,6 +133,7 @@ async function fill(
     const { id, major, searchPath } = snapshot;
     const dump = await dumpSchema({
       source: options.source,
+      target: options.target,
       major,
       snapshot: id,
       presentSchemas,

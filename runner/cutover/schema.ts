@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -73,6 +74,8 @@ export function splitEntries(sql: string): SchemaEntry[] {
 /** What a dump is made from. */
 export interface DumpOptions {
   readonly source: ConnectionSettings;
+  /** What is filled: by one copy at a time. */
+  readonly target: ConnectionSettings;
   /** Major version of the newer of both servers. */
   readonly major: number;
   /** An exported snapshot. */
@@ -88,12 +91,20 @@ async function program(name: string, major: number): Promise<string> {
   return join(programs.directory, name);
 }
 
+/** The same for each copy into a target, so that what a killed one leaves goes with the next. */
+export function workFolder({ host, port, database }: ConnectionSettings): string {
+  const name = createHash("sha256").update(`${host} ${port} ${database}`).digest("hex").slice(0, 16);
+  return join(tmpdir(), `pgstack-cutover-${name}`);
+}
+
 /**
  * Reads the source's schema by pg_dump under a snapshot, without owners and grants (they are carried by
  * name: see ownership.ts). Throws UserError with pg_dump's words.
  */
 export async function dumpSchema(options: DumpOptions): Promise<SchemaDump> {
-  const directory = await mkdtemp(join(tmpdir(), "pgstack-cutover-"));
+  const directory = workFolder(options.target);
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { mode: 0o700 });
   try {
     return await dumpInto(directory, options);
   } catch (error) {

@@ -1,69 +1,115 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { existsSync } from "node:fs";
+import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { environmentOf, withClient } from "../../runner/connection.ts";
+import { withClient } from "../../runner/connection.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
-import type { Cutover, CutoverSettings } from "../../runner/cutover/request.ts";
+import type { Cutover } from "../../runner/cutover/request.ts";
+import { workFolder } from "../../runner/cutover/schema.ts";
 import { reachComplete } from "../../runner/cutover/switch.ts";
-import { missingWrites, startWriter } from "../support/acknowledged-writer.ts";
-import { acknowledgedTable, asRole, startCutoverClusters } from "../support/cutover-clusters.ts";
-import { sql, startVerb } from "../support/databases.ts";
+import { serverProcess, startCluster } from "../../runner/server/cluster.ts";
+import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { missingWrites, startWriter, type Writer } from "../support/acknowledged-writer.ts";
+import {
+  acknowledgedTable,
+  asRole,
+  type CutoverClusters,
+  startCutoverClusters,
+} from "../support/cutover-clusters.ts";
+import { killedVerb, startStage } from "../support/cutover-verbs.ts";
+import { sql } from "../support/databases.ts";
 
-/** Starts the last stage, which does all before it, in a process of its own, and kills it after a while. */
-async function killedSwitch(cutover: Cutover, milliseconds: number): Promise<void> {
-  const { password, ...source } = cutover.source;
-  const settings: CutoverSettings = {
-    ...cutover,
-    source: { ...source, owner: cutover.owners.source },
-    owner: cutover.owners.target,
-    roles: cutover.declaredRoles,
-  };
-  const child = startVerb(["cutover-complete"], {
-    ...environmentOf(cutover.target),
-    PGSTACK_SOURCE_PASSWORD: password,
-  });
-  child.stdin?.end(JSON.stringify(settings));
-  const ended = new Promise((resolve) => child.once("close", resolve));
-  await Promise.race([ended, sleep(milliseconds)]);
-  child.kill("SIGKILL");
-  await ended;
+let clusters: CutoverClusters;
+before(async () => {
+  clusters = await startCutoverClusters();
+});
+after(() => clusters[Symbol.asyncDispose]());
+
+/** A pair of databases with rows, whose source is written to until the writer is disposed of. */
+async function pairUnderLoad(name: string, method: Cutover["method"]): Promise<[Cutover, Writer]> {
+  const cutover = { ...(await clusters.pair(name)), method };
+  await sql(
+    cutover.source,
+    `${acknowledgedTable}; INSERT INTO acknowledged (writer, n) SELECT 'old', i FROM generate_series(1, 20000) i`,
+  );
+  const settings = asRole(cutover.source, "app");
+  return [cutover, startWriter({ settings, name: "w", explicit: true, pause: 1 })];
 }
 
-test("a switch that is killed at random moments under load ends right by one more run, or goes back", async (t) => {
-  await using clusters = await startCutoverClusters();
-  for (const [index, method] of (["copy", "replicate"] as const).entries()) {
-    const cutover = { ...(await clusters.pair(`killed${index}`)), method };
-    await sql(cutover.source, acknowledgedTable);
-    const writer = startWriter({
-      settings: asRole(cutover.source, "app"),
-      name: "w",
-      explicit: true,
-      pause: 1,
-    });
-    t.after(() => writer.stop());
-    await rehearse(cutover);
-    for (let kill = 0; kill < 5; kill++) {
-      await killedSwitch(cutover, 200 + Math.random() * 1500);
-      if (kill === 2) {
-        await rehearse(cutover);
-        const before = writer.acknowledged.size;
-        await sleep(300);
-        const { phase } = (
-          await sql(
-            cutover.target,
-            "SELECT value->>'phase' AS phase FROM pgstack_cutover.state WHERE side = 'target'",
-          )
-        )[0] as { phase: string };
-        assert.ok(writer.acknowledged.size > before, `the source is writable again (target ${phase})`);
-        if (phase === "kept") return;
-      }
+async function goesOn(writer: Writer): Promise<void> {
+  const before = writer.acknowledged.size;
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (writer.acknowledged.size > before) return;
+    await sleep(50);
+  }
+  assert.fail(`the source refuses writes: ${[...writer.failures.keys()].join("; ")}`);
+}
+
+/** The switch is complete: no acknowledged write is missing, and nothing of the way there is left. */
+async function endedRight(cutover: Cutover, writer: Writer): Promise<void> {
+  await withClient(cutover.target, async (client) => {
+    assert.deepEqual(await missingWrites(client, "w", writer), []);
+    const { rows } = await client.query("SELECT count(*)::int AS n FROM acknowledged WHERE writer = 'old'");
+    assert.deepEqual(rows, [{ n: 20_000 }]);
+  });
+  await assert.rejects(sql(cutover.source, "BEGIN READ WRITE; DELETE FROM acknowledged"), /frozen/);
+  assert.deepEqual(await sql(cutover.source, "SELECT slot_name FROM pg_replication_slots"), []);
+  assert.deepEqual(await sql(cutover.source, "SELECT pubname FROM pg_publication"), []);
+  assert.deepEqual(await sql(cutover.target, "SELECT subname FROM pg_subscription"), []);
+  assert.ok(!existsSync(workFolder(cutover.target)));
+}
+
+/** Back to a source in use, with the target filled anew. */
+async function goBack(cutover: Cutover, writer: Writer): Promise<void> {
+  assert.notEqual((await rehearse(cutover)).copy, null);
+  await goesOn(writer);
+}
+
+for (const method of ["copy", "replicate"] as const)
+  test(`five kills at random moments of a switch by ${method} under load: one run ends it, or goes back`, async () => {
+    const [cutover, started] = await pairUnderLoad(`killed_${method}`, method);
+    await using writer = started;
+    await goBack(cutover, writer);
+    const start = performance.now();
+    assert.equal(await killedVerb(["cutover-complete"], cutover, 60_000), false);
+    const whole = performance.now() - start;
+    await goBack(cutover, writer);
+    for (let kills = 0, runs = 0; kills < 5; runs++) {
+      assert.ok(runs < 30, "a switch does not end before it is killed");
+      const killed = await killedVerb(["cutover-complete"], cutover, whole * (0.1 + 0.85 * Math.random()));
+      if (killed) kills++;
+      if (!killed || kills % 2 === 0) await goBack(cutover, writer);
     }
     await reachComplete(cutover);
     await writer.stop();
-    await withClient(cutover.target, async (client) =>
-      assert.deepEqual(await missingWrites(client, "w", writer), []),
-    );
-    assert.deepEqual(await sql(cutover.source, "SELECT slot_name FROM pg_replication_slots"), []);
-    assert.deepEqual(await sql(cutover.target, "SELECT subname FROM pg_subscription"), []);
-  }
-});
+    await endedRight(cutover, writer);
+  });
+
+/** Ends a server as a crash would, and starts it again on the same port. */
+async function crash({ place }: ThrowawayCluster): Promise<void> {
+  const pid = serverProcess(place) ?? assert.fail("the server runs");
+  process.kill(pid, "SIGQUIT"); // an immediate shutdown
+  while (serverProcess(place) === pid) await sleep(20);
+  await sleep(200);
+  await startCluster(place);
+}
+
+for (const [side, method, then] of [
+  ["source", "copy", "up"],
+  ["target", "copy", "rehearse"],
+  ["source", "replicate", "rehearse"],
+  ["target", "replicate", "up"],
+] as const)
+  test(`the ${side} stopped in a switch by ${method}, and started again: one ${then} ends right`, async () => {
+    const [cutover, started] = await pairUnderLoad(`stopped_${side}_${method}`, method);
+    await using writer = started;
+    await goBack(cutover, writer);
+    const stage = startStage(["cutover-complete"], cutover);
+    await sleep(400 + Math.random() * 600);
+    await crash(clusters[side]);
+    await stage.ended;
+    if (then === "rehearse") await goBack(cutover, writer);
+    await reachComplete(cutover);
+    await writer.stop();
+    await endedRight(cutover, writer);
+  });

@@ -17,7 +17,7 @@ export interface WriterOptions {
 }
 
 /** A client that writes rows to the table `acknowledged (writer, n)` as fast as it can until it is stopped. */
-export interface Writer {
+export interface Writer extends AsyncDisposable {
   /** Numbers whose commit the server acknowledged, with the time of it. */
   readonly acknowledged: Map<number, number>;
   /** Refusals and lost connections, by message. */
@@ -68,14 +68,11 @@ export function startWriter(options: WriterOptions): Writer {
     await client?.end();
   };
   const writing = write();
-  return {
-    acknowledged,
-    failures,
-    stop: async () => {
-      running = false;
-      await writing;
-    },
+  const stop = async () => {
+    running = false;
+    await writing;
   };
+  return { acknowledged, failures, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** Numbers that the server acknowledged to the writer and that the database does not hold. */

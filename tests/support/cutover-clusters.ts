@@ -19,7 +19,10 @@ export const asRole = (settings: ConnectionSettings, user: string): ConnectionSe
 });
 
 export async function startCutoverClusters(): Promise<CutoverClusters> {
-  const settings = { wal_level: "logical", max_wal_senders: 20, max_replication_slots: 20 };
+  const settings = {
+    ...{ wal_level: "logical", max_wal_senders: 20, max_replication_slots: 20 },
+    synchronous_commit: "on", // what was acknowledged outlives a server that is stopped at once
+  };
   const [source, target] = await Promise.all([
     startThrowawayCluster({ settings }),
     startThrowawayCluster({ settings }),

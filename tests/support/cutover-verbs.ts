@@ -23,20 +23,32 @@ function environmentFor({ source, target, pgbouncer }: Cutover): Record<string, 
   };
 }
 
-/**
- * Runs a stage of a cutover in a process of its own, as its resource does, and kills it after a while. True where the
- * kill came before its end.
- */
+/** A stage that runs. */
+export interface Stage {
+  readonly kill: () => void;
+  /** Its exit code, or null where a signal ended it. */
+  readonly ended: Promise<number | null>;
+}
+
+/** Starts a stage of a cutover in a process of its own, as its resource does. */
+export function startStage(words: readonly string[], cutover: Cutover): Stage {
+  const child = startVerb(words, environmentFor(cutover));
+  child.stdin?.end(JSON.stringify(settingsOf(cutover)));
+  for (const stream of [child.stdout, child.stderr]) stream?.resume();
+  return {
+    kill: () => child.kill("SIGKILL"),
+    ended: new Promise((resolve) => child.once("close", resolve)),
+  };
+}
+
+/** Runs a stage, and kills it after a while. True where the kill came before its end. */
 export async function killedVerb(
   words: readonly string[],
   cutover: Cutover,
   milliseconds: number,
 ): Promise<boolean> {
-  const child = startVerb(words, environmentFor(cutover));
-  child.stdin?.end(JSON.stringify(settingsOf(cutover)));
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  await Promise.race([ended, sleep(milliseconds, undefined, { ref: false })]);
-  child.kill("SIGKILL");
-  await ended;
-  return child.signalCode === "SIGKILL";
+  const stage = startStage(words, cutover);
+  await Promise.race([stage.ended, sleep(milliseconds, undefined, { ref: false })]);
+  stage.kill();
+  return (await stage.ended) === null;
 }
