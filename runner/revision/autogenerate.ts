@@ -5,12 +5,11 @@ import { readCatalog } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
 import { dumpDifferences } from "./dump.ts";
 import { newFileNames } from "./file-name.ts";
-import { managedView, withGrantsOf } from "./managed-view.ts";
+import { afterChangesInPlace } from "./in-place.ts";
 import type { SqlSource } from "./models.ts";
 import { prove } from "./proof.ts";
-import { readRenames, renameHints, renamesOfTypes } from "./renames.ts";
-import { renderMigration, renderScript } from "./render.ts";
-import { runScript } from "./run-script.ts";
+import { renameHints } from "./renames.ts";
+import { renderMigration } from "./render.ts";
 import { type Ground, type Origin, type Sides, withSides } from "./sides.ts";
 import { type Step, stepsBetween } from "./steps.ts";
 
@@ -49,9 +48,10 @@ export function originOf(live: pg.Client | undefined, directory: string): Origin
 
 /** A line for each difference between the start and the models; none where they agree. */
 export async function differences(request: RevisionRequest): Promise<string[]> {
-  return withSides(request, request.origin, request.models, async ({ start, models, roles, dumps }) => {
+  return withSides(request, request.origin, request.models, async (sides) => {
+    const { start, models, roles, dumps, unwritten } = sides;
     const found = changesBetween(start, models, roles).deltas.map(describeDelta);
-    return found.length > 0 ? found : dumpDifferences(dumps.start, dumps.models);
+    return [...unwritten, ...(found.length > 0 ? found : dumpDifferences(dumps.start, dumps.models))];
   });
 }
 
@@ -72,18 +72,6 @@ function write(place: RevisionPlace, steps: readonly Step[], notes: Omit<Work, "
   });
 }
 
-/** Reads the start as it is after its renames, so that all that is left to plan are the other differences. */
-async function withRenames(request: RevisionRequest, sides: Sides): Promise<Sides> {
-  const pairs = [...request.renames, ...renamesOfTypes(sides.start, sides.models)];
-  if (pairs.length === 0) return sides;
-  const renames = readRenames(sides.start, pairs);
-  await runScript(request.server, sides.startDatabase, renderScript(renames.up, true, sides.keywords));
-  const { facts } = await readCatalog(sides.startDatabase.client);
-  await runScript(request.server, sides.startDatabase, renderScript(renames.down, true, sides.keywords));
-  const renamed = managedView(facts, request.ignore);
-  return { ...sides, renames, renamed, models: withGrantsOf(sides.models, renamed) };
-}
-
 interface Work {
   readonly steps: readonly Step[];
   readonly problems: readonly string[];
@@ -91,12 +79,14 @@ interface Work {
 }
 
 async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
-  const sides = await withRenames(request, start);
+  const sides = await afterChangesInPlace(request, start, request.renames);
   const changes = changesBetween(sides.renamed, sides.models, sides.roles);
-  if (changes.actions.length === 0 && sides === start)
-    return { steps: [], problems: dumpDifferences(start.dumps.start, start.dumps.models), hints: [] };
+  if (changes.actions.length === 0 && sides === start) {
+    const problems = [...start.unwritten, ...dumpDifferences(start.dumps.start, start.dumps.models)];
+    return { steps: [], problems, hints: [] };
+  }
   const steps = await stepsBetween(request.server, sides, changes, request.ignore);
-  const problems = await prove(request, sides, steps);
+  const problems = [...start.unwritten, ...(await prove(request, sides, steps))];
   return { steps, problems, hints: renameHints(sides.renamed, sides.models) };
 }
 

@@ -8,6 +8,7 @@ import { extrasHandler } from "./extras/extras.ts";
 import { objectsQuery } from "./extras/objects.ts";
 import { propertiesQuery } from "./extras/properties.ts";
 import { findsNothing, readPresence } from "./presence.ts";
+import { readUnread, type UnreadObject } from "./unread.ts";
 
 /** Everything of a database that a schema is made of, read from its catalog. */
 export interface Catalog {
@@ -18,6 +19,8 @@ export interface Catalog {
   readonly searchPath: string;
   /** Roles of the server, the built-in ones left out. */
   readonly roles: readonly string[];
+  /** What is there and not among the facts, or never written. */
+  readonly unread: readonly UnreadObject[];
 }
 
 type Answer = Pick<pg.QueryResult, "rows">;
@@ -105,11 +108,14 @@ export async function readCatalog(client: pg.Client): Promise<Catalog> {
             (SELECT coalesce(array_agg(rolname::text), '{}') FROM pg_roles WHERE rolname !~ '^pg_') AS roles`,
   );
   const version = Number(about?.version);
+  const major = Math.floor(version / 10_000);
+  const unread = await readUnread(client, major);
   const dependencies: Ask = (text) => askForDependencies(client, text);
   return {
     facts: await factsOf({ client, version, atOnce: askAtOnce, dependencies }),
-    major: Math.floor(version / 10_000),
+    major,
     searchPath: about?.path ?? "",
     roles: about?.roles ?? [],
+    unread,
   };
 }

@@ -81,7 +81,7 @@ export function changesBetween(from: FactBase, to: FactBase, roles: readonly str
   const renames = withIndexRenames(from, to);
   const { actions, deltas, preamble } = attempt(() => planned(renames.facts, to, [...roles]));
   return {
-    actions: freeNamesFirst(completed([...renames.actions, ...actions]), from, to),
+    actions: freeNamesFirst(completed([...renames.actions, ...actions], to), from, to),
     deltas: deltas.filter(({ verb }) => verb !== "link" && verb !== "unlink"),
     forwardReferences: preamble.some(({ name }) => name === "check_function_bodies"),
   };

@@ -1,4 +1,7 @@
+import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
+import pg from "pg";
+import { isColumn } from "./managed-view.ts";
 
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
 const creation = /^CREATE (?:UNLOGGED )?TABLE (.*?) \(.* INHERITS \(/s;
@@ -27,13 +30,51 @@ function withAllParents(actions: readonly Action[]): Action[] {
   return complete.filter((action) => !taken.has(action));
 }
 
+type TableId = Extract<StableId, { schema: string; name: string }> & { readonly kind: "table" };
+
+const isTable = (id: StableId): id is TableId => id.kind === "table";
+
+/** The names of the columns that a table has from its parents. */
+function inheritedColumns(table: StableId, facts: FactBase): Set<string> {
+  const parents = facts.outgoingEdges(table).flatMap(({ to }) => (isTable(to) ? [to] : []));
+  const names = parents.flatMap((parent) => [
+    ...facts.childrenOf(parent).flatMap(({ id }) => (isColumn(id) ? [id.name] : [])),
+    ...inheritedColumns(parent, facts),
+  ]);
+  return new Set(names);
+}
+
+/** A column that a child declares and inherits too cannot be added to it: it belongs into its definition. */
+function withSharedColumns(actions: readonly Action[], facts: FactBase): Action[] {
+  const taken = new Set<Action>();
+  const complete = actions.map((action) => {
+    const table = action.produces.find(isTable);
+    if (table === undefined || !creation.test(action.sql)) return action;
+    const inherited = inheritedColumns(table, facts);
+    const prefix = `ALTER TABLE ${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)} ADD COLUMN `;
+    const shared = actions.filter(
+      ({ sql, produces }) =>
+        sql.startsWith(prefix) && produces.some((id) => isColumn(id) && inherited.has(id.name)),
+    );
+    for (const one of shared) taken.add(one);
+    const columns = shared.map(({ sql }) => sql.slice(prefix.length)).join(", ");
+    if (columns === "") return action;
+    const produces = [...action.produces, ...shared.flatMap((one) => one.produces)];
+    return { ...action, produces, sql: action.sql.replace(/ \(\) INHERITS/, () => ` (${columns}) INHERITS`) };
+  });
+  return complete.filter((action) => !taken.has(action));
+}
+
 /** The planner knows no dependency on a single value of an enum: new values come before all that may use them. */
 function newValuesFirst(actions: readonly Action[]): Action[] {
   const isNew = ({ sql }: Action) => / ADD VALUE /.test(sql) && sql.startsWith("ALTER TYPE ");
   return [...actions.filter(isNew), ...actions.filter((action) => !isNew(action))];
 }
 
-/** A plan with what its statements and their order leave out. Pure. */
-export function completed(actions: readonly Action[]): Action[] {
-  return newValuesFirst(withAllParents(actions.map(onPartitionsToo)));
+/**
+ * A plan with what its statements and their order leave out. Pure.
+ * @param to the schema that it leads to
+ */
+export function completed(actions: readonly Action[], to: FactBase): Action[] {
+  return newValuesFirst(withAllParents(withSharedColumns(actions.map(onPartitionsToo), to)));
 }

@@ -73,6 +73,18 @@ export async function dumpSchema(
   return withoutIgnored(readDump(stdout), ignore);
 }
 
+/** Kinds that no revision writes, since they hold passwords: the catalog tells where they differ. */
+const unwritten = /^(COMMENT\t.*\t)?(USER MAPPING|SUBSCRIPTION)\b/;
+
+/** Dumps what a revision can write of a scratch database's schema. */
+export async function dumpWritten(
+  { programs, ignore }: { readonly programs: Programs; readonly ignore: readonly string[] },
+  database: ConnectionSettings,
+): Promise<DumpedSchema> {
+  const dump = await dumpSchema(programs, database, ignore);
+  return new Map([...dump].filter(([key]) => !unwritten.test(key)));
+}
+
 function describe(key: string): string {
   const [type = "", schema = "", name = ""] = key.split("\t");
   return `${type.toLowerCase()} ${schema === "" ? "" : `${schema}.`}${name}`;

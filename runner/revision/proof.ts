@@ -1,7 +1,7 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import { readFacts } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
-import { type DumpedSchema, dumpDifferences, dumpSchema } from "./dump.ts";
+import { type DumpedSchema, dumpDifferences, dumpWritten } from "./dump.ts";
 import { managedFacts, managedView, withValidIndexes } from "./managed-view.ts";
 import { runScript } from "./run-script.ts";
 import type { ScratchDatabase } from "./scratch-database.ts";
@@ -25,15 +25,13 @@ function sameObjects(found: FactBase, ignore: readonly string[], expected: FactB
 
 /** Compares a scratch database with what it should be, by catalog and by pg_dump. */
 async function differences(
-  { programs, ignore }: Ground,
+  ground: Ground,
   { client, settings }: ScratchDatabase,
   expected: Expected,
   roles: readonly string[],
 ): Promise<string[]> {
-  const [facts, dump] = await Promise.all([
-    readFacts(client, programs.major),
-    dumpSchema(programs, settings, ignore),
-  ]);
+  const { programs, ignore } = ground;
+  const [facts, dump] = await Promise.all([readFacts(client, programs.major), dumpWritten(ground, settings)]);
   const deltas = sameObjects(facts, ignore, expected.facts)
     ? []
     : changesBetween(managedView(facts, ignore), expected.facts, roles).deltas;

@@ -15,8 +15,8 @@ const renamable: Readonly<Record<string, string>> = {
   domain: "DOMAIN",
 };
 
-/** The statements of the renames that a person asked for, both ways. */
-export interface Renames {
+/** Statements that come before all others on the way up, and after all on the way down. */
+export interface InPlace {
   readonly up: readonly Statement[];
   readonly down: readonly Statement[];
 }
@@ -53,7 +53,7 @@ function findNamed(facts: FactBase, path: string): Named {
  * Reads `--rename OLD=NEW`: OLD is a path such as `users.email` or `shop.orders`, NEW a name, alone or as a path.
  * Throws RefusedError where OLD is not one object of the start.
  */
-export function readRenames(facts: FactBase, pairs: readonly string[]): Renames {
+export function readRenames(facts: FactBase, pairs: readonly string[]): InPlace {
   const tables = new Map<string, string>();
   const both = pairs.map((pair) => {
     const [old = "", to = ""] = pair.split(/=(.*)/s);

@@ -1,26 +1,30 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type pg from "pg";
+import { ExitCode, UserError } from "../user-error.ts";
 import { type Catalog, readCatalog } from "./catalog.ts";
-import { type DumpedSchema, dumpSchema } from "./dump.ts";
+import { type DumpedSchema, dumpWritten } from "./dump.ts";
 import { emptySchema } from "./empty-schema.ts";
 import { managedView, withGrantsOf } from "./managed-view.ts";
 import { loadModels, type SqlSource } from "./models.ts";
-import type { Renames } from "./renames.ts";
+import type { InPlace } from "./renames.ts";
 import { copySchema, createRoles, type ScratchDatabase, withScratchDatabases } from "./scratch-database.ts";
 import type { Scratch } from "./scratch-server.ts";
+import { type UnreadObject, unreadDifferences } from "./unread.ts";
 
 /** What is compared: a start and the models, each as facts and as a scratch database that has that schema. */
 export interface Sides {
   readonly start: FactBase;
-  /** The start after the renames that were asked for; without any, the start. */
+  /** The start after what is done in place; without anything of that, the start. */
   readonly renamed: FactBase;
-  readonly renames: Renames;
+  readonly renames: InPlace;
   readonly startDatabase: ScratchDatabase;
   readonly dumps: { readonly start: DumpedSchema; readonly models: DumpedSchema };
   readonly models: FactBase;
   readonly modelsDatabase: ScratchDatabase;
   /** Roles of the start's server. */
   readonly roles: readonly string[];
+  /** A line for each difference that no migration can take away. */
+  readonly unwritten: readonly string[];
   /** Words that need quotes as a name. */
   readonly keywords: ReadonlySet<string>;
 }
@@ -39,39 +43,53 @@ export interface Ground extends Scratch {
 interface Start {
   readonly facts: FactBase;
   readonly roles: readonly string[];
+  readonly unread: readonly UnreadObject[];
   readonly dump: DumpedSchema;
+}
+
+/** What a revision does not read may be what the rest stands on. */
+function refuseCopy(unread: readonly UnreadObject[], cause: unknown): never {
+  if (unread.length === 0) throw cause;
+  const names = unread.map(({ name }) => `\n  ${name}`).join("");
+  const reason = `without what no revision carries, the database's schema cannot be built: ${(cause as Error).message}`;
+  throw new UserError(`This revision cannot be written: ${reason}${names}`, {
+    exitCode: ExitCode.differs,
+    cause,
+  });
 }
 
 async function copyOf(
   live: Promise<Catalog>,
-  { server, programs, ignore }: Ground,
+  ground: Ground,
   { client, settings }: ScratchDatabase,
 ): Promise<Start> {
+  const { server } = ground;
   const empty = await emptySchema(server, client);
-  const { roles, searchPath, ...catalog } = await live;
+  const catalog = await live;
+  const { roles, unread } = catalog;
   const facts = managedView(catalog.facts, []);
   if (server.private) await createRoles(client, roles);
-  await copySchema(server, client, empty, facts, { roles, searchPath });
-  return { facts, roles, dump: await dumpSchema(programs, settings, ignore) };
+  await copySchema(server, client, empty, facts, catalog).catch((error) => refuseCopy(unread, error));
+  return { facts, roles, unread, dump: await dumpWritten(ground, settings) };
 }
 
 async function startFrom(origin: Origin, ground: Ground, database: ScratchDatabase): Promise<Start> {
   if ("live" in origin) return copyOf(origin.live, ground, database);
   await origin.fill(database);
-  const [{ facts, roles }, dump] = await Promise.all([
+  const [{ facts, roles, unread }, dump] = await Promise.all([
     readCatalog(database.client),
-    dumpSchema(ground.programs, database.settings, ground.ignore),
+    dumpWritten(ground, database.settings),
   ]);
-  return { facts: managedView(facts, []), roles, dump };
+  return { facts: managedView(facts, []), roles, unread, dump };
 }
 
 async function modelsFrom(
   sources: readonly SqlSource[],
-  { server, programs, ignore }: Ground,
+  ground: Ground,
   { client, settings }: ScratchDatabase,
 ): Promise<[Catalog, DumpedSchema]> {
-  await loadModels(server, client, sources);
-  return Promise.all([readCatalog(client), dumpSchema(programs, settings, ignore)]);
+  await loadModels(ground.server, client, sources);
+  return Promise.all([readCatalog(client), dumpWritten(ground, settings)]);
 }
 
 async function keywordsOf(client: pg.Client): Promise<ReadonlySet<string>> {
@@ -108,6 +126,7 @@ export async function withSides<T>(
       modelsDatabase,
       dumps: { start: whole.dump, models: modelsDump },
       roles: rolesOf(whole, models),
+      unwritten: unreadDifferences(whole.unread, models.unread, ground.ignore),
       keywords,
     });
   });

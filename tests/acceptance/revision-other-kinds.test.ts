@@ -53,6 +53,14 @@ const cases: RevisionCase[] = [
       "CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (b int); CREATE PUBLICATION p FOR TABLE t WHERE (a > 1) WITH (publish = 'insert'); CREATE PUBLICATION q FOR ALL TABLES; CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER et ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION e()",
   },
   {
+    name: "languages, transforms, conversions, access methods and text search parsers and templates",
+    live: "CREATE TABLE t (a int)",
+    models: `CREATE TABLE t (a int); CREATE LANGUAGE other HANDLER plpgsql_call_handler VALIDATOR plpgsql_validator; COMMENT ON LANGUAGE other IS 'o';
+      CREATE FUNCTION tr(internal) RETURNS internal LANGUAGE internal IMMUTABLE AS 'prsd_lextype'; CREATE TRANSFORM FOR int LANGUAGE plpgsql (FROM SQL WITH FUNCTION tr(internal));
+      CREATE CONVERSION latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; CREATE ACCESS METHOD tree TYPE INDEX HANDLER bthandler;
+      CREATE TEXT SEARCH PARSER p (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype); CREATE TEXT SEARCH TEMPLATE tm (INIT = dsimple_init, LEXIZE = dsimple_lexize)`,
+  },
+  {
     name: "foreign servers and tables",
     live: "SELECT 1",
     models:

@@ -107,6 +107,15 @@ const cases: RevisionCase[] = [
     problems: [/child table is missing column "x"/],
   },
   {
+    name: "tables move below others and away from them with their rows",
+    live: "CREATE TABLE p (a int PRIMARY KEY, b text) PARTITION BY RANGE (a); CREATE TABLE c (a int NOT NULL, b text); CREATE TABLE d PARTITION OF p FOR VALUES FROM (20) TO (30); CREATE TABLE e (x int); CREATE TABLE f (x int); CREATE TABLE g (x int) INHERITS (e); INSERT INTO c VALUES (1, 'one'); INSERT INTO d VALUES (21, 'two'); INSERT INTO f VALUES (3)",
+    models:
+      "CREATE TABLE p (a int PRIMARY KEY, b text) PARTITION BY RANGE (a); CREATE TABLE c PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE d (a int, b text, PRIMARY KEY (a)); CREATE TABLE e (x int); CREATE TABLE f (x int) INHERITS (e); CREATE TABLE g (x int)",
+    without: [/DATA LOSS/],
+    afterUp: { "SELECT b FROM p": ["one"], "SELECT b FROM d": ["two"], "SELECT x FROM e": [3] },
+    afterDown: { "SELECT b FROM p": ["two"], "SELECT b FROM c": ["one"], "SELECT x FROM f": [3] },
+  },
+  {
     name: "an index that a failed build left invalid is built again",
     live: "CREATE TABLE t (id int); CREATE INDEX t_id ON t (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_id'::regclass",
     models: "CREATE TABLE t (id int); CREATE INDEX t_id ON t (id)",

@@ -126,14 +126,46 @@ test("models that do not load are refused with file, line and PostgreSQL's messa
   assert.match(err, /models\/a\.sql:3: type "nosuch" does not exist/);
 });
 
+const server = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w";
+const mapping = (who: string, password: string) =>
+  `CREATE USER MAPPING FOR ${who} SERVER s OPTIONS (password '${password}')`;
+const table = "CREATE TABLE t (id int PRIMARY KEY, email text)";
+
+async function onDatabase(sql: string): Promise<void> {
+  await withClient(cluster.admin, (client) => client.query(sql));
+}
+
 test("what a revision does not write is reported, never passed over", async () => {
-  models(
-    "a.sql",
-    "CREATE TABLE t (id int PRIMARY KEY, email text); CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 'p')",
-  );
+  await onDatabase(`${server}; ${mapping("PUBLIC", "p")}; ${mapping("looker", "q")}`);
+  await onDatabase("CREATE SUBSCRIPTION sub CONNECTION '' PUBLICATION p WITH (connect = false)");
+  models("a.sql", `${table}; ${server}; ${mapping("PUBLIC", "r")}; ${mapping("postgres", "p")}`);
+  const { code, out, err } = await revision("--check", "--url", url());
+  assert.equal(code, 3, err);
+  assert.deepEqual(out.trim().split("\n").sort(), [
+    "subscription sub is too much, and no migration is written for it",
+    "user mapping for looker on server s is too much, and no migration is written for it",
+    "user mapping for postgres on server s is missing, and no migration is written for it",
+    "user mapping for public on server s differs, and no migration is written for it",
+  ]);
+  models("a.sql", `${table}; ${server}; ${mapping("PUBLIC", "p")}`);
+  const ignored = await revision("--check", "--url", url(), "--ignore", "s.looker", "--ignore", "sub");
+  assert.deepEqual([ignored.code, ignored.out], [0, ""], ignored.err);
+  await onDatabase("DROP FOREIGN DATA WRAPPER w CASCADE; ALTER SUBSCRIPTION sub SET (slot_name = NONE)");
+  await onDatabase("DROP SUBSCRIPTION sub");
+});
+
+test("a kind of object that no revision carries is named", async () => {
+  await onDatabase(`CREATE TYPE odd; CREATE FUNCTION odd_in(cstring) RETURNS odd LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+    CREATE FUNCTION odd_out(odd) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out'; CREATE TYPE odd (INPUT = odd_in, OUTPUT = odd_out, LIKE = int4)`);
+  models("a.sql", table);
+  const alone = await revision("x", "--url", url());
+  assert.equal(alone.code, 3);
+  assert.match(alone.err, /type public\.odd is too much, and no migration is written for it/);
+  await onDatabase("CREATE TABLE odds (o odd)");
   const { code, err } = await revision("x", "--url", url());
   assert.equal(code, 3);
-  assert.match(err, /user mapping .*is missing/);
+  assert.match(err, /cannot be written: without what no revision carries.*\n {2}type public\.odd$/m);
+  await onDatabase("DROP TABLE odds; DROP TYPE odd CASCADE");
 });
 
 const madeSince = (before: readonly string[]) => scratchFolders().filter((name) => !before.includes(name));

@@ -1,0 +1,66 @@
+import type pg from "pg";
+import type { ScratchDatabase } from "./scratch-database.ts";
+
+/** A table's place below another: a partition with its bound, or a child by inheritance. */
+interface Link {
+  readonly child: string;
+  readonly parent: string;
+  readonly bound: string | null;
+}
+
+/** Statements that move tables below others and away from them, both ways. */
+export interface Moves {
+  readonly up: readonly string[];
+  readonly down: readonly string[];
+}
+
+const name = (schema: string, table: string) => `format('%I.%I', ${schema}.nspname, ${table}.relname)`;
+
+const query = `
+  SELECT ${name("n", "c")} AS child, CASE WHEN p.oid IS NOT NULL THEN ${name("pn", "p")} END AS parent, pg_get_expr(c.relpartbound, c.oid) AS bound
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent
+  LEFT JOIN pg_namespace pn ON pn.oid = p.relnamespace
+  WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p') ORDER BY 1, 2`;
+
+interface Tables {
+  readonly names: ReadonlySet<string>;
+  readonly links: readonly Link[];
+}
+
+async function tablesOf(client: pg.Client): Promise<Tables> {
+  const { rows } = await client.query<Link & { parent: string | null }>(query);
+  return {
+    names: new Set(rows.map(({ child }) => child)),
+    links: rows.filter(({ parent }) => parent !== null),
+  };
+}
+
+const same = (one: Link) => (other: Link) =>
+  one.child === other.child && one.parent === other.parent && one.bound === other.bound;
+
+function attach({ child, parent, bound }: Link): string {
+  if (bound === null) return `ALTER TABLE ${child} INHERIT ${parent}`;
+  return `ALTER TABLE ${parent} ATTACH PARTITION ${child} ${bound}`;
+}
+
+function detach({ child, parent, bound }: Link): string {
+  if (bound === null) return `ALTER TABLE ${child} NO INHERIT ${parent}`;
+  return `ALTER TABLE ${parent} DETACH PARTITION ${child}`;
+}
+
+/**
+ * The tables that are there before and after, and change their place below others: the planner would drop such a table and
+ * make it again.
+ */
+export async function movesBetween(start: ScratchDatabase, models: ScratchDatabase): Promise<Moves> {
+  const [before, after] = await Promise.all([tablesOf(start.client), tablesOf(models.client)]);
+  const stay = ({ child, parent }: Link) =>
+    [child, parent].every((table) => before.names.has(table) && after.names.has(table));
+  const left = before.links.filter((link) => stay(link) && !after.links.some(same(link)));
+  const taken = after.links.filter((link) => stay(link) && !before.links.some(same(link)));
+  return {
+    up: [...left.map(detach), ...taken.map(attach)],
+    down: [...taken.map(detach).reverse(), ...left.map(attach).reverse()],
+  };
+}
