@@ -4,6 +4,7 @@ import pg from "pg";
 import { fillerFor } from "./filler.ts";
 import { type ColumnId, isColumn, pathOf } from "./managed-view.ts";
 import { commentsOn, type Statement } from "./render.ts";
+import { raisedFloor } from "./sequence-floor.ts";
 
 /** The way that a script takes. */
 export interface Way {
@@ -103,20 +104,33 @@ function tablesOf(facts: FactBase): Set<string> {
   return new Set(ids.filter(({ kind }) => kind === "table" || kind === "materializedView").map(pathOf));
 }
 
+/** Around statements that make functions, whose bodies may name what is made after them. */
+function unchecked(statements: readonly Statement[], transactional: boolean): Statement[] {
+  const comments = ["a function's body may name what is made below it"];
+  if (transactional) return [{ sql: "SET LOCAL check_function_bodies = off", comments }, ...statements];
+  const back = { sql: "RESET check_function_bodies", comments: [] };
+  return [{ sql: "SET check_function_bodies = off", comments }, ...statements, back];
+}
+
+/** How the statements of a script are run. */
+export interface Running {
+  /** True where a function's body may name what is made later in the same script. */
+  readonly forwardReferences: boolean;
+  /** True where one transaction holds them all. */
+  readonly transactional: boolean;
+}
+
 /** The statements of a script, with what rows need that a catalog does not show, and with comments. */
-export function statementsFor(actions: readonly Action[], way: Way, forwardReferences: boolean): Statement[] {
+export function statementsFor(actions: readonly Action[], way: Way, running: Running): Statement[] {
   const existing = tablesOf(way.from);
   const statements = actions.flatMap((action): Statement[] => {
     const comments = commentsOn(action, existing);
     const id = addedWithoutValue(action, way);
-    if (id === undefined) return [{ sql: action.sql, comments }];
+    if (id === undefined) return [...raisedFloor(action, way.to), { sql: action.sql, comments }];
     if (way.direction === "down") return bringBack(action, id, way);
     const advice = `FAILS where ${id.schema}.${id.table} holds rows: give ${id.name} a DEFAULT, or add it nullable and fill it first`;
     return [{ sql: action.sql, comments: [...comments, advice] }];
   });
-  const setting = {
-    sql: "SET LOCAL check_function_bodies = off",
-    comments: ["a function's body may name what is made below it"],
-  };
-  return [...(forwardReferences ? [setting] : []), ...statements, ...sequenceStarts(way, actions)];
+  const all = [...statements, ...sequenceStarts(way, actions)];
+  return running.forwardReferences ? unchecked(all, running.transactional) : all;
 }

@@ -24,8 +24,10 @@ interface Stage {
 function upScript({ segment, from, to }: Stage, changes: Changes, sides: Sides): Script {
   const way = { direction: "up", from, to } as const;
   const renames = from === sides.renamed ? sides.renames.up : [];
-  const statements = statementsFor(segment.actions, way, changes.forwardReferences);
-  return renderScript([...renames, ...statements], segment.transactional, sides.keywords);
+  const { actions, transactional } = segment;
+  const { forwardReferences } = changes;
+  const statements = statementsFor(actions, way, { forwardReferences, transactional });
+  return renderScript([...renames, ...statements], transactional, sides.keywords);
 }
 
 function downScript({ from, to }: Pick<Stage, "from" | "to">, sides: Sides): Script {
@@ -33,7 +35,7 @@ function downScript({ from, to }: Pick<Stage, "from" | "to">, sides: Sides): Scr
   const transactional = segmentsOf(actions).every((segment, index) => segment.transactional && index === 0);
   const way = { direction: "down", from: to, to: from } as const;
   const renames = from === sides.renamed ? sides.renames.down : [];
-  const statements = statementsFor(actions, way, forwardReferences);
+  const statements = statementsFor(actions, way, { forwardReferences, transactional });
   return renderScript([...statements, ...renames], transactional, sides.keywords);
 }
 

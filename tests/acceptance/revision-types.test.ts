@@ -56,6 +56,19 @@ const cases: RevisionCase[] = [
     afterUp: { "INSERT INTO t DEFAULT VALUES RETURNING a::int": [2] },
   },
   {
+    name: "a sequence and an identity get a minimum above their value, and one that is further on keeps it",
+    live: "CREATE SEQUENCE s; CREATE SEQUENCE u; SELECT setval('u', 700); CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY)",
+    models:
+      "CREATE SEQUENCE s MINVALUE 100 START 100; CREATE SEQUENCE u MINVALUE 100 START 100; CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY (MINVALUE 500 START 500))",
+    afterUp: { "SELECT nextval('s')::int UNION ALL SELECT nextval('u')::int": [100, 701] },
+  },
+  {
+    name: "an enum value comes back beside functions that name each other, in a script without one transaction",
+    live: "CREATE TYPE m AS ENUM ('a', 'b'); CREATE TABLE t (m m DEFAULT 'b'); SET check_function_bodies = off; CREATE FUNCTION a() RETURNS int LANGUAGE sql AS 'SELECT z()'; CREATE FUNCTION z() RETURNS int LANGUAGE sql AS 'SELECT 1'; RESET check_function_bodies",
+    models: "CREATE TYPE m AS ENUM ('a'); CREATE TABLE t (m m DEFAULT 'a')",
+    down: [/transaction=off[\s\S]*^SET check_function_bodies = off;$[\s\S]*^RESET check_function_bodies;$/m],
+  },
+  {
     name: "a collation of one's own",
     live: "SELECT 1",
     models:
