@@ -22,8 +22,12 @@ function withoutOrder(sql: string): string {
   if (table === null) return sql;
   const [, head = "", columns = "", tail = ""] = table;
   const lines = columns.split("\n").map((line) => line.replace(/,$/, ""));
-  return [head, ...lines.sort(), tail].join("\n");
+  const unnamed = lines.map((line) => line.replace(namedNotNull, "NOT NULL"));
+  return [head, ...unnamed.sort(), tail].join("\n");
 }
+
+/** From PostgreSQL 18 on NOT NULL has a name, which stays as it was when a table or column is renamed. */
+const namedNotNull = /\bCONSTRAINT (?:"(?:[^"]|"")*"|[^\s"]+) NOT NULL\b/g;
 
 function normalised(body: string): string {
   const lines = body

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type pg from "pg";
 import { RefusedError, UserError } from "../user-error.ts";
-import { type Batch, batchesOf } from "./batches.ts";
 import { runOnScratch } from "./run-on-scratch.ts";
 import type { ScratchServer } from "./scratch-server.ts";
 
@@ -66,27 +65,10 @@ export async function readModels(directory: string, root: string): Promise<SqlSo
   });
 }
 
-/** The line, from 1, on which a position of PostgreSQL's (characters, from 1) in a part of a script lies. */
-function lineAt(sql: string, { sql: part, offset }: Batch, position: string | undefined): string {
+/** The line, from 1, on which a position of PostgreSQL's (characters, from 1) lies. */
+function lineAt(sql: string, position: string | undefined): string {
   if (position === undefined) return "";
-  const before = sql.slice(0, offset) + [...part].slice(0, Number(position) - 1).join("");
-  return `:${before.split("\n").length}`;
-}
-
-/** Below so many characters a script is one part: to cut it would take longer. */
-const small = 100_000;
-
-async function loadModel(server: ScratchServer, client: pg.Client, { name, sql }: SqlSource): Promise<void> {
-  for (const batch of sql.length < small ? [{ sql, offset: 0 }] : batchesOf(sql)) {
-    try {
-      await runOnScratch(server, client, batch.sql);
-    } catch (error) {
-      const { message, position, hint, detail } = error as pg.DatabaseError;
-      const more = [detail, hint].filter((part) => part !== undefined).map((part) => `\n  ${part}`);
-      const place = `${name}${lineAt(sql, batch, position)}`;
-      throw new UserError(`The models do not load: ${place}: ${message}${more.join("")}`, { cause: error });
-    }
-  }
+  return `:${[...sql].slice(0, Number(position) - 1).filter((character) => character === "\n").length + 1}`;
 }
 
 /** Runs the models on an empty database. Throws UserError with file, line and PostgreSQL's message. */
@@ -96,7 +78,15 @@ export async function loadModels(
   models: readonly SqlSource[],
 ): Promise<void> {
   for (const { name, sql } of models) {
-    await loadModel(server, client, { name, sql: sql.replace(guards, "") });
-    await client.query("RESET ALL"); // a dump empties search_path; the next file starts anew
+    const text = sql.replace(guards, "");
+    try {
+      await runOnScratch(server, client, text);
+      await client.query("RESET ALL"); // a dump empties search_path; the next file starts anew
+    } catch (error) {
+      const { message, position, hint, detail } = error as pg.DatabaseError;
+      const more = [detail, hint].filter((part) => part !== undefined).map((part) => `\n  ${part}`);
+      const place = `${name}${lineAt(text, position)}`;
+      throw new UserError(`The models do not load: ${place}: ${message}${more.join("")}`, { cause: error });
+    }
   }
 }

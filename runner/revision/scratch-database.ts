@@ -1,7 +1,6 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import pg from "pg";
 import { type ConnectionSettings, withClient } from "../connection.ts";
-import { batchSize } from "./batches.ts";
 import type { Catalog } from "./catalog.ts";
 import { changesBetween, segmentsOf } from "./changes.ts";
 import { runOnScratch } from "./run-on-scratch.ts";
@@ -38,6 +37,9 @@ export async function withScratchDatabases<T>(
   };
   return lend((one) => lend((other) => use(one, other)));
 }
+
+/** Statements of one transaction: the more objects one has made, the longer it takes to make the next. */
+const batchSize = 200;
 
 /**
  * Builds a schema in an empty database from what was read of another's catalog. A dump would not do: pg_dump's

@@ -21,7 +21,7 @@ const serverSettings = {
   autovacuum: "off",
   jit: "off",
   max_connections: "20",
-  shared_buffers: "32MB",
+  shared_buffers: "128MB", // what a large schema takes; of a small one no more is touched
   max_locks_per_transaction: "1024", // a copy of a large schema is made in one transaction
   log_min_messages: "fatal",
 };

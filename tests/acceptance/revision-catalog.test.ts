@@ -9,9 +9,12 @@ import { withScratchServer } from "../../runner/revision/scratch-server.ts";
 import { findPrograms } from "../../runner/server/programs.ts";
 import { richDatabase } from "../support/rich-database.ts";
 
-const further = `CREATE COLLATION app.mine (provider = icu, locale = 'de'); CREATE TYPE app.span AS RANGE (subtype = float8);
+const further = `CREATE COLLATION app.mine (locale = 'POSIX'); CREATE TYPE app.span AS RANGE (subtype = float8);
   CREATE FOREIGN TABLE app.far (a int) SERVER srv; CREATE TABLE app.child (b int) INHERITS (app.unlog);
   ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO app; CREATE USER MAPPING FOR app SERVER srv OPTIONS (password 'p')`;
+
+/** A materialized view is filled with a search path of its own from PostgreSQL 17 on. */
+const rich = richDatabase.replace("count(*) from users", "count(*) from app.users");
 
 const hashes = (facts: FactBase) => facts.facts().map(({ id }) => `${encodeId(id)} ${facts.hashOf(id)}`);
 const edges = (facts: FactBase) =>
@@ -28,7 +31,7 @@ test("nothing is lost of what the planner's reader finds: quick reading leaves o
     const settings = await server.database();
     await withClient(settings, async (client) => {
       await client.query("CREATE ROLE own; CREATE ROLE app; CREATE ROLE third");
-      for (const sql of ["SELECT 1", richDatabase, further]) {
+      for (const sql of ["SELECT 1", rich, further]) {
         await client.query(sql);
         const pool = new pg.Pool({ ...settings, ssl: false, max: 1 });
         const { factBase } = await extract(pool, { redactSecrets: false }).finally(() => pool.end());
