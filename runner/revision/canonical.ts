@@ -1,4 +1,4 @@
-import { buildFactBase, type Fact, type FactBase } from "@supabase/pg-delta/core";
+import { buildFactBase, encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
 
 const list = /\(ARRAY\[((?:(?:, )?'(?:[^']|'')*'::character varying)+)\]\)::text\[\]/g;
 const item = /'(?:[^']|'')*'::character varying/g;
@@ -21,10 +21,21 @@ function canonicalFact(fact: Fact): Fact {
   return { ...fact, payload: { ...fact.payload, ...payload } };
 }
 
-/** A schema whose definitions are in the form that stays. Pure. */
+/** NOT NULL of a domain, which from PostgreSQL 17 on is a constraint besides: the domain itself says it already. */
+function isDomainsNotNull({ id, parent, payload }: Fact): boolean {
+  return id.kind === "constraint" && parent?.kind === "domain" && payload.def === "NOT NULL";
+}
+
+/** A schema whose definitions are in the form that stays, each said once. Pure. */
 export function canonical(facts: FactBase): FactBase {
   const before = facts.facts();
-  const after = before.map(canonicalFact);
-  if (after.every((fact, index) => fact === before[index])) return facts;
-  return buildFactBase(after, [...facts.edges], facts.source);
+  const twice = new Set(before.filter(isDomainsNotNull).map(({ id }) => encodeId(id)));
+  const once = ({ id, parent }: Fact) =>
+    twice.size === 0 || !(twice.has(encodeId(id)) || (parent !== undefined && twice.has(encodeId(parent))));
+  const after = before.filter(once).map(canonicalFact);
+  if (after.length === before.length && after.every((fact, index) => fact === before[index])) return facts;
+  const edges = facts.edges.filter(
+    ({ from, to }) => twice.size === 0 || !(twice.has(encodeId(from)) || twice.has(encodeId(to))),
+  );
+  return buildFactBase(after, edges, facts.source);
 }

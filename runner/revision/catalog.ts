@@ -7,8 +7,10 @@ import { askForDependencies, isForDependencies } from "./dependencies-query.ts";
 import { extrasHandler } from "./extras/extras.ts";
 import { objectsQuery } from "./extras/objects.ts";
 import { propertiesQuery } from "./extras/properties.ts";
+import type { ColumnId } from "./managed-view.ts";
 import { findsNothing, readPresence } from "./presence.ts";
 import { readUnread, type UnreadObject } from "./unread.ts";
+import { readVirtualColumns, withVirtualColumns } from "./virtual-columns.ts";
 
 /** Everything of a database that a schema is made of, read from its catalog. */
 export interface Catalog {
@@ -68,6 +70,7 @@ async function factsOf({ client, version, atOnce, dependencies }: Source): Promi
   const queries = await queriesFor(version);
   let present: ReadonlySet<string> = new Set();
   let answers: ReadonlyMap<string, Answer> = new Map();
+  let virtual: readonly ColumnId[] = [];
   const answer: Ask = async (text) => {
     if (isForDependencies(text)) return dependencies(text);
     if (unknownKinds.test(text) || findsNothing(text, present)) return nothing;
@@ -77,13 +80,14 @@ async function factsOf({ client, version, atOnce, dependencies }: Source): Promi
       const own = [objectsQuery(present), propertiesQuery(present)].filter((query) => query !== undefined);
       const some = queries.filter((query) => !findsNothing(query, present));
       answers = await atOnce(client, [...some, ...own]);
+      virtual = await readVirtualColumns(client, version);
     }
     return result;
   };
   const handlers = [extrasHandler(() => present)];
   // the kinds with passwords (user mappings, subscriptions) are left out of a revision, so nothing needs to be hidden
   const { factBase } = await extract(poolOf(answer), { handlers, redactSecrets: false });
-  return canonical(factBase);
+  return withVirtualColumns(canonical(factBase), virtual);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { isColumn } from "./managed-view.ts";
+import { makingVirtual } from "./virtual-columns.ts";
 
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
 const creation = /^CREATE (?:UNLOGGED )?TABLE (.*?) \(.* INHERITS \(/s;
@@ -76,5 +77,6 @@ function newValuesFirst(actions: readonly Action[]): Action[] {
  * @param to the schema that it leads to
  */
 export function completed(actions: readonly Action[], to: FactBase): Action[] {
-  return newValuesFirst(withAllParents(withSharedColumns(actions.map(onPartitionsToo), to)));
+  const said = actions.map((action) => ({ ...action, sql: makingVirtual(action.sql) }));
+  return newValuesFirst(withAllParents(withSharedColumns(said.map(onPartitionsToo), to)));
 }

@@ -19,14 +19,14 @@ const settings = /^(SET |SELECT pg_catalog\.set_config|\\(un)?restrict)/;
 /** The columns of a table have an order of their own that no ALTER TABLE can change: it is not compared. */
 function withoutOrder(sql: string): string {
   const table = sql.match(/^(CREATE (?:UNLOGGED |FOREIGN )?TABLE [^\n]*\()\n([\s\S]*?)\n(\)[\s\S]*)$/);
-  if (table === null) return sql;
+  if (table === null) return sql.startsWith("CREATE DOMAIN ") ? sql.replace(namedNotNull, "NOT NULL") : sql;
   const [, head = "", columns = "", tail = ""] = table;
   const lines = columns.split("\n").map((line) => line.replace(/,$/, ""));
   const unnamed = lines.map((line) => line.replace(namedNotNull, "NOT NULL"));
   return [head, ...unnamed.sort(), tail].join("\n");
 }
 
-/** From PostgreSQL 18 on NOT NULL has a name, which stays as it was when a table or column is renamed. */
+/** From PostgreSQL 17 (a domain's) and 18 on NOT NULL has a name, which stays as it was through renames. */
 const namedNotNull = /\bCONSTRAINT (?:"(?:[^"]|"")*"|[^\s"]+) NOT NULL\b/g;
 
 function normalised(body: string): string {

@@ -67,6 +67,7 @@ const cases: RevisionCase[] = [
   },
   {
     name: "a schema whose own dump does not load: a function that casts to an unqualified type, under an index and a generated column",
+    versions: [15, 16], // later ones refuse to make the index
     live: "CREATE TYPE mood AS ENUM ('a', 'b'); CREATE FUNCTION fit(m text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT m::mood = ''a''::mood'; CREATE TABLE t (m text, ok boolean GENERATED ALWAYS AS (fit(m)) STORED); CREATE INDEX t_fit ON t (fit(m)); INSERT INTO t VALUES ('a')",
     models:
       "CREATE TYPE mood AS ENUM ('a', 'b'); CREATE FUNCTION fit(m text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT m::mood = ''a''::mood'; CREATE TABLE t (m text, ok boolean GENERATED ALWAYS AS (fit(m)) STORED, n int); CREATE INDEX t_fit ON t (fit(m)); CREATE INDEX t_fit2 ON t (m) WHERE fit(m)",

@@ -77,6 +77,22 @@ const cases: RevisionCase[] = [
     afterDown: { "SELECT b FROM t": [2] },
   },
   {
+    name: "virtual generated columns come, go, and become stored ones",
+    versions: [18, 99],
+    live: "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL, c int GENERATED ALWAYS AS (a * 3) STORED, e int GENERATED ALWAYS AS (a) VIRTUAL); INSERT INTO t VALUES (2)",
+    models:
+      "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) STORED, c int GENERATED ALWAYS AS (a * 3) VIRTUAL, e int GENERATED ALWAYS AS (a) VIRTUAL); CREATE TABLE u (i int, v int GENERATED ALWAYS AS (i + 1))",
+    up: [/\(\(a \* 2\)\) STORED/, /\(\(a \* 3\)\) VIRTUAL/],
+    afterUp: { "SELECT b + c + e FROM t": [12] },
+  },
+  {
+    name: "NOT NULL of every name and reach, and constraints that are not enforced",
+    versions: [18, 99],
+    live: "CREATE TABLE t (a int CONSTRAINT some_name NOT NULL, b int)",
+    models:
+      "CREATE TABLE t (a int NOT NULL, b int CONSTRAINT other NOT NULL, CONSTRAINT ck CHECK (a > 0) NOT ENFORCED); CREATE TABLE w (id int, during tstzrange, x int4range, CONSTRAINT w_key UNIQUE (x, during WITHOUT OVERLAPS))",
+  },
+  {
     name: "constraints of all kinds, NOT VALID and deferrable ones too",
     live: "CREATE TABLE a (id int PRIMARY KEY, r int4range, x int, y int); CREATE TABLE b (a_id int); INSERT INTO b VALUES (7)",
     models:

@@ -33,6 +33,8 @@ export interface RevisionCase {
   readonly afterDown?: Readonly<Record<string, unknown[]>>;
   /** What is not as at the start after the way down, because rows are in the way. */
   readonly downDiffers?: readonly RegExp[];
+  /** The first and the last major version that can hold these schemas. */
+  readonly versions?: readonly [since: number, until: number];
   /** What the proof cannot confirm, and the database shows too. */
   readonly problems?: readonly RegExp[];
 }
@@ -144,5 +146,10 @@ export function testCases(cases: readonly RevisionCase[]): void {
     await scratch?.server.close();
     await cluster?.close();
   });
-  for (const one of cases) test(one.name, () => checkCase(one));
+  for (const one of cases)
+    test(one.name, (context) => {
+      const [since, until] = one.versions ?? [0, Number.POSITIVE_INFINITY];
+      const { major } = cluster.place.programs;
+      return major < since || major > until ? context.skip(`not on PostgreSQL ${major}`) : checkCase(one);
+    });
 }
