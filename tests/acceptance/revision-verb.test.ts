@@ -168,6 +168,20 @@ test("a kind of object that no revision carries is named", async () => {
   await onDatabase("DROP TABLE odds; DROP TYPE odd CASCADE");
 });
 
+test("the base type of a domain or range type in use stays, and that is said", async () => {
+  const types = (base: string) => `CREATE DOMAIN d AS ${base}; CREATE TYPE r AS RANGE (subtype = ${base})`;
+  await onDatabase(`${types("int")}; CREATE TABLE uses (d d, r r)`);
+  models("a.sql", `${table}; ${types("bigint")}; CREATE TABLE uses (d d, r r)`);
+  const { code, out, err } = await revision("x", "--url", url());
+  assert.deepEqual([code, out], [3, ""]);
+  assert.match(err, /^error: This revision cannot be written: domain "public"\."d": .* column.*"uses"/m);
+  models("a.sql", `${table}; ${types("int").replace("= int", "= bigint")}; CREATE TABLE uses (d d, r r)`);
+  const range = await revision("x", "--url", url());
+  assert.equal(range.code, 3);
+  assert.match(range.err, /"r"/);
+  await onDatabase("DROP TABLE uses; DROP DOMAIN d; DROP TYPE r");
+});
+
 const madeSince = (before: readonly string[]) => scratchFolders().filter((name) => !before.includes(name));
 
 async function until(holds: () => boolean): Promise<boolean> {
