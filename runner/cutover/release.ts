@@ -1,7 +1,7 @@
 import { UserError } from "../user-error.ts";
 import { giveBack } from "./give-back.ts";
 import { leaveClients } from "./pgbouncer/clients.ts";
-import { endReplication } from "./replicate.ts";
+import { endOnSource, endReplication } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
 import { readState } from "./state.ts";
@@ -13,7 +13,10 @@ import { readState } from "./state.ts";
 export async function release(cutover: Cutover): Promise<{ thawed: boolean }> {
   try {
     const thawed = await giveBack(cutover);
-    await endReplication(cutover);
+    await endReplication(cutover).catch(async (error: Error) => {
+      await endOnSource(cutover);
+      cutover.log(`warning: the target was left as it is: ${error.message}`);
+    });
     leaveClients(cutover);
     return { thawed };
   } catch (error) {

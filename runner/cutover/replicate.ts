@@ -166,15 +166,22 @@ export async function endComparison(cutover: Cutover): Promise<void> {
   await withAdmin(cutover.source, (source) => dropSlot(source, changeSlot(cutover).name));
 }
 
-/** Removes subscription, slots and publication, whichever there are, and what was compared. Safe to repeat. */
-export async function endReplication(cutover: Cutover): Promise<void> {
-  const name = replicationName(cutover);
-  await withAdmin(cutover.target, (target) => dropSubscription(target, name));
-  await endComparison(cutover);
+/** Removes slots and publication, whichever there are, so that the source keeps no log for a target. Safe to repeat. */
+export async function endOnSource(cutover: Cutover): Promise<void> {
   await withAdmin(cutover.source, async (source) => {
-    await dropSlot(source, name);
+    for (const slot of slotsOf(cutover)) await dropSlot(source, slot);
     await withDefinitions(source, async () => {
-      await source.query(`DROP PUBLICATION IF EXISTS ${name}; DROP TABLE IF EXISTS ${heartbeatTable.name}`);
+      const publication = replicationName(cutover);
+      await source.query(
+        `DROP PUBLICATION IF EXISTS ${publication}; DROP TABLE IF EXISTS ${heartbeatTable.name}`,
+      );
     });
   });
+}
+
+/** Removes subscription, slots and publication, whichever there are, and what was compared. Safe to repeat. */
+export async function endReplication(cutover: Cutover): Promise<void> {
+  await withAdmin(cutover.target, (target) => dropSubscription(target, replicationName(cutover)));
+  await endComparison(cutover);
+  await endOnSource(cutover);
 }

@@ -92,7 +92,8 @@ test("a rehearsal copies a rich database whole while it is in use, and a second 
   await sql(cutover.source, richDatabase);
   await sql(cutover.source, "ALTER DATABASE rich SET search_path = app, public");
   await sql(cutover.source, "ALTER DATABASE rich SET timezone = 'Asia/Tokyo'");
-  await sql(cutover.target, "ALTER DATABASE rich SET extra_float_digits = -10");
+  for (const setting of ["extra_float_digits = -10", "bytea_output = 'escape'", "DateStyle = 'German'"])
+    await sql(cutover.target, `ALTER DATABASE rich SET ${setting}`);
   for (let round = 0; round < 2; round++) {
     const report = await rehearse(cutover);
     assert.deepEqual(report.verify?.differences, []);

@@ -1,5 +1,6 @@
 import type { ConnectionSettings } from "../../runner/connection.ts";
 import type { Cutover } from "../../runner/cutover/request.ts";
+import type { ServerSettings } from "../../runner/server/cluster.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { sql } from "./databases.ts";
 
@@ -18,8 +19,9 @@ export const asRole = (settings: ConnectionSettings, user: string): ConnectionSe
   password: user,
 });
 
-export async function startCutoverClusters(): Promise<CutoverClusters> {
+export async function startCutoverClusters(more: ServerSettings = {}): Promise<CutoverClusters> {
   const settings = {
+    ...more,
     ...{ wal_level: "logical", max_wal_senders: 20, max_replication_slots: 20 },
     synchronous_commit: "on", // what was acknowledged outlives a server that is stopped at once
   };
