@@ -158,7 +158,16 @@ test("a switch that fails or is killed gives the clients back to the source, and
 });
 
 test("what stands in the way of leading the clients is said at a rehearsal", async () => {
-  const users = '"own" "another"\n"app" "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC"\n';
+  for (const [admin, password] of [
+    [clusters.source.admin, "one"],
+    [clusters.target.admin, "other"],
+  ] as const)
+    await sql(
+      admin,
+      `CREATE ROLE one LOGIN PASSWORD '${password}'; CREATE ROLE two LOGIN PASSWORD 'two'; CREATE ROLE stale LOGIN`,
+    );
+  const [two] = await sql(clusters.source.admin, "SELECT rolpassword FROM pg_authid WHERE rolname = 'two'");
+  const users = `"one" "one"\n"two" "${two?.rolpassword}"\n"stale" "no longer"\n"app" "app"\n`;
   const settings = "query_wait_timeout = 1";
   const [cutover, bouncer] = await pairBehind("faulty", { poolMode: "session", settings, users });
   await using _ = bouncer;
@@ -167,11 +176,12 @@ test("what stands in the way of leading the clients is said at a rehearsal", asy
     (await rehearse({ ...cutover, pgbouncer: { admin, configFile, ...pgbouncer } })).blocking.join("\n");
   const { blocking, notes } = await rehearse(cutover);
   for (const fault of [
-    /user "own" of PgBouncer: it cannot log in to the target \(password authentication failed/,
-    /user "app" of PgBouncer: another verifier stands in for it/,
+    /user "one" of PgBouncer: it cannot log in to the target \(password authentication failed/,
+    /user "two" of PgBouncer: another verifier stands in for it/,
     /query_wait_timeout \(1 s\)/,
   ])
     assert.match(blocking.join("\n"), fault);
+  assert.equal(blocking.length, 3, "what works on both sides, or on neither, is no obstacle");
   assert.match(notes.join("\n"), /pool_mode of "faulty" is session/);
   const watcher = { ...admin, user: "watcher", password: "watcher" };
   assert.match(await at({ admin: watcher }), /user "watcher" may not pause/);
@@ -186,6 +196,9 @@ test("what stands in the way of leading the clients is said at a rehearsal", asy
   assert.match(await at({}), /No entry in .* leads to the source, .*(another server|cannot be seen)/);
   edit(`faulty = host=localhost port=${cutover.source.port}`);
   assert.match(await at({}), /does not lead "faulty" where cutover\.pgbouncer\.configFile says/);
-  await assert.rejects(reachPause({ ...cutover, pgbouncer: { admin: watcher, configFile } }), /admin access/);
+  await assert.rejects(
+    reachPause({ ...cutover, pgbouncer: { admin: watcher, configFile } }),
+    /may not pause/,
+  );
   await sql(cutover.source, "INSERT INTO acknowledged VALUES (1, 'untouched', 1)");
 });

@@ -5,6 +5,7 @@ import { entryNamed, ledTo, readConfig, replaceConfig, withEntry } from "./confi
 import { pause, reload, resume, withConsole } from "./console.ts";
 import { entriesOfSource } from "./entries.ts";
 import { type Note, readNote, removeNote, writeNote } from "./note.ts";
+import { findClientObstacles } from "./obstacles.ts";
 
 /** A PgBouncer in front of the source. */
 export interface PgBouncer {
@@ -21,7 +22,7 @@ export interface Clients {
 /** For how long a pause waits for open transactions: new ones wait in the meantime. */
 const pauseSeconds = 10;
 
-/** What was noted, or is noted now, before anything is changed. */
+/** What was noted, or is noted now, before anything is changed. Throws RefusedError for all that stands in the way. */
 async function takeNote(cutover: Cutover, { configFile }: PgBouncer): Promise<Note> {
   const { stack, source } = cutover;
   const found = readNote(configFile, source.database);
@@ -30,6 +31,9 @@ async function takeNote(cutover: Cutover, { configFile }: PgBouncer): Promise<No
     throw new RefusedError(
       `PgBouncer is in the hands of the cutover of "${found.holder}": end that one first (finish it, or set its state to rehearse)`,
     );
+  const { blocking } = await findClientObstacles(cutover);
+  if (blocking.length > 0)
+    throw new RefusedError(`PgBouncer's clients cannot be led to the target:\n  ${blocking.join("\n  ")}`);
   const entries = await entriesOfSource(cutover, configFile);
   const note = { holder: stack, entries: entries.map(({ name, text }) => ({ name, text })), moved: false };
   writeNote(configFile, source.database, note);

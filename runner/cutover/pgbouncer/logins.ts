@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type pg from "pg";
-import { withClient } from "../../connection.ts";
+import { type ConnectionSettings, withClient } from "../../connection.ts";
 import { UserError } from "../../user-error.ts";
 import type { Obstacles } from "../obstacles.ts";
 import type { Cutover } from "../request.ts";
@@ -19,8 +19,8 @@ export function parseAuthFile(text: string): Secrets {
   return new Map([...lines].map(([, user, secret]) => [unquote(user), unquote(secret)]));
 }
 
-async function verifiersOf(client: pg.Client): Promise<Secrets | undefined> {
-  if (!(await isSuperuser(client))) return undefined;
+async function verifiersOf(client: pg.Client): Promise<Secrets> {
+  if (!(await isSuperuser(client))) return new Map();
   const { rows } = await client.query(
     `SELECT rolname, rolpassword FROM pg_authid WHERE rolcanlogin AND rolpassword IS NOT NULL
        AND has_database_privilege(oid, current_database(), 'CONNECT') AND NOT rolsuper`,
@@ -28,35 +28,47 @@ async function verifiersOf(client: pg.Client): Promise<Secrets | undefined> {
   return new Map(rows.map(({ rolname, rolpassword }) => [rolname, rolpassword]));
 }
 
-/** Why PgBouncer, with what it knows of a user, could not log in to the target; undefined where it can. */
-async function refusalOf(
-  { target }: Cutover,
-  [user, secret]: readonly [string, string],
-  there: Secrets,
+type Login = readonly [user: string, secret: string];
+
+/** The server's reason to refuse a password; undefined where it takes it. */
+async function passwordRefusal(
+  database: ConnectionSettings,
+  [user, password]: Login,
 ): Promise<string | undefined> {
-  if (isVerifier(secret))
-    return there.get(user) === secret
-      ? undefined
-      : "another verifier stands in for it than on the target: PgBouncer logs in with a verifier only where the " +
-          "server has the very same (ALTER ROLE … PASSWORD '<the verifier>' on the target), or give it the password itself";
-  const login = { ...target, user, password: secret };
-  return withClient(login, async () => undefined).catch(
-    (error: Error) =>
-      `it cannot log in to the target (${(error.cause as Error | undefined)?.message ?? error.message})`,
+  return withClient({ ...database, user, password }, async () => undefined).catch(
+    (error: Error) => (error.cause as Error | undefined)?.message ?? error.message,
+  );
+}
+
+/** Why PgBouncer, which can log in to the source, could not to the target; undefined where it can, or cannot now. */
+async function refusalOf(
+  { source, target }: Cutover,
+  login: Login,
+  verifiers: { readonly here: Secrets; readonly there: Secrets },
+): Promise<string | undefined> {
+  const [user, secret] = login;
+  if (!isVerifier(secret)) {
+    const refusal = await passwordRefusal(target, login);
+    if (refusal === undefined || (await passwordRefusal(source, login)) !== undefined) return undefined;
+    return `it cannot log in to the target (${refusal})`;
+  }
+  if (verifiers.here.get(user) !== secret || verifiers.there.get(user) === secret) return undefined;
+  return (
+    "another verifier stands in for it than on the target: PgBouncer logs in with a verifier only where the server has " +
+    "the very same (ALTER ROLE … PASSWORD '<the verifier>' on the target), or give it the password itself"
   );
 }
 
 /** What PgBouncer uses for the server: an entry's own user, else each client's, as file or query tell it. */
-async function secretsOf(
-  source: pg.Client,
+function secretsOf(
+  here: Secrets,
   entries: readonly Entry[],
   settings: Record<string, string | null>,
-): Promise<Secrets> {
+): Secrets {
   const values = entries.map(({ text }) => valuesOf(text));
   const forced = values.filter(({ user }) => user !== undefined);
   if (forced.length === entries.length)
     return new Map(forced.map(({ user = "", password = "" }) => [user, password]));
-  const here = (await verifiersOf(source)) ?? new Map<string, string>();
   const listed = parseAuthFile(settings.auth_file ? readFileSync(settings.auth_file, "utf8") : "");
   const asked = settings.auth_user || values.some(({ auth_user: user }) => user !== undefined);
   const known = [...here].map(([user, verifier]) => [
@@ -66,19 +78,19 @@ async function secretsOf(
   return new Map(known.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
-/** Tries, for every user that PgBouncer knows and the source lets in, whether the target lets it in too. */
+/** Finds, among the users that PgBouncer knows and the source lets in, those whom the target would not. */
 export async function findLoginObstacles(
   cutover: Cutover,
   entries: readonly Entry[],
   settings: Record<string, string | null>,
 ): Promise<Obstacles> {
   try {
-    const secrets = await withAdmin(cutover.source, (client) => secretsOf(client, entries, settings));
+    const here = await withAdmin(cutover.source, verifiersOf);
     const there = await withAdmin(cutover.target, verifiersOf);
     const refusals = await Promise.all(
-      [...secrets].map(async (pair) => {
-        const refusal = await refusalOf(cutover, pair, there ?? new Map());
-        return refusal === undefined ? [] : [`user "${pair[0]}" of PgBouncer: ${refusal}`];
+      [...secretsOf(here, entries, settings)].map(async (login) => {
+        const refusal = await refusalOf(cutover, login, { here, there });
+        return refusal === undefined ? [] : [`user "${login[0]}" of PgBouncer: ${refusal}`];
       }),
     );
     return { blocking: refusals.flat(), notes: [] };
