@@ -9,6 +9,7 @@ import { Migrations } from "./components/migrations.ts";
 import { administratorOutput, urlsOf } from "./components/outputs.ts";
 import { createProvider } from "./components/provider.ts";
 import { Restore } from "./components/restore.ts";
+import { checkRights } from "./components/rights-check.ts";
 import { RoleGrants } from "./components/role-grants.ts";
 import { Roles } from "./components/roles.ts";
 
@@ -21,6 +22,7 @@ const { owner: ownerName, name: databaseName } = config.database;
 
 const instance = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
 const { administrator, resource: deletedWith } = instance;
+const check = await checkRights(config, instance);
 const providers = [createProvider(administrator, instance)];
 
 const ownerRole = new LoginRole(
@@ -35,7 +37,14 @@ const ownerRole = new LoginRole(
 );
 const { database: stackDatabase, contents } = new Database(
   "database",
-  { config: config.database, owner: ownerRole.role, instance: deletedWith, protect, importOnly },
+  {
+    config: config.database,
+    owner: ownerRole.role,
+    instance: deletedWith,
+    administrator,
+    protect,
+    importOnly,
+  },
   { providers },
 );
 const target = { config: config.database, database: stackDatabase, instance: deletedWith, administrator };
@@ -78,7 +87,8 @@ const applied = importOnly
 const { count, head: newest, pending } = applied ?? { count: 0, head: null, pending: 0 };
 const epoch = pulumi.interpolate`${restored?.epoch ?? moved?.epoch ?? ""} ${count} ${newest}`;
 const grants =
-  applied && new RoleGrants("grants", { roles: stackRoles, epoch, after: [applied.applied] }, { providers });
+  applied &&
+  new RoleGrants("grants", { roles: stackRoles, epoch, after: [applied.applied], check }, { providers });
 const dumped =
   grants &&
   config.dump &&

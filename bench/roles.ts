@@ -119,10 +119,12 @@ psql(
 );
 const named = Array.from({ length: 20 }, (_, n) => `wide_${n}`);
 const declared = named.map((role) => ({
-  ...({ role, access: "readonly", owner: "postgres", schemas: ["public"], allSchemas: false } as const),
-  ...{ exclude: [], creators: [], memberOf: [] },
+  ...({ role, access: "readonly", schemas: ["public"], allSchemas: false } as const),
+  ...{ exclude: [], memberOf: [] },
 }));
-const matrix = await best(5, () => withClient(wide, (client) => reviewRoles(client, "postgres", declared)));
+const matrix = await best(5, () =>
+  withClient(wide, (client) => reviewRoles(client, { owner: "postgres", creators: [], roles: declared })),
+);
 const asked = await best(5, () =>
   psql(
     wide,

@@ -12,7 +12,7 @@ interface Settling<T> {
 }
 
 /** The value of an output, or undefined where a preview cannot know it. */
-async function valueOf<T>(output: pulumi.Output<T>): Promise<T | undefined> {
+export async function valueOf<T>(output: pulumi.Output<T>): Promise<T | undefined> {
   const settling = output as unknown as Settling<T>;
   return (await settling.isKnown) ? await settling.promise() : undefined;
 }

@@ -1,6 +1,10 @@
+import { local } from "@pulumi/command";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type { DatabaseConfig } from "./config/database.ts";
+import { connectionEnvironment } from "./connection.ts";
+import type { Administrator } from "./instance.ts";
+import { runner } from "./runner.ts";
 
 export interface DatabaseArgs {
   readonly config: DatabaseConfig;
@@ -8,6 +12,7 @@ export interface DatabaseArgs {
   readonly owner: postgresql.Role;
   /** The server, where it is made here: with it goes all that is in it. */
   readonly instance: pulumi.Resource | undefined;
+  readonly administrator: Administrator;
   /** Whether `destroy` refuses to drop it. */
   readonly protect: boolean;
   /** It is not made but imported, as it is. */
@@ -23,7 +28,8 @@ export class Database extends pulumi.ComponentResource {
   constructor(name: string, args: DatabaseArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Database", name, {}, options);
     this.database = createDatabase(name, args, this);
-    this.contents = createContents(args, this.database, this);
+    const access = args.importOnly ? [] : [closeDatabase(name, args, this.database, this)];
+    this.contents = createContents(args, [this.database, ...access], this);
     this.registerOutputs({});
   }
 }
@@ -61,12 +67,31 @@ function createDatabase(name: string, args: DatabaseArgs, parent: pulumi.Resourc
   );
 }
 
-function createContents(
-  args: DatabaseArgs,
+/** Before anything is in it: PUBLIC may not connect any more, and an admin who is no superuser may make extensions. */
+function closeDatabase(
+  name: string,
+  { config, administrator }: DatabaseArgs,
   database: postgresql.Database,
   parent: pulumi.Resource,
+): pulumi.Resource {
+  return new local.Command(
+    `${name}-access`,
+    {
+      create: runner("role-grants"),
+      stdin: JSON.stringify({ owner: config.owner, creators: [], roles: [] }),
+      environment: connectionEnvironment(administrator, { ...administrator, database: config.name }),
+      logging: "stderr",
+    },
+    { parent, deletedWith: database, dependsOn: [database] },
+  );
+}
+
+function createContents(
+  args: DatabaseArgs,
+  [database, ...access]: readonly [postgresql.Database, ...pulumi.Resource[]],
+  parent: pulumi.Resource,
 ): pulumi.Resource[] {
-  const made: pulumi.Resource[] = [database];
+  const made: pulumi.Resource[] = [database, ...access];
   const options = (name: string) => ({
     parent,
     deletedWith: database,

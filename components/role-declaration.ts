@@ -5,11 +5,16 @@ import type { RoleConfig } from "./config/roles.ts";
 export interface Declaration {
   readonly role: string;
   readonly access: RoleConfig["access"];
-  readonly owner: string;
   readonly schemas: readonly string[];
   readonly allSchemas: boolean;
   readonly exclude: readonly string[];
+}
+
+/** All rights in the stack's database, in the form that the runner takes. */
+export interface Declarations {
+  readonly owner: string;
   readonly creators: readonly string[];
+  readonly roles: readonly Declaration[];
 }
 
 /** Roles that are members of the owner make objects of their own: what they make counts like the owner's. */
@@ -18,19 +23,13 @@ export function creatorsOf(roles: readonly RoleConfig[], owner: string): string[
 }
 
 /** A role's rights in the stack's database. */
-export function declare(
-  role: RoleConfig,
-  database: DatabaseConfig,
-  creators: readonly string[],
-): Declaration {
+export function declare(role: RoleConfig, database: DatabaseConfig): Declaration {
   return {
     role: role.name,
     access: role.access,
-    owner: database.owner,
     schemas: role.schemas ?? database.schemas,
     allSchemas: role.schemas === undefined,
     exclude: role.exclude,
-    creators,
   };
 }
 

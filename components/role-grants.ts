@@ -1,6 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { RightsCheck } from "../runner/roles/check.ts";
 import { connectionEnvironment } from "./connection.ts";
+import { type ProvenRole, proveAgain } from "./role-proof.ts";
 import type { Roles, StackRole } from "./roles.ts";
 import { runner } from "./runner.ts";
 
@@ -10,12 +13,27 @@ export interface RoleGrantsArgs {
   readonly epoch: pulumi.Input<string>;
   /** What makes the objects: migrations, a restore. */
   readonly after: readonly pulumi.Input<pulumi.Resource>[];
+  /** What the server said of the rights as they are; undefined where there is none yet. */
+  readonly check: RightsCheck | undefined;
+}
+
+const driftVariable = "PGSTACK_DRIFT";
+
+/**
+ * Makes a command run although nothing of its declaration changed: by a new value in its environment where the server
+ * has drifted, and by the one that is there, whatever it is, where it has not.
+ */
+function rerunning(drifted: boolean) {
+  return drifted
+    ? { environment: { [driftVariable]: randomUUID() }, options: {} }
+    : { environment: { [driftVariable]: "" }, options: { ignoreChanges: [`environment.${driftVariable}`] } };
 }
 
 /**
- * Each role's rights on the objects that exist, its default privileges again (a restore that replaces schemas drops
+ * The roles' rights on the objects that exist, their default privileges again (a restore that replaces schemas drops
  * them), and the proof: a probe that tries, connected as the role, what it can do and cannot. Made after the
- * migrations, and again whenever `epoch` changes.
+ * migrations, and again whenever `epoch` changes or rights are not as declared. Probes that did not run in an update
+ * are repeated at its end, so that none ends without a proof of every role.
  */
 export class RoleGrants extends pulumi.ComponentResource {
   readonly #args: RoleGrantsArgs;
@@ -23,55 +41,47 @@ export class RoleGrants extends pulumi.ComponentResource {
   constructor(name: string, args: RoleGrantsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:RoleGrants", name, {}, opts);
     this.#args = args;
-    const { roles, after } = args;
-    const publicDeclaration = { owner: roles.target.config.owner, creators: roles.creators };
-    let before = this.#grant("public", runner("public-grants"), publicDeclaration, after);
-    for (const { declaration } of roles.all)
-      before = this.#grant(declaration.role, runner("role-grants"), declaration, [before]);
-    for (const role of roles.all) this.#probe(role, before);
-    this.registerOutputs({});
+    const grants = this.#grant(`roles-${name}`);
+    const probes = args.roles.all.map((role) => this.#probe(role, grants));
+    this.registerOutputs(proveAgain(probes).then(() => ({})));
   }
 
-  #grant(
-    grantee: string,
-    create: string,
-    declaration: object,
-    after: readonly pulumi.Input<pulumi.Resource>[],
-  ) {
-    const { roles, epoch } = this.#args;
+  #grant(name: string): pulumi.Resource {
+    const { roles, epoch, after, check } = this.#args;
+    const drifted = check !== undefined && (check.publicDrifted || check.drifted.length > 0);
+    const { environment, options } = rerunning(drifted);
     return new local.Command(
-      `${grantee}-grants`,
+      name,
       {
-        create,
-        stdin: pulumi.jsonStringify({ ...declaration, epoch }),
-        environment: roles.admin,
+        create: runner("role-grants"),
+        stdin: pulumi.jsonStringify({ ...roles.declarations, epoch }),
+        environment: { ...roles.admin, ...environment },
         logging: "stderr",
       },
-      { parent: this, deletedWith: roles.target.database, dependsOn: [roles, ...after] },
+      { parent: this, deletedWith: roles.target.database, dependsOn: [roles, ...after], ...options },
     );
   }
 
-  #probe({ config, declaration, password }: StackRole, after: pulumi.Resource): void {
-    const { roles, epoch } = this.#args;
+  #probe({ config, declaration, password }: StackRole, after: pulumi.Resource): ProvenRole {
+    const { roles, epoch, check } = this.#args;
     const { administrator, config: database, database: resource } = roles.target;
     const { memberOf, validUntil } = config;
+    const byAdmin = password === undefined;
+    const settings = { ...declaration, memberOf, validUntil, byAdmin };
     const login = { user: config.name, database: database.name };
-    new local.Command(
+    const way = byAdmin ? roles.admin : connectionEnvironment(administrator, { ...login, password });
+    const drifted = check !== undefined && (check.publicDrifted || check.drifted.includes(config.name));
+    const { environment, options } = rerunning(drifted);
+    const probe = new local.Command(
       `${config.name}-probe`,
       {
         create: runner("role-probe"),
-        stdin: pulumi.jsonStringify({
-          ...declaration,
-          memberOf,
-          validUntil,
-          byAdmin: password === undefined,
-          epoch,
-        }),
-        environment:
-          password === undefined ? roles.admin : connectionEnvironment(administrator, { ...login, password }),
+        stdin: pulumi.jsonStringify({ ...settings, epoch }),
+        environment: { ...way, ...environment },
         logging: "stderr",
       },
-      { parent: this, deletedWith: resource, dependsOn: [after] },
+      { parent: this, deletedWith: resource, dependsOn: [after], ...options },
     );
+    return { probe, settings, environment: way };
   }
 }

@@ -1,5 +1,4 @@
 import { local } from "@pulumi/command";
-import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type { AdoptConfig } from "./config/adopt.ts";
 import type { DatabaseConfig } from "./config/database.ts";
@@ -7,7 +6,13 @@ import type { RoleConfig } from "./config/roles.ts";
 import { connectionEnvironment } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
 import { LoginRole } from "./login-role.ts";
-import { creatorsOf, type Declaration, declare, inOrderOfMembership } from "./role-declaration.ts";
+import {
+  creatorsOf,
+  type Declaration,
+  type Declarations,
+  declare,
+  inOrderOfMembership,
+} from "./role-declaration.ts";
 import { runner } from "./runner.ts";
 
 /** The stack's database and the way to it, as far as roles need them. */
@@ -37,12 +42,14 @@ export interface StackRole {
   readonly declaration: Declaration;
   /** Secret; undefined where the role keeps one that nobody here knows. */
   readonly password: pulumi.Output<string> | undefined;
+  /** What comes after the role itself. */
+  readonly record: pulumi.Resource;
 }
 
 /**
- * The stack's roles, what PUBLIC loses, and each role's CONNECT, USAGE and default privileges: all that can be said
- * before there are objects. `RoleGrants` follows after the migrations. One thing is made after the other, since
- * PostgreSQL fails when two sessions change the same row of its catalogs.
+ * The stack's roles, what PUBLIC loses, and CONNECT, USAGE and default privileges: all that can be said before there are
+ * objects. `RoleGrants` follows after the migrations. One role is made after the other, since PostgreSQL fails when two
+ * sessions change the same row of its catalogs.
  */
 export class Roles extends pulumi.ComponentResource {
   readonly target: RolesTarget;
@@ -50,22 +57,26 @@ export class Roles extends pulumi.ComponentResource {
   readonly admin: Record<string, pulumi.Output<string>>;
   /** Each after those that it is a member of. */
   readonly all: readonly StackRole[];
-  /** Roles beside the owner that make objects. */
-  readonly creators: readonly string[];
+  /** Everybody's rights. */
+  readonly declarations: Declarations;
 
   constructor(name: string, args: RolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Roles", name, {}, opts);
-    this.target = args.target;
-    this.admin = connectionEnvironment(args.target.administrator, {
-      ...args.target.administrator,
-      database: args.target.config.name,
+    const { target, adopt } = args;
+    this.target = target;
+    this.admin = connectionEnvironment(target.administrator, {
+      ...target.administrator,
+      database: target.config.name,
     });
     const roles = inOrderOfMembership(args.roles);
-    this.creators = creatorsOf(roles, args.target.config.owner);
-    const { adopt, after } = args;
-    this.all = adopt.importOnly
-      ? this.#importRoles(roles, args)
-      : this.#createRoles(roles, args, this.#restrictPublic(after));
+    this.all = adopt.importOnly ? this.#importRoles(roles, args) : this.#createRoles(roles, args);
+    const { owner } = target.config;
+    this.declarations = {
+      owner,
+      creators: creatorsOf(roles, owner),
+      roles: this.all.map(({ declaration }) => declaration),
+    };
+    if (!adopt.importOnly) this.#allow(name, args.after);
     this.registerOutputs({ roles: roles.map((role) => role.name) });
   }
 
@@ -74,23 +85,24 @@ export class Roles extends pulumi.ComponentResource {
     return Object.fromEntries(this.all.map(({ config, password }) => [config.name, password]));
   }
 
-  #createRoles(roles: readonly RoleConfig[], args: RolesArgs, first: pulumi.Resource): StackRole[] {
-    let before = first;
+  #createRoles(roles: readonly RoleConfig[], args: RolesArgs): StackRole[] {
+    let after = args.after;
     return roles.map((config) => {
-      const login = this.#logIn(config, args, [before]);
-      const declaration = declare(config, this.target.config, this.creators);
-      before = this.#allow(login, declaration);
-      return { config, declaration, password: login.password };
+      const login = this.#logIn(config, args, after);
+      const declaration = declare(config, this.target.config);
+      const record = this.#recordAccess(login, declaration);
+      after = [record];
+      return { config, declaration, password: login.password, record };
     });
   }
 
   /** The roles alone, as they are: no right is given or taken. */
   #importRoles(roles: readonly RoleConfig[], args: RolesArgs): StackRole[] {
-    return roles.map((config) => ({
-      config,
-      declaration: declare(config, this.target.config, this.creators),
-      password: this.#logIn(config, args, args.after).password,
-    }));
+    return roles.map((config) => {
+      const login = this.#logIn(config, args, args.after);
+      const declaration = declare(config, this.target.config);
+      return { config, declaration, password: login.password, record: login.role };
+    });
   }
 
   #logIn(config: RoleConfig, { adopt, passwords }: RolesArgs, after: readonly pulumi.Resource[]): LoginRole {
@@ -102,44 +114,40 @@ export class Roles extends pulumi.ComponentResource {
     return new LoginRole(name, args, { parent: this });
   }
 
-  /** Any role may connect to a new database, make temporary tables in it and run its functions, until PUBLIC may not. */
-  #restrictPublic(after: readonly pulumi.Resource[]): pulumi.Resource {
-    const { config, database } = this.target;
-    const connect = new postgresql.Grant(
-      "public-connect",
-      { database: config.name, role: "public", objectType: "database", privileges: [] },
-      { parent: this, deletedWith: database, dependsOn: [database, ...after] },
-    );
-    return new local.Command(
-      "public-access",
-      {
-        create: runner("public-grants"),
-        stdin: JSON.stringify({ owner: config.owner, creators: this.creators }),
-        environment: this.admin,
-        logging: "stderr",
-      },
-      { parent: this, deletedWith: database, dependsOn: [connect] },
-    );
-  }
-
-  /** CONNECT, and what can be given before there are objects. When the role goes, so does all it holds. */
-  #allow(login: LoginRole, declaration: Declaration): pulumi.Resource {
+  /** What a role is declared to have, for previews, and its farewell: when it goes, so does all it holds. Runs nothing until then. */
+  #recordAccess(login: LoginRole, declaration: Declaration): pulumi.Resource {
     const { config, database, instance } = this.target;
-    const connect = new postgresql.Grant(
-      `${declaration.role}-connect`,
-      { database: config.name, role: login.role.name, objectType: "database", privileges: ["CONNECT"] },
-      { parent: login, deletedWith: database },
-    );
     return new local.Command(
       `${declaration.role}-access`,
       {
-        create: runner("role-grants"),
         delete: runner("role-retire"),
-        stdin: JSON.stringify(declaration),
+        stdin: JSON.stringify({ ...declaration, owner: config.owner }),
         environment: this.admin,
         logging: "stderr",
       },
-      { parent: login, dependsOn: [connect], ...(instance && { deletedWith: instance }) },
+      {
+        parent: login,
+        dependsOn: [login.role, database],
+        ...(instance && { deletedWith: instance }),
+      },
+    );
+  }
+
+  /** CONNECT, and what can be given before there are objects, to all of them in one transaction. */
+  #allow(name: string, after: readonly pulumi.Resource[]): void {
+    new local.Command(
+      `${name}-access`,
+      {
+        create: runner("role-grants"),
+        stdin: JSON.stringify(this.declarations),
+        environment: this.admin,
+        logging: "stderr",
+      },
+      {
+        parent: this,
+        deletedWith: this.target.database,
+        dependsOn: [...after, ...this.all.map(({ record }) => record)],
+      },
     );
   }
 }

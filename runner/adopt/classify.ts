@@ -1,7 +1,7 @@
-import type { Holding } from "../roles/catalog.ts";
+import type { CatalogObject } from "../roles/catalog.ts";
 import type { Access } from "../roles/declaration.ts";
 import { rights } from "../roles/desired.ts";
-import { type EffectiveRole, objectKey } from "../roles/effective.ts";
+import type { EffectiveRole } from "../roles/effective.ts";
 
 /** What a role can do today, in the words of the configuration. */
 export interface Standing {
@@ -17,27 +17,25 @@ export interface Unsayable {
 }
 
 const writing = rights.readwrite.table.filter((privilege) => privilege !== "SELECT");
-const takesRows = ({ relkind }: Holding) => relkind === "r" || relkind === "p";
+const takesRows = ({ relkind }: CatalogObject) => relkind === "r" || relkind === "p";
 
 /** A name in the form that `exclude` takes. */
 function excluded(...names: readonly string[]): string {
   return names.map((name) => (/[".*]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name)).join(".");
 }
 
-function exclusionsIn(role: EffectiveRole, tables: readonly Holding[]): string[] {
+function exclusionsIn(role: EffectiveRole, tables: readonly CatalogObject[]): string[] {
   return tables.flatMap((table) => {
-    if (role.rights.get(objectKey(table))?.includes("SELECT")) return [];
-    const readable = role.readableColumns.get(objectKey(table)) ?? [];
+    if (role.rights.get(table.key)?.includes("SELECT")) return [];
+    const readable = role.readableColumns.get(table.key) ?? [];
     if (readable.length === 0) return [excluded(table.schema, table.name)];
     const hidden = Object.keys(table.columns).filter((column) => !readable.includes(column));
     return hidden.map((column) => excluded(table.schema, table.name, column));
   });
 }
 
-function accessOn(role: EffectiveRole, tables: readonly Holding[]): Access | Unsayable {
-  const held = tables.map((table) =>
-    writing.filter((right) => role.rights.get(objectKey(table))?.includes(right)),
-  );
+function accessOn(role: EffectiveRole, tables: readonly CatalogObject[]): Access | Unsayable {
+  const held = tables.map((table) => writing.filter((right) => role.rights.get(table.key)?.includes(right)));
   const writable = held.filter((some) => some.length === writing.length).length;
   if (writable === held.length && held.length > 0) return "readwrite";
   const some = held.filter((rights) => rights.length > 0).length;
@@ -49,20 +47,23 @@ function accessOn(role: EffectiveRole, tables: readonly Holding[]): Access | Uns
  * Says a role's effective rights as `access`, `schemas` and `exclude`; undefined for a role that reads no table here.
  * Tables that it cannot read in a schema where it reads others count as excluded, which is what holds today.
  */
-export function classify(role: EffectiveRole, objects: readonly Holding[]): Standing | Unsayable | undefined {
+export function classify(
+  role: EffectiveRole,
+  objects: readonly CatalogObject[],
+): Standing | Unsayable | undefined {
   const schemas = objects
     .filter(({ kind, name }) => kind === "schema" && name !== "pgstack")
     .map(({ name }) => name);
   const usable = new Set(
     objects
-      .filter((one) => one.kind === "schema" && role.rights.get(objectKey(one))?.includes("USAGE"))
+      .filter((one) => one.kind === "schema" && role.rights.get(one.key)?.includes("USAGE"))
       .map(({ name }) => name),
   );
   const tables = objects.filter(
     ({ kind, schema }) => kind === "table" && usable.has(schema) && schemas.includes(schema),
   );
-  const reads = (table: Holding) =>
-    role.rights.get(objectKey(table))?.includes("SELECT") || role.readableColumns.has(objectKey(table));
+  const reads = (table: CatalogObject) =>
+    role.rights.get(table.key)?.includes("SELECT") || role.readableColumns.has(table.key);
   const readable = tables.filter(reads);
   if (readable.length === 0) return undefined;
   const inUse = schemas.filter(
@@ -72,7 +73,7 @@ export function classify(role: EffectiveRole, objects: readonly Holding[]): Stan
   );
   const access = accessOn(
     role,
-    readable.filter((table) => takesRows(table) && role.rights.get(objectKey(table))?.includes("SELECT")),
+    readable.filter((table) => takesRows(table) && role.rights.get(table.key)?.includes("SELECT")),
   );
   if (typeof access === "object") return access;
   const all = inUse.length === schemas.length;

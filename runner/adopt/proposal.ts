@@ -1,4 +1,4 @@
-import type { Holding } from "../roles/catalog.ts";
+import type { CatalogObject } from "../roles/catalog.ts";
 import type { EffectiveRole } from "../roles/effective.ts";
 import { classify } from "./classify.ts";
 import type { FoundDatabase, FoundRole } from "./found.ts";
@@ -10,7 +10,7 @@ export interface Findings {
   readonly database: FoundDatabase;
   readonly roles: readonly FoundRole[];
   readonly effective: readonly EffectiveRole[];
-  readonly objects: readonly Holding[];
+  readonly objects: readonly CatalogObject[];
   readonly versionTables: readonly VersionTable[];
   /** The newest of the project's migrations; undefined where there is none, or the database keeps their history. */
   readonly baseline: string | undefined;

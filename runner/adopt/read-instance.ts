@@ -2,7 +2,7 @@ import type pg from "pg";
 import type { ConnectionSettings } from "../connection.ts";
 import { readMigrations } from "../migrations/directory.ts";
 import { projectPath } from "../project.ts";
-import { readHoldings } from "../roles/catalog.ts";
+import { readObjects } from "../roles/catalog.ts";
 import { readEffectiveRoles } from "../roles/effective.ts";
 import { RefusedError } from "../user-error.ts";
 import { findDatabase } from "./found.ts";
@@ -46,7 +46,7 @@ export async function readInstance(client: pg.Client, settings: ConnectionSettin
   const facts = await readFacts(client);
   checkFacts(facts, settings);
   const { database, roles } = await findDatabase(client);
-  const objects = await readHoldings(client, 0, { allColumns: true });
+  const objects = await readObjects(client, { allColumns: true });
   const effective = await readEffectiveRoles(client, [], objects);
   await client.query("COMMIT");
   const versionTables = await findVersionTables(client);

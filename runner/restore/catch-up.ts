@@ -5,7 +5,7 @@ import { historyTable, keepTokenSql, readHistory } from "../migrations/history.t
 import type { MigrationFile } from "../migrations/migration.ts";
 import type { MigrationSettings } from "../migrations/settings.ts";
 import { keptFiles } from "../migrations/target.ts";
-import { applyPlan, planPublic, planRole } from "../roles/apply.ts";
+import { applyRights } from "../roles/apply.ts";
 import { proveRole } from "../roles/prove.ts";
 import { type DeclaredRoles, declaredRoles } from "../roles/stack-roles.ts";
 import { resolveAdminTarget, resolveTarget, stackFacts } from "../target.ts";
@@ -87,11 +87,7 @@ async function migrate(
 }
 
 async function grant({ access, declared }: CatchUp): Promise<void> {
-  const { database, roles, creators } = declared;
-  await withClient(access.admin, async (client) => {
-    await applyPlan(client, () => planPublic(client, { owner: database.owner, creators }));
-    for (const role of roles) await applyPlan(client, () => planRole(client, role));
-  });
+  await withClient(access.admin, (client) => applyRights(client, declared));
 }
 
 async function prove({ access, declared, urls }: CatchUp, log: (line: string) => void): Promise<void> {

@@ -1,5 +1,5 @@
 import pg from "pg";
-import type { Holding } from "./catalog.ts";
+import type { CatalogObject } from "./catalog.ts";
 import type { ProbedRole } from "./declaration.ts";
 import type { Rule } from "./desired.ts";
 
@@ -12,25 +12,25 @@ export interface Attempt {
 }
 
 const quote = pg.escapeIdentifier;
-const nameOf = ({ schema, name }: Holding) => `${quote(schema)}.${quote(name)}`;
-const plainName = ({ schema, name }: Holding) => `${schema}.${name}`;
+const nameOf = ({ schema, name }: CatalogObject) => `${quote(schema)}.${quote(name)}`;
+const plainName = ({ schema, name }: CatalogObject) => `${schema}.${name}`;
 /** Ordinary and partitioned tables: those that take rows. */
-const takesRows = ({ relkind }: Holding) => relkind === "r" || relkind === "p";
+const takesRows = ({ relkind }: CatalogObject) => relkind === "r" || relkind === "p";
 /** Foreign tables need their server, and materialized views may hold nothing yet: their answer says nothing of rights. */
-const answers = (table: Holding) => takesRows(table) || table.relkind === "v";
+const answers = (table: CatalogObject) => takesRows(table) || table.relkind === "v";
 
 /** One object of each schema and owner: rights differ by these two. */
-function samples(objects: readonly Holding[]): Holding[] {
+function samples(objects: readonly CatalogObject[]): CatalogObject[] {
   const groups = Map.groupBy(objects, ({ schema, owner }) => JSON.stringify([schema, owner]));
   return [...groups.values()].flatMap(([first]) => first ?? []);
 }
 
-function reading(table: Holding): Attempt {
+function reading(table: CatalogObject): Attempt {
   return { what: `read ${plainName(table)}`, sql: `SELECT FROM ${nameOf(table)} LIMIT 0`, allowed: true };
 }
 
 /** EXPLAIN checks the rights that a statement needs, takes no row and fires no trigger. */
-function writing(table: Holding, wanted: readonly string[]): Attempt[] {
+function writing(table: CatalogObject, wanted: readonly string[]): Attempt[] {
   const name = nameOf(table);
   const [column] = Object.keys(table.columns);
   return [
@@ -53,7 +53,7 @@ function writing(table: Holding, wanted: readonly string[]): Attempt[] {
 }
 
 /** Every table and column that the role may not read although it may use the schema. */
-function hidden(table: Holding, rule: Rule): Attempt[] {
+function hidden(table: CatalogObject, rule: Rule): Attempt[] {
   const { whole, columns } = rule.on(table);
   if (whole.includes("SELECT")) return [];
   const visible = Object.keys(columns).filter((column) => columns[column]?.includes("SELECT"));
@@ -77,7 +77,7 @@ function creating(schemas: readonly string[]): Attempt[] {
   ];
 }
 
-function advancing(sequence: Holding, allowed: boolean): Attempt {
+function advancing(sequence: CatalogObject, allowed: boolean): Attempt {
   const regclass = pg.escapeLiteral(nameOf(sequence));
   const sql = allowed
     ? `SELECT 1 / has_sequence_privilege(${regclass}, 'USAGE')::int` // asks only: a number taken is gone
@@ -91,10 +91,10 @@ function advancing(sequence: Holding, allowed: boolean): Attempt {
  */
 export function attemptsFor(
   { role, memberOf }: ProbedRole,
-  holdings: readonly Holding[],
+  objects: readonly CatalogObject[],
   rule: Rule,
 ): Attempt[] {
-  const others = holdings.filter(({ owner }) => owner !== role);
+  const others = objects.filter(({ owner }) => owner !== role);
   const tables = others.filter(({ kind }) => kind === "table");
   const usable = new Set(
     others

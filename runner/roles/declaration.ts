@@ -7,16 +7,21 @@ export type Access = "readonly" | "readwrite";
 export interface RoleDeclaration {
   readonly role: string;
   readonly access: Access;
-  /** The database's owner, who makes most objects. */
-  readonly owner: string;
   /** Schemas the role may use. */
   readonly schemas: readonly string[];
   /** True where the role may use every schema of the database: those that come later count too. */
   readonly allSchemas: boolean;
   /** Tables (`audit.*`) and columns (`users.email`) that the role may not touch; see exclusion.ts. */
   readonly exclude: readonly string[];
+}
+
+/** All rights in one database, as the stack declares them. */
+export interface RightsDeclaration {
+  /** The database's owner, who makes most objects. */
+  readonly owner: string;
   /** Further roles that make objects, such as one that runs migrations. */
   readonly creators: readonly string[];
+  readonly roles: readonly RoleDeclaration[];
 }
 
 /** A role to try out. */
@@ -29,9 +34,6 @@ export interface ProbedRole extends RoleDeclaration {
   readonly byAdmin: boolean;
 }
 
-/** What PUBLIC is left with: the same database, seen without a role. */
-export type PublicDeclaration = Pick<RoleDeclaration, "owner" | "creators">;
-
 /** Reads the settings that a resource sends. Throws UserError where they are not an object with these members. */
 export function readDeclaration<T extends object>(json: string, members: readonly (keyof T & string)[]): T {
   const value: unknown = JSON.parse(json);
@@ -43,13 +45,18 @@ export function readDeclaration<T extends object>(json: string, members: readonl
   return value as T;
 }
 
+/** The members that every RightsDeclaration has. */
+export const rightsMembers = [
+  "owner",
+  "creators",
+  "roles",
+] as const satisfies readonly (keyof RightsDeclaration)[];
+
 /** The members that every RoleDeclaration has. */
 export const roleMembers = [
   "role",
   "access",
-  "owner",
   "schemas",
   "allSchemas",
   "exclude",
-  "creators",
 ] as const satisfies readonly (keyof RoleDeclaration)[];

@@ -1,11 +1,19 @@
-import type { DefaultHolding, Holding, ObjectKind } from "./catalog.ts";
+import { publicGrantee } from "./acl.ts";
+import type { CatalogObject, ObjectKind } from "./catalog.ts";
 import type { Access, RoleDeclaration } from "./declaration.ts";
 import { concernsSchema, concernsTable, type Exclusion, parseExclusion } from "./exclusion.ts";
 
 /** What each kind of access means on each kind of object. */
 export const rights: Record<Access, Record<ObjectKind, readonly string[]>> = {
-  readonly: { schema: ["USAGE"], table: ["SELECT"], sequence: ["SELECT"], function: [] },
+  readonly: {
+    database: ["CONNECT"],
+    schema: ["USAGE"],
+    table: ["SELECT"],
+    sequence: ["SELECT"],
+    function: [],
+  },
   readwrite: {
+    database: ["CONNECT"],
     schema: ["USAGE"],
     table: ["SELECT", "INSERT", "UPDATE", "DELETE"],
     sequence: ["SELECT", "USAGE"],
@@ -22,13 +30,29 @@ export interface Desired {
   readonly columns: Readonly<Record<string, readonly string[]>>;
 }
 
-/** A grantee's rights as a whole: what it should hold on an object, and on those to come. */
-export interface Rule {
-  readonly on: (object: Holding) => Desired;
-  readonly defaults: readonly DefaultHolding[];
+/** Default privileges: what a grantee should hold on what the creator makes. */
+export interface DesiredDefault {
+  readonly creator: string;
+  /** Undefined: in every schema. */
+  readonly schema: string | undefined;
+  readonly kind: ObjectKind;
+  readonly held: readonly string[];
 }
 
-const nothing: Desired = { whole: [], columns: {} };
+/** A grantee's rights as a whole: what it should hold on an object, and on those to come. */
+export interface Rule {
+  readonly on: (object: CatalogObject) => Desired;
+  readonly defaults: readonly DesiredDefault[];
+}
+
+/** What a grantee holds on single columns. */
+export function heldOnColumns({ columns }: CatalogObject, grantee: string): Desired["columns"] {
+  const held = Object.entries(columns).map(([name, acl]) => [name, acl.get(grantee) ?? []] as const);
+  return Object.fromEntries(held);
+}
+
+/** No right at all. */
+export const nothing: Desired = { whole: [], columns: {} };
 
 /** The schemas that the role may use, of those that exist or are declared; never pgstack's own. */
 function schemasOf(declaration: RoleDeclaration, existing: readonly string[]): Set<string> {
@@ -37,12 +61,16 @@ function schemasOf(declaration: RoleDeclaration, existing: readonly string[]): S
 }
 
 /** An exclusion of a parent holds for its partitions too: they hold its rows. */
-function exclusionsOf(object: Holding, exclusions: readonly Exclusion[]): Exclusion[] {
+function exclusionsOf(object: CatalogObject, exclusions: readonly Exclusion[]): Exclusion[] {
   const names = [object, ...object.parents];
   return exclusions.filter((one) => names.some(({ schema, name }) => concernsTable(one, schema, name)));
 }
 
-function onTable(object: Holding, wanted: readonly string[], exclusions: readonly Exclusion[]): Desired {
+function onTable(
+  object: CatalogObject,
+  wanted: readonly string[],
+  exclusions: readonly Exclusion[],
+): Desired {
   const matching = exclusionsOf(object, exclusions);
   if (matching.some(({ column }) => column === undefined)) return nothing;
   const hidden = Object.keys(object.columns).filter((name) =>
@@ -58,7 +86,7 @@ function onTable(object: Holding, wanted: readonly string[], exclusions: readonl
 }
 
 /** A view or policy calls a function with the reader's rights, so the reader needs EXECUTE; not on one that lends its owner's. */
-function onFunction({ calledByViews, securityDefiner }: Holding, wanted: readonly string[]): Desired {
+function onFunction({ calledByViews, securityDefiner }: CatalogObject, wanted: readonly string[]): Desired {
   return { whole: calledByViews && !securityDefiner ? ["EXECUTE"] : wanted, columns: {} };
 }
 
@@ -76,10 +104,10 @@ function desiredDefaults(
   schemas: Iterable<string>,
   exclusions: readonly Exclusion[],
   creators: readonly string[],
-): DefaultHolding[] {
-  const { schema: _, ...objects } = rights[access];
+): DesiredDefault[] {
+  const { database: _, schema, ...objects } = rights[access];
   if (allSchemas && exclusions.length === 0)
-    return creators.flatMap((creator) => defaultsIn(undefined, creator, rights[access]));
+    return creators.flatMap((creator) => defaultsIn(undefined, creator, { schema, ...objects }));
   const open = [...schemas].filter((schema) => !exclusions.some((one) => concernsSchema(one, schema)));
   return creators.flatMap((creator) => open.flatMap((schema) => defaultsIn(schema, creator, objects)));
 }
@@ -95,6 +123,7 @@ export function ruleOf(
   const wanted = rights[declaration.access];
   return {
     on: (object) => {
+      if (object.kind === "database") return { whole: wanted.database, columns: {} };
       if (!schemas.has(object.schema)) return nothing;
       if (object.kind === "table") return onTable(object, wanted.table, exclusions);
       if (object.kind === "function") return onFunction(object, wanted.function);
@@ -109,17 +138,18 @@ export function ruleOf(
   };
 }
 
-/** What PUBLIC is left with: it makes nothing in a schema, and runs no function that lends its owner's rights. */
+/** What PUBLIC is left with of what it holds on an object. */
+function leftToPublic({ kind, securityDefiner }: CatalogObject, held: readonly string[]): readonly string[] {
+  if (kind === "database" || (kind === "function" && securityDefiner)) return [];
+  return kind === "schema" ? held.filter((privilege) => privilege !== "CREATE") : held;
+}
+
+/** PUBLIC does not connect, makes nothing in a schema, and runs no function that lends its owner's rights. */
 export function publicRule(creators: readonly string[]): Rule {
   return {
-    on: ({ kind, held, columns, securityDefiner }) => ({
-      whole:
-        kind === "schema"
-          ? held.filter((privilege) => privilege !== "CREATE")
-          : kind === "function" && securityDefiner
-            ? []
-            : held,
-      columns,
+    on: (object) => ({
+      whole: leftToPublic(object, object.acl.get(publicGrantee) ?? []),
+      columns: heldOnColumns(object, publicGrantee),
     }),
     defaults: creators.map((creator) => ({ creator, schema: undefined, kind: "function", held: [] })),
   };

@@ -1,6 +1,6 @@
-import type { Holding } from "./catalog.ts";
+import type { CatalogObject } from "./catalog.ts";
 import type { Desired, Rule } from "./desired.ts";
-import { type EffectiveRole, objectKey, shownRights } from "./effective.ts";
+import { type EffectiveRole, shownRights } from "./effective.ts";
 
 /** A right that a role has and should not, or should have and has not. */
 export interface Difference {
@@ -16,23 +16,23 @@ export interface Difference {
 const without = (these: readonly string[], those: readonly string[]) =>
   these.filter((one) => !those.includes(one));
 
-function nameOf({ kind, schema, name }: Holding): string {
+function nameOf({ kind, schema, name }: CatalogObject): string {
   if (kind === "function") return `function ${name}`;
   return kind === "schema" ? `schema ${name}` : `${kind} ${schema}.${name}`;
 }
 
 /** To run a function that has its caller's rights only is no right worth a word; PUBLIC has it by default. */
-function counts(object: Holding, right: string): boolean {
+function counts(object: CatalogObject, right: string): boolean {
   return right !== "EXECUTE" || object.securityDefiner;
 }
 
 function onObject(
   role: EffectiveRole,
-  object: Holding,
+  object: CatalogObject,
   desired: Desired,
   allowed: readonly string[],
 ): Difference[] {
-  const key = objectKey(object);
+  const { key } = object;
   const held = role.rights.get(key) ?? [];
   const shown = shownRights[object.kind];
   const difference = (kind: Difference["kind"], right: string): Difference => ({
@@ -53,11 +53,11 @@ function onObject(
 /** Reading single columns, of a table that the role may read in part. */
 function onColumns(
   role: EffectiveRole,
-  table: Holding,
+  table: CatalogObject,
   desired: Desired,
   allowed: readonly string[],
 ): Difference[] {
-  const key = objectKey(table);
+  const { key } = table;
   if (
     desired.whole.includes("SELECT") ||
     allowed.includes("SELECT") ||
@@ -105,14 +105,14 @@ export interface Compared {
 /** What the server would allow a declared role and should not, and what it would refuse and should not. */
 export function differencesOf(
   { role, readonly, rule, groups }: Compared,
-  objects: readonly Holding[],
+  objects: readonly CatalogObject[],
 ): Difference[] {
-  const others = objects.filter(({ owner }) => owner !== role.name);
+  const others = objects.filter(({ kind, owner }) => kind !== "database" && owner !== role.name);
   return [
     ...onServer(role, readonly, groups.length > 0),
     ...others.flatMap((object) => {
       const desired = rule.on(object);
-      const allowed = groups.flatMap((group) => group.rights.get(objectKey(object)) ?? []);
+      const allowed = groups.flatMap((group) => group.rights.get(object.key) ?? []);
       return [
         ...onObject(role, object, desired, allowed),
         ...(object.kind === "table" ? onColumns(role, object, desired, allowed) : []),

@@ -1,5 +1,5 @@
-import type { Holding, ObjectKind } from "./catalog.ts";
-import { type EffectiveRole, objectKey, shownRights } from "./effective.ts";
+import type { CatalogObject, ObjectKind } from "./catalog.ts";
+import { type EffectiveRole, shownRights } from "./effective.ts";
 import type { Review } from "./review.ts";
 
 /** How many objects of a group a role holds a right on, and on how many that differs from what is declared. */
@@ -18,16 +18,17 @@ export interface Line {
   readonly cells: Readonly<Record<string, Cell>>;
 }
 
-const kinds = Object.keys(shownRights) as ObjectKind[];
+const { database: _, ...inSchemas } = shownRights; // what a role may do to the database itself is in `roles --json`
+const kinds = Object.keys(inSchemas) as ObjectKind[];
 
 function lineOf(
   role: EffectiveRole,
-  group: readonly Holding[],
+  group: readonly CatalogObject[],
   differing: ReadonlyMap<string, number>,
 ): Line | undefined {
   const [first] = group;
   if (first === undefined) return undefined;
-  const keys = group.map(objectKey);
+  const keys = group.map(({ key }) => key);
   const cells = shownRights[first.kind].map((right): [string, Cell] => [
     right,
     {
@@ -46,7 +47,8 @@ function lineOf(
 
 /** A review as lines: role × schema × kind of object, in that order; schemas first, then what is in them. */
 export function matrixOf({ roles, objects, differences }: Review): Line[] {
-  const groups = Map.groupBy(objects, ({ schema, kind }) => JSON.stringify([schema, kinds.indexOf(kind)]));
+  const shown = objects.filter(({ kind }) => kind !== "database");
+  const groups = Map.groupBy(shown, ({ schema, kind }) => JSON.stringify([schema, kinds.indexOf(kind)]));
   const ordered = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
   const differing = new Map<string, number>();
   for (const { role, object, right } of differences) {
@@ -56,7 +58,7 @@ export function matrixOf({ roles, objects, differences }: Review): Line[] {
   return roles.flatMap((role) => ordered.flatMap((group) => lineOf(role, group, differing) ?? []));
 }
 
-const columns = [...new Set(Object.values(shownRights).flat())];
+const columns = [...new Set(Object.values(inSchemas).flat())];
 
 /** Colours of a terminal, or none. */
 export interface Paint {

@@ -1,11 +1,16 @@
 import pg from "pg";
-import type { DefaultHolding, Holding, ObjectKind } from "./catalog.ts";
-import type { Desired, Rule } from "./desired.ts";
+import { publicGrantee } from "./acl.ts";
+import type { CatalogObject, DefaultAcl, ObjectKind } from "./catalog.ts";
+import { type Desired, type DesiredDefault, heldOnColumns, type Rule } from "./desired.ts";
 
-/** A statement of a plan, and the role whose rights it needs: an object's owner, or a creator. */
+/** A statement of a plan. */
 export interface Statement {
-  readonly sql: string;
-  readonly needs: string;
+  /** The SQL, up to those to whom it gives or from whom it takes. */
+  readonly text: string;
+  /** Quoted; more than one where the same is done for several: the server then writes each object's rights once. */
+  readonly grantees: readonly string[];
+  /** The role whose rights it takes: an object's owner, or a creator. Undefined: the admin's own. */
+  readonly needs: string | undefined;
 }
 
 /** Objects in one statement: enough to be quick, few enough to read in a log. */
@@ -13,6 +18,7 @@ const batch = 200;
 
 const quote = pg.escapeIdentifier;
 const keyword: Record<ObjectKind, string> = {
+  database: "DATABASE",
   schema: "SCHEMA",
   table: "TABLE",
   sequence: "SEQUENCE",
@@ -24,7 +30,7 @@ interface Change {
   readonly verb: "GRANT" | "REVOKE";
   /** Such as `SELECT, INSERT` or `SELECT ("id", "name")`. */
   readonly privileges: string;
-  readonly object: Holding;
+  readonly object: CatalogObject;
 }
 
 const without = (these: readonly string[], those: readonly string[]) =>
@@ -32,7 +38,7 @@ const without = (these: readonly string[], those: readonly string[]) =>
 
 /** Columns by the privileges that change on them, so that one statement serves many columns. */
 function columnChanges(
-  object: Holding,
+  object: CatalogObject,
   verb: Change["verb"],
   from: Desired["columns"],
   to: Desired["columns"],
@@ -47,16 +53,17 @@ function columnChanges(
 }
 
 /** REVOKE on a table takes the same privilege from its columns, so what columns held of it counts as gone. */
-function heldAfter(revoked: readonly string[], columns: Holding["columns"]): Holding["columns"] {
+function heldAfter(revoked: readonly string[], columns: Desired["columns"]): Desired["columns"] {
   return Object.fromEntries(
     Object.entries(columns).map(([name, privileges]) => [name, without(privileges, revoked)]),
   );
 }
 
-function changesOf(object: Holding, desired: Desired): Change[] {
-  const taken = without(object.held, desired.whole);
-  const given = without(desired.whole, object.held);
-  const columns = heldAfter(taken, object.columns);
+function changesOf(object: CatalogObject, desired: Desired, grantee: string): Change[] {
+  const held = object.acl.get(grantee) ?? [];
+  const taken = without(held, desired.whole);
+  const given = without(desired.whole, held);
+  const columns = heldAfter(taken, heldOnColumns(object, grantee));
   const change = (verb: Change["verb"], privileges: readonly string[]): Change[] =>
     privileges.length === 0 ? [] : [{ verb, privileges: privileges.join(", "), object }];
   return [
@@ -67,9 +74,9 @@ function changesOf(object: Holding, desired: Desired): Change[] {
   ];
 }
 
-function nameOf({ kind, schema, name }: Holding): string {
+function nameOf({ kind, schema, name }: CatalogObject): string {
   if (kind === "function") return name;
-  return kind === "schema" ? quote(name) : `${quote(schema)}.${quote(name)}`;
+  return kind === "schema" || kind === "database" ? quote(name) : `${quote(schema)}.${quote(name)}`;
 }
 
 function statementsOf(changes: readonly Change[], grantee: string): Statement[] {
@@ -82,18 +89,19 @@ function statementsOf(changes: readonly Change[], grantee: string): Statement[] 
       const part = group.slice(at, at + batch);
       const { verb, privileges, object } = part[0] as Change;
       const names = part.map((change) => nameOf(change.object)).join(", ");
-      const sql = `${verb} ${privileges} ON ${keyword[object.kind]} ${names} ${verb === "GRANT" ? "TO" : "FROM"} ${grantee}`;
-      statements.push({ sql, needs: object.owner });
+      const text = `${verb} ${privileges} ON ${keyword[object.kind]} ${names} ${verb === "GRANT" ? "TO" : "FROM"}`;
+      statements.push({ text, grantees: [grantee], needs: object.owner });
     }
     return statements;
   });
 }
 
-const keyOf = ({ creator, schema, kind }: DefaultHolding) => JSON.stringify([creator, schema ?? null, kind]);
+const keyOf = ({ creator, schema, kind }: Omit<DesiredDefault, "held">) =>
+  JSON.stringify([creator, schema ?? null, kind]);
 
 function defaultStatements(
-  actual: readonly DefaultHolding[],
-  desired: readonly DefaultHolding[],
+  actual: readonly DesiredDefault[],
+  desired: readonly DesiredDefault[],
   grantee: string,
 ): Statement[] {
   const heldBy = new Map(actual.map((one) => [keyOf(one), one.held]));
@@ -108,28 +116,41 @@ function defaultStatements(
     const taken = without(held, wanted);
     const given = without(wanted, held);
     return [
-      ...(taken.length > 0 ? [`${alter} REVOKE ${taken.join(", ")} ${objects} FROM ${grantee}`] : []),
-      ...(given.length > 0 ? [`${alter} GRANT ${given.join(", ")} ${objects} TO ${grantee}`] : []),
-    ].map((sql) => ({ sql, needs: creator }));
+      ...(taken.length > 0 ? [`${alter} REVOKE ${taken.join(", ")} ${objects} FROM`] : []),
+      ...(given.length > 0 ? [`${alter} GRANT ${given.join(", ")} ${objects} TO`] : []),
+    ].map((text) => ({ text, grantees: [grantee], needs: creator }));
   });
 }
 
 /**
- * The statements that lead from what a grantee holds to what it should hold, revocations first; empty where
- * both agree.
- * @param grantee a role's name, or undefined for PUBLIC
+ * The statements that lead from what a grantee holds to what it should hold; empty where both agree.
+ * @param grantee a role's name, or `publicGrantee`
  */
 export function planGrants(
-  holdings: readonly Holding[],
-  defaults: readonly DefaultHolding[],
+  objects: readonly CatalogObject[],
+  defaults: readonly DefaultAcl[],
   rule: Rule,
-  grantee: string | undefined,
+  grantee: string,
 ): Statement[] {
-  const to = grantee === undefined ? "PUBLIC" : quote(grantee);
-  const changes = holdings.flatMap((object) => changesOf(object, rule.on(object)));
-  const ordered = [
-    ...changes.filter(({ verb }) => verb === "REVOKE"),
-    ...changes.filter(({ verb }) => verb === "GRANT"),
-  ];
-  return [...statementsOf(ordered, to), ...defaultStatements(defaults, rule.defaults, to)];
+  const to = grantee === publicGrantee ? "PUBLIC" : quote(grantee);
+  const changes = objects.flatMap((object) => changesOf(object, rule.on(object), grantee));
+  const held = defaults.map((one) => ({ ...one, held: one.acl.get(grantee) ?? [] }));
+  return [...statementsOf(changes, to), ...defaultStatements(held, rule.defaults, to)];
+}
+
+/** Plans of several grantees as one: what is done for more than one is done at once, and what is taken goes first. */
+export function together(plans: readonly (readonly Statement[])[]): Statement[] {
+  const groups = Map.groupBy(plans.flat(), ({ text, needs }) => JSON.stringify([text, needs]));
+  const statements = [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    const grantees = new Set(group.flatMap((one) => one.grantees));
+    return first === undefined ? [] : [{ ...first, grantees: [...grantees] }];
+  });
+  const takes = ({ text }: Statement) => text.startsWith("REVOKE ");
+  return [...statements.filter(takes), ...statements.filter((one) => !takes(one))];
+}
+
+/** A statement in full. */
+export function sqlOf({ text, grantees }: Statement): string {
+  return [text, ...(grantees.length > 0 ? [grantees.join(", ")] : [])].join(" ");
 }

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { type Attempt, attemptsFor } from "./attempts.ts";
-import { readHoldings } from "./catalog.ts";
+import { type CatalogObject, readObjects, schemasAmong } from "./catalog.ts";
 import type { ProbedRole } from "./declaration.ts";
 import { ruleOf } from "./desired.ts";
 import { joinRoles } from "./membership.ts";
@@ -77,20 +77,29 @@ async function takePartOf(client: pg.Client, role: string): Promise<void> {
   await client.query(`SET LOCAL ROLE ${pg.escapeIdentifier(role)}`);
 }
 
+/** What a probe has to know of the database; the same for every role. */
+export function readProbed(client: pg.Client): Promise<readonly CatalogObject[]> {
+  return readObjects(client, { allColumns: true });
+}
+
 /**
  * Tries, as the role, what it must be able to do and must not; all in one transaction that writes nothing
  * and is rolled back.
+ * @param read finds what is in the database
  */
-export async function probeRole(client: pg.Client, declaration: ProbedRole): Promise<Probe> {
+export async function probeRole(
+  client: pg.Client,
+  declaration: ProbedRole,
+  read: typeof readProbed = readProbed,
+): Promise<Probe> {
   await client.query("BEGIN READ WRITE");
   await client.query(
     "SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'",
   );
   if (declaration.byAdmin) await takePartOf(client, declaration.role);
   const faults = await standingFaults(client, declaration);
-  const holdings = await readHoldings(client, 0, { allColumns: true });
-  const existing = holdings.filter(({ kind }) => kind === "schema").map(({ schema }) => schema);
-  const attempts = attemptsFor(declaration, holdings, ruleOf(declaration, existing, []));
+  const objects = await read(client);
+  const attempts = attemptsFor(declaration, objects, ruleOf(declaration, schemasAmong(objects), []));
   const undecided: string[] = [];
   for (const attempt of attempts) {
     const result = await tryOne(client, attempt);

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { type ConnectionSettings, describe, withClient } from "../connection.ts";
 import { UserError } from "../user-error.ts";
 import type { ProbedRole } from "./declaration.ts";
-import { type Probe, probeRole } from "./probe.ts";
+import { type Probe, probeRole, type readProbed } from "./probe.ts";
 
 /**
  * Why the role could not log in through no fault of its rights: all its connections are in use, or the server takes
@@ -16,11 +16,12 @@ function excuse(error: unknown): string | undefined {
 async function probe(
   connection: ConnectionSettings,
   role: ProbedRole,
+  read: typeof readProbed | undefined,
 ): Promise<Probe | { unprobed: string }> {
   if (!role.byAdmin && Date.parse(role.validUntil) <= Date.now())
     return { unprobed: `its password counts no longer (validUntil ${role.validUntil})` };
   try {
-    return await withClient(connection, (client) => probeRole(client, role));
+    return await withClient(connection, (client) => probeRole(client, role, read));
   } catch (error) {
     const reason = excuse(error);
     if (reason === undefined) throw error;
@@ -31,13 +32,15 @@ async function probe(
 /**
  * Proves, connected as the role (or as the admin, who takes its part), what it can do and cannot. Throws UserError with
  * every fault; a role that cannot be tried is told by `log`.
+ * @param read finds what is in the database, where several roles share one reading
  */
 export async function proveRole(
   connection: ConnectionSettings,
   role: ProbedRole,
   log: (text: string) => void,
+  read?: typeof readProbed,
 ): Promise<Probe | { unprobed: string }> {
-  const result = await probe(connection, role);
+  const result = await probe(connection, role, read);
   if ("unprobed" in result) {
     log(`warning: role "${role.role}" was not probed: ${result.unprobed}`);
   } else if (result.faults.length > 0) {

@@ -1,8 +1,10 @@
 import pg from "pg";
 import { UserError } from "../user-error.ts";
-import { readRoleOid } from "./catalog.ts";
+import { readDefaults, readObjects } from "./catalog.ts";
+import { nothing } from "./desired.ts";
 import { withCatalogLock } from "./exclusive.ts";
 import { withRightsOf } from "./membership.ts";
+import { planGrants, type Statement, sqlOf } from "./plan.ts";
 
 const quote = pg.escapeIdentifier;
 
@@ -29,6 +31,12 @@ async function heldElsewhere(client: pg.Client, oid: number): Promise<string[]> 
   ];
 }
 
+/** For an admin who is no superuser, DROP OWNED passes over what the role was granted by others than itself. */
+async function planRevocations(client: pg.Client, role: string): Promise<Statement[]> {
+  const objects = await readObjects(client, { allColumns: false });
+  return planGrants(objects, await readDefaults(client), { on: () => nothing, defaults: [] }, role);
+}
+
 /**
  * Readies a role for DROP ROLE: what it owns in this database goes to `owner`, its rights and default privileges
  * here are revoked. Throws UserError where another database holds it, before anything is changed.
@@ -36,7 +44,8 @@ async function heldElsewhere(client: pg.Client, oid: number): Promise<string[]> 
  */
 export async function retireRole(client: pg.Client, role: string, owner: string): Promise<boolean> {
   return withCatalogLock(client, async () => {
-    const oid = await readRoleOid(client, role);
+    const { rows } = await client.query("SELECT oid FROM pg_roles WHERE rolname = $1", [role]);
+    const oid: number | undefined = rows[0]?.oid;
     if (oid === undefined) return false;
     const elsewhere = await heldElsewhere(client, oid);
     if (elsewhere.length > 0)
@@ -44,7 +53,10 @@ export async function retireRole(client: pg.Client, role: string, owner: string)
         `Role "${role}" cannot be dropped: it ${elsewhere.join(", ")}. Expected it to be this database's alone. ` +
           `In each database named run: REASSIGN OWNED BY ${quote(role)} TO …; DROP OWNED BY ${quote(role)}; then repeat.`,
       );
-    await withRightsOf(client, [role, owner], async () => {
+    const revocations = await planRevocations(client, role);
+    const needs = revocations.flatMap(({ needs }) => needs ?? []);
+    await withRightsOf(client, [role, owner, ...needs], async () => {
+      for (const revocation of revocations) await client.query(sqlOf(revocation));
       await client.query(`REASSIGN OWNED BY ${quote(role)} TO ${quote(owner)}`);
       await client.query(`DROP OWNED BY ${quote(role)}`);
     });

@@ -1,53 +1,50 @@
 import type pg from "pg";
-import { type Holding, readCreators, readDefaults, readHoldings, readRoleOid } from "./catalog.ts";
-import type { RoleDeclaration } from "./declaration.ts";
+import { type CatalogObject, schemasAmong } from "./catalog.ts";
+import type { RightsDeclaration, RoleDeclaration } from "./declaration.ts";
 import { ruleOf } from "./desired.ts";
 import { type Difference, differencesOf } from "./differences.ts";
 import { type EffectiveRole, readEffectiveRoles } from "./effective.ts";
-import { planGrants } from "./plan.ts";
+import { planGrants, sqlOf } from "./plan.ts";
+import { readSnapshot, type Snapshot } from "./snapshot.ts";
 
 /** A declared role with its memberships. */
 export type ReviewedRole = RoleDeclaration & { readonly memberOf: readonly string[] };
 
+/** All rights in one database as declared, memberships included. */
+export type ReviewedRights = Omit<RightsDeclaration, "roles"> & { readonly roles: readonly ReviewedRole[] };
+
 /** Everything that a page of roles and rights shows. */
 export interface Review {
-  readonly objects: readonly Holding[];
+  readonly objects: readonly CatalogObject[];
   readonly roles: readonly EffectiveRole[];
   readonly differences: readonly Difference[];
 }
 
 /** Default privileges that are missing or too many: rights on objects that are not there yet. */
-async function onFuture(
-  client: pg.Client,
-  declaration: ReviewedRole,
-  existing: readonly string[],
-): Promise<Difference[]> {
-  const { role, owner, creators } = declaration;
-  const oid = await readRoleOid(client, role);
-  if (oid === undefined) return [];
-  const rule = ruleOf(declaration, existing, await readCreators(client, [owner, ...creators]));
-  const defaults = (await readDefaults(client, oid)).filter(({ creator }) => creator !== role);
-  return planGrants([], defaults, rule, role).map(({ sql }) => ({
+function onFuture({ objects, defaults, creators }: Snapshot, declaration: ReviewedRole): Difference[] {
+  const { role } = declaration;
+  const rule = ruleOf(declaration, schemasAmong(objects), creators);
+  const ofOthers = defaults.filter(({ creator }) => creator !== role);
+  return planGrants([], ofOthers, rule, role).map((statement) => ({
     role,
-    kind: / REVOKE /.test(sql) ? "surplus" : "missing",
-    what: `default privileges, as by: ${sql}`,
+    kind: / REVOKE /.test(statement.text) ? "surplus" : "missing",
+    what: `default privileges, as by: ${sqlOf(statement)}`,
   }));
 }
 
 function compare(
   declaration: ReviewedRole,
   roles: readonly EffectiveRole[],
-  objects: readonly Holding[],
+  objects: readonly CatalogObject[],
 ): Difference[] {
   const role = roles.find(({ name }) => name === declaration.role);
   if (role === undefined) return [{ role: declaration.role, kind: "missing", what: "the role itself" }];
-  const existing = objects.filter(({ kind }) => kind === "schema").map(({ name }) => name);
   const groups = roles.filter(({ name }) => declaration.memberOf.includes(name));
   const memberships = role.memberOf.filter((name) => !declaration.memberOf.includes(name));
   const compared = {
     role,
     readonly: declaration.access === "readonly",
-    rule: ruleOf(declaration, existing, []),
+    rule: ruleOf(declaration, schemasAmong(objects), []),
     groups,
   };
   return [
@@ -60,26 +57,18 @@ function compare(
 
 /**
  * Who may do what in this database, and where that differs from what is declared. Reads catalogs only.
- * @param owner the database's owner, shown and not compared
+ * @param declared undefined: only what is there is shown
  */
-export async function reviewRoles(
-  client: pg.Client,
-  owner: string | undefined,
-  declared: readonly ReviewedRole[],
-): Promise<Review> {
+export async function reviewRoles(client: pg.Client, declared: ReviewedRights | undefined): Promise<Review> {
   await client.query("BEGIN READ ONLY; SET LOCAL search_path = pg_catalog");
-  const objects = await readHoldings(client, 0, {
-    allColumns: declared.some(({ exclude }) => exclude.length > 0),
-  });
-  const existing = objects.filter(({ kind }) => kind === "schema").map(({ name }) => name);
-  const named = declared.flatMap(({ role, memberOf }) => [role, ...memberOf]);
-  const roles = await readEffectiveRoles(client, owner === undefined ? named : [owner, ...named], objects);
-  const differences: Difference[] = [];
-  for (const declaration of declared)
-    differences.push(
-      ...compare(declaration, roles, objects),
-      ...(await onFuture(client, declaration, existing)),
-    );
+  const snapshot = await readSnapshot(client, declared ?? { owner: "", creators: [], roles: [] });
+  const { objects, startsReadOnly } = snapshot;
+  const named = declared?.roles.flatMap(({ role, memberOf }) => [role, ...memberOf]) ?? [];
+  const roles = await readEffectiveRoles(client, declared ? [declared.owner, ...named] : [], objects);
   await client.query("COMMIT");
-  return { objects, roles, differences };
+  const differences = declared?.roles.flatMap((declaration) => [
+    ...compare(declaration, roles, objects),
+    ...(startsReadOnly.has(declaration.role) ? onFuture(snapshot, declaration) : []),
+  ]);
+  return { objects, roles, differences: differences ?? [] };
 }

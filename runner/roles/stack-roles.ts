@@ -1,16 +1,13 @@
 import * as v from "valibot";
-import { Database, type DatabaseConfig } from "../../components/config/database.ts";
+import { Database } from "../../components/config/database.ts";
 import { type RoleConfig, Roles } from "../../components/config/roles.ts";
 import { creatorsOf, declare } from "../../components/role-declaration.ts";
 import type { StackFacts } from "../target.ts";
 import { RefusedError } from "../user-error.ts";
-import type { ReviewedRole } from "./review.ts";
+import type { ReviewedRights, ReviewedRole } from "./review.ts";
 
-/** A stack's database and roles, as its configuration declares them. */
-export interface DeclaredRoles {
-  readonly database: DatabaseConfig;
-  /** Roles beside the owner that make objects. */
-  readonly creators: readonly string[];
+/** A stack's rights, as its configuration declares them. */
+export interface DeclaredRoles extends ReviewedRights {
   readonly roles: readonly (ReviewedRole & Pick<RoleConfig, "validUntil">)[];
 }
 
@@ -30,11 +27,13 @@ function read<T extends v.GenericSchema>(
 export function declaredRoles(facts: StackFacts): DeclaredRoles {
   const database = read(Database, "database", facts);
   const roles: readonly RoleConfig[] = read(v.optional(Roles, []), "roles", facts);
-  const creators = creatorsOf(roles, database.owner);
-  const reviewed = roles.map((role) => ({
-    ...declare(role, database, creators),
-    memberOf: role.memberOf,
-    validUntil: role.validUntil,
-  }));
-  return { database, creators, roles: reviewed };
+  return {
+    owner: database.owner,
+    creators: creatorsOf(roles, database.owner),
+    roles: roles.map((role) => ({
+      ...declare(role, database),
+      memberOf: role.memberOf,
+      validUntil: role.validUntil,
+    })),
+  };
 }

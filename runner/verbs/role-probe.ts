@@ -15,7 +15,8 @@ const roleProbe: Verb = {
       "validUntil",
       "byAdmin",
     ]);
-    print(JSON.stringify(await proveRole(connectionFromEnvironment(env), settings, log)));
+    const proof = await proveRole(connectionFromEnvironment(env), settings, log);
+    print(JSON.stringify({ ...proof, at: Date.now() }));
     return ExitCode.done;
   },
 };

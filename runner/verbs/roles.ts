@@ -1,20 +1,20 @@
 import { type ConnectionSettings, withClient } from "../connection.ts";
 import { coloured, matrixOf, plain, renderDifferences, renderMatrix } from "../roles/matrix.ts";
-import { type Review, reviewRoles } from "../roles/review.ts";
-import { type DeclaredRoles, declaredRoles } from "../roles/stack-roles.ts";
+import { type Review, type ReviewedRights, reviewRoles } from "../roles/review.ts";
+import { declaredRoles } from "../roles/stack-roles.ts";
 import { resolveAdminTarget, stackFacts, targetFlags } from "../target.ts";
 import { ExitCode } from "../user-error.ts";
 import type { Verb } from "../verb.ts";
 
 function asJson(
   { database }: ConnectionSettings,
-  declared: DeclaredRoles | undefined,
+  declared: ReviewedRights | undefined,
   review: Review,
 ): string {
   const roles = review.roles.map(({ rights, readableColumns, ...role }) => ({
     ...role,
     declared: declared?.roles.find((one) => one.role === role.name)?.access ?? null,
-    owner: declared?.database.owner === role.name,
+    owner: declared?.owner === role.name,
   }));
   return JSON.stringify({ database, roles, matrix: matrixOf(review), differences: review.differences });
 }
@@ -27,8 +27,8 @@ const roles: Verb = {
   run: async (call) => {
     const target = resolveAdminTarget(call);
     const declared = call.flags.stack === undefined ? undefined : declaredRoles(stackFacts(call));
-    const owner = declared?.database.owner;
-    const review = await withClient(target, (client) => reviewRoles(client, owner, declared?.roles ?? []));
+    const owner = declared?.owner;
+    const review = await withClient(target, (client) => reviewRoles(client, declared));
     if (call.flags.json === true) {
       call.print(asJson(target, declared, review));
     } else {

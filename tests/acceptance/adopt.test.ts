@@ -125,8 +125,9 @@ test("without importOnly the stack takes charge: the password stays, later table
   await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
   const owner = { ...bot, user: "spellbot", password: "owner pw" };
   await run(owner, "CREATE SCHEMA later", "CREATE TABLE later.t (id int)");
+  await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
   const reader = { ...bot, user: "spellbot_readonly_user", password: "pw" };
-  await run(reader, "TABLE games");
+  await run(reader, "TABLE games", "TABLE later.t");
   await assert.rejects(run(reader, "TABLE of_superuser"), /permission denied/);
   await done(project.pgstack("preview", "taken", "--expect-no-changes"));
 });

@@ -121,13 +121,28 @@ test("the matrix ends with 3 when rights differ, and psql opens as any role", as
   assert.equal(answer.stdout, "given one|1\n", answer.output);
 });
 
-test("a probe that finds too much fails the update and names it", async () => {
+test("rights that someone changed by hand show in a preview, and the next update mends and proves them", async () => {
+  const roles = [{ ...reader, passwordVersion: 2, exclude: ["users.email"] }, writer];
+  await up(roles);
+  await unchanged();
+  await run(admin(), 'GRANT SELECT ON users TO reader; REVOKE SELECT ON stats.games FROM "given one"');
+  const preview = await done(project.pgstack("preview", "roles"));
+  assert.match(preview, /REVOKE SELECT ON TABLE "public"\."users" FROM "reader"/);
+  for (const resource of ["roles-grants", "reader-probe", "given one-probe"])
+    assert.match(preview, new RegExp(`~ .*Command ${resource} update`));
+  await up(roles);
+  await unchanged();
+  assert.equal((await project.pgstack("roles", "--stack", "roles")).code, 0);
+});
+
+test("an update that changes nothing proves every role all the same, and fails where one can do too much", async () => {
   await run(admin(), "GRANT SELECT ON users TO PUBLIC");
-  configure([{ ...reader, passwordVersion: 2, exclude: ["users.email"] }, writer]);
+  await unchanged();
   const failed = await project.pgstack("up", "roles", "--yes", "--skip-preview");
-  assert.equal(failed.code, 1);
-  assert.match(failed.output, /can read public\.users\.email/);
+  assert.equal(failed.code, 1, failed.output);
+  assert.match(failed.output, /"reader" is declared readonly.* but it\s+can read public\.users\.email/);
   await run(admin(), "REVOKE SELECT ON users FROM PUBLIC");
+  assert.match(await done(project.pgstack("up", "roles", "--yes", "--skip-preview")), /unchanged/);
 });
 
 test("a role that owns things is renamed and dropped in one update; what it owned goes to the owner", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
-import { applyPlan, planRole } from "../../runner/roles/apply.ts";
+import { applyRights } from "../../runner/roles/apply.ts";
 import { plain, renderDifferences, renderMatrix } from "../../runner/roles/matrix.ts";
 import { type ReviewedRole, reviewRoles } from "../../runner/roles/review.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
@@ -10,9 +10,11 @@ let cluster: ThrowawayCluster;
 let app: ConnectionSettings;
 
 const reader: ReviewedRole = {
-  ...{ role: "reader", access: "readonly", owner: "owner", schemas: ["public"], allSchemas: true },
-  ...{ exclude: ["users.email"], creators: [], memberOf: [] },
+  ...{ role: "reader", access: "readonly", schemas: ["public"], allSchemas: true },
+  ...{ exclude: ["users.email"], memberOf: [] },
 };
+
+const rights = { owner: "owner", creators: [], roles: [reader] };
 
 async function run(settings: ConnectionSettings, ...statements: string[]): Promise<void> {
   await withClient(settings, async (client) => {
@@ -20,7 +22,7 @@ async function run(settings: ConnectionSettings, ...statements: string[]): Promi
   });
 }
 
-const review = () => withClient(app, (client) => reviewRoles(client, "owner", [reader]));
+const review = () => withClient(app, (client) => reviewRoles(client, rights));
 const differences = async () => renderDifferences(await review(), plain);
 
 before(async () => {
@@ -40,7 +42,7 @@ before(async () => {
     "CREATE TABLE users (id serial, email text)",
     "CREATE TABLE games (id int)",
   );
-  await withClient(app, (client) => applyPlan(client, () => planRole(client, reader)));
+  await withClient(app, (client) => applyRights(client, rights));
 });
 after(() => cluster.close());
 

@@ -1,0 +1,106 @@
+import type pg from "pg";
+import { type ConnectionSettings, withClient } from "../connection.ts";
+import { UserError } from "../user-error.ts";
+import { type Statement, sqlOf, together } from "./plan.ts";
+import { preflight } from "./preflight.ts";
+import type { ReviewedRights } from "./review.ts";
+import { readSnapshot } from "./snapshot.ts";
+import { planPublic, planRole } from "./stack-plan.ts";
+
+/** What a program asks the server before it declares anything. */
+export interface RightsCheckRequest {
+  readonly database: {
+    readonly name: string;
+    readonly owner: string;
+    readonly extensions: readonly string[];
+  };
+  readonly rights: ReviewedRights;
+}
+
+/** What the server answers. */
+export interface RightsCheck {
+  readonly admin: string;
+  /** Why nobody knows; undefined where the server was asked. */
+  readonly unreachable?: string;
+  /** What the admin cannot do, a line each. */
+  readonly refusals: readonly string[];
+  /** Statements that would bring the rights in line, as things are. */
+  readonly statements: readonly string[];
+  /** Roles whose rights are not as declared. */
+  readonly drifted: readonly string[];
+  /** PUBLIC has what it should not. */
+  readonly publicDrifted: boolean;
+}
+
+interface Drift {
+  readonly plan: readonly Statement[];
+  readonly drifted: readonly string[];
+  readonly publicDrifted: boolean;
+}
+
+const noDrift: Drift = { plan: [], drifted: [], publicDrifted: false };
+
+/** Of roles that exist: those to come have nothing yet, and no one expects them to. */
+async function driftIn(client: pg.Client, { rights }: RightsCheckRequest): Promise<Drift> {
+  const snapshot = await readSnapshot(client, rights);
+  const ofPublic = planPublic(snapshot);
+  const plans = rights.roles.map((declaration) => ({
+    role: declaration.role,
+    plan: planRole(snapshot, declaration),
+  }));
+  const drifted = plans.filter(({ role, plan }) => plan.length > 0 && snapshot.startsReadOnly.has(role));
+  return {
+    plan: together([ofPublic, ...plans.map(({ plan }) => plan)]),
+    drifted: drifted.map(({ role }) => role),
+    publicDrifted: ofPublic.length > 0,
+  };
+}
+
+async function ask(
+  client: pg.Client,
+  request: RightsCheckRequest,
+  exists: boolean,
+): Promise<Omit<RightsCheck, "admin">> {
+  await client.query("BEGIN READ ONLY; SET LOCAL search_path = pg_catalog");
+  const { plan, ...drift } = exists ? await driftIn(client, request) : noDrift;
+  const refusals = await preflight(client, request, plan);
+  await client.query("COMMIT");
+  return { refusals, statements: plan.map(sqlOf), ...drift };
+}
+
+const nothing = { refusals: [], statements: [], drifted: [], publicDrifted: false };
+
+/** What a failure to connect says: of rights, or only that nobody knows. */
+function fromFailure(error: unknown, admin: ConnectionSettings, database: string): RightsCheck {
+  if (!(error instanceof UserError)) throw error;
+  if ((error.cause as { code?: string } | undefined)?.code !== "42501")
+    return { admin: admin.user, ...nothing, unreachable: error.message };
+  const refusal =
+    `database.name: "${admin.user}" may not connect to "${database}", which exists; let its owner run ` +
+    `GRANT CONNECT, CREATE ON DATABASE "${database}" TO "${admin.user}"`;
+  return { admin: admin.user, ...nothing, refusals: [refusal] };
+}
+
+const isMissingDatabase = (error: unknown) =>
+  ((error as Error).cause as { code?: string } | undefined)?.code === "3D000";
+
+/**
+ * Asks the server, as its admin, whether the stack can have what it asks for and whether its rights still hold. A
+ * server that cannot be reached is an answer too.
+ * @param admin the way to the server, on the admin's own database
+ */
+export async function checkRights(
+  admin: ConnectionSettings,
+  request: RightsCheckRequest,
+): Promise<RightsCheck> {
+  const inside = { ...admin, database: request.database.name };
+  try {
+    const answer = withClient(inside, (client) => ask(client, request, true)).catch((error: unknown) => {
+      if (!isMissingDatabase(error)) throw error;
+      return withClient(admin, (client) => ask(client, request, false));
+    });
+    return { admin: admin.user, ...(await answer) };
+  } catch (error) {
+    return fromFailure(error, admin, request.database.name);
+  }
+}

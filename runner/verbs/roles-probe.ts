@@ -1,0 +1,39 @@
+import { connectionFromEnvironment } from "../connection.ts";
+import type { ProbedRole } from "../roles/declaration.ts";
+import { readProbed } from "../roles/probe.ts";
+import { proveRole } from "../roles/prove.ts";
+import { ExitCode, UserError } from "../user-error.ts";
+import type { Verb } from "../verb.ts";
+
+interface Request {
+  readonly settings: ProbedRole;
+  /** PG* variables that lead to the database as the role. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const rolesProbe: Verb = {
+  summary:
+    "proves several roles one after the other, by a connection of each; prints what could not be tried",
+  usage: "roles-probe < JSON",
+  flags: {},
+  run: async ({ stdin, print }) => {
+    let objects: ReturnType<typeof readProbed> | undefined;
+    const read: typeof readProbed = (client) => (objects ??= readProbed(client));
+    const [warnings, faults]: [string[], string[]] = [[], []];
+    for (const { settings, environment } of JSON.parse(await stdin()) as Request[])
+      await proveRole(
+        connectionFromEnvironment(environment),
+        settings,
+        (line) => warnings.push(line),
+        read,
+      ).catch((error: unknown) => {
+        if (!(error instanceof UserError)) throw error;
+        faults.push(error.message);
+      });
+    if (faults.length > 0) throw new UserError(faults.join("\n"));
+    print(JSON.stringify(warnings));
+    return ExitCode.done;
+  },
+};
+
+export default rolesProbe;

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
+import { checkRights } from "../../runner/roles/check.ts";
+import type { ReviewedRole } from "../../runner/roles/review.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+
+let project: TestProject;
+let cluster: ThrowawayCluster;
+/** As a managed service gives it: makes roles and databases, and is no superuser. */
+let managed: ConnectionSettings;
+
+async function run(settings: ConnectionSettings, ...statements: string[]): Promise<unknown[]> {
+  return withClient(settings, async (client) => {
+    let rows: unknown[] = [];
+    for (const sql of statements) ({ rows } = await client.query(sql));
+    return rows;
+  });
+}
+
+async function done(outcome: Promise<Outcome>): Promise<string> {
+  const { code, output } = await outcome;
+  assert.equal(code, 0, output);
+  return output;
+}
+
+before(async () => {
+  [project, cluster] = [createProject(), await startThrowawayCluster()];
+  project.remove("migrations");
+  mkdirSync(join(project.directory, "migrations"));
+  const users =
+    "-- migrate: up\nCREATE TABLE users (id serial, tags hstore);\n-- migrate: down\nDROP TABLE users;\n";
+  project.write("migrations/20240101000000_users.sql", users);
+  await run(cluster.admin, "CREATE ROLE managed LOGIN CREATEDB CREATEROLE PASSWORD 'pw'", "CREATE ROLE team");
+  managed = { ...cluster.admin, user: "managed", password: "pw" };
+});
+after(async () => {
+  await project.close();
+  await cluster.close();
+});
+
+function configure(roles: readonly object[], extensions: readonly string[] = ["hstore"]): void {
+  const { host, port, sslMode } = cluster.admin;
+  project.configure("managed", {
+    instance: { kind: "existing", host, port, adminUser: "managed", sslMode },
+    adminPassword: "pw",
+    database: { name: "app", owner: "app_owner", schemas: ["public", "stats"], extensions },
+    protect: false,
+    roles,
+  });
+}
+
+const up = (roles: readonly object[]) => {
+  configure(roles);
+  return done(project.pgstack("up", "managed", "--yes", "--skip-preview"));
+};
+const as = async (role: string) => {
+  const { urls } = (await project.outputs("managed")) as { urls: Record<string, string> };
+  return connectionFromUrl(urls[role] as string, {});
+};
+const reader = { name: "reader", access: "readonly", statementTimeout: "30s" };
+const writer = { name: "writer", access: "readwrite", memberOf: ["team"] };
+const migrator = { name: "migrator", access: "readwrite", memberOf: ["app_owner"] };
+
+test("what the admin cannot do is said at preview and at up, all at once, and nothing is made", async () => {
+  configure([{ ...reader, memberOf: ["postgres", "nobody"] }], ["hstore", "file_fdw", "no_such_thing"]);
+  for (const words of [["up", "--yes", "--skip-preview"], ["preview"]]) {
+    const [verb = "", ...flags] = words;
+    const { code, output } = await project.pgstack(verb, "managed", ...flags);
+    assert.equal(code, 1, output);
+    for (const fault of [
+      /"file_fdw" is not a trusted extension.*CREATE EXTENSION "file_fdw"/,
+      /"no_such_thing" is not among the extensions/,
+      /"managed" may not make "reader" a member of "postgres"/,
+      /"nobody", which is neither a role of this stack nor of the server/,
+    ])
+      assert.match(output, fault);
+  }
+  const made =
+    "SELECT rolname FROM pg_roles WHERE rolname IN ('app_owner', 'reader') UNION SELECT datname FROM pg_database";
+  assert.deepEqual(
+    await run(cluster.admin, `${made} EXCEPT VALUES ('postgres'), ('template0'), ('template1')`),
+    [],
+  );
+});
+
+test("a stack comes up by that admin, changes and stays unchanged, and the admin is in no role of it", async () => {
+  await up([reader, migrator]);
+  await run(await as("migrator"), "CREATE TABLE stats.of_migrator (id int)");
+  await run(await as("reader"), "TABLE users", "TABLE stats.of_migrator");
+  await up([{ ...reader, access: "readwrite", passwordVersion: 2 }, writer, migrator]);
+  await run(await as("reader"), "INSERT INTO users DEFAULT VALUES");
+  await run(await as("writer"), "DELETE FROM stats.of_migrator");
+  await done(project.pgstack("refresh", "managed", "--yes", "--skip-preview"));
+  await done(project.pgstack("preview", "managed", "--expect-no-changes"));
+  await up([writer]);
+  const memberships = "SELECT FROM pg_auth_members WHERE member = 'managed'::regrole";
+  assert.deepEqual(await run(cluster.admin, memberships), []);
+  const [connect] = await run(
+    cluster.admin,
+    "SELECT has_database_privilege('pg_monitor', 'app', 'CONNECT') AS open",
+  );
+  assert.deepEqual(connect, { open: false });
+});
+
+const request = (more: object = {}, roles: readonly ReviewedRole[] = []) => ({
+  database: { name: "app", owner: "app_owner", extensions: [], ...more },
+  rights: { owner: "app_owner", creators: [], roles },
+});
+const declared = (role: string, more: Partial<ReviewedRole> = {}): ReviewedRole => ({
+  ...{ role, access: "readonly", schemas: ["public"], allSchemas: true, exclude: [], memberOf: [] },
+  ...more,
+});
+
+test("objects and roles that the admin may not act for are named, until they are excluded or given away", async () => {
+  const app = { ...cluster.admin, database: "app" };
+  await run(app, "CREATE TABLE of_superuser (id int)");
+  await run(cluster.admin, "CREATE ROLE stranger LOGIN SUPERUSER");
+  const check = async (...roles: ReviewedRole[]) => (await checkRights(managed, request({}, roles))).refusals;
+  assert.match(
+    (await check(declared("fresh"))).join("\n"),
+    /may not act for "postgres".*"public"\."of_superuser".*exclude/s,
+  );
+  assert.deepEqual(await check(declared("fresh", { exclude: ["of_superuser"] })), []);
+  assert.match(
+    (await check(declared("stranger"))).join("\n"),
+    /may not change role "stranger"; that is a superuser's/,
+  );
+  await run(app, "ALTER TABLE of_superuser OWNER TO app_owner");
+  assert.deepEqual(await check(declared("fresh")), []);
+});
+
+test("an admin without CREATEDB, CREATEROLE or a way in is told which it needs", async () => {
+  await run(cluster.admin, "CREATE ROLE plain LOGIN PASSWORD 'pw'");
+  const plain = { ...managed, user: "plain" };
+  const refusals = async (name: string) =>
+    (await checkRights(plain, request({ name }, [declared("fresh")]))).refusals;
+  const elsewhere = (await refusals("none")).join("\n");
+  assert.match(elsewhere, /"plain" has no CREATEDB/);
+  assert.match(elsewhere, /"plain" has no CREATEROLE to make "fresh"/);
+  assert.match(elsewhere, /may not act for "app_owner"/);
+  assert.match(
+    (await refusals("app")).join("\n"),
+    /may not connect to "app".*GRANT CONNECT, CREATE ON DATABASE/,
+  );
+});
+
+test("that admin destroys it all", async () => {
+  await done(project.pgstack("destroy", "managed", "--yes", "--skip-preview"));
+  const left = "SELECT rolname FROM pg_roles WHERE rolname IN ('app_owner', 'reader', 'writer', 'migrator')";
+  assert.deepEqual(await run(cluster.admin, left), []);
+});
