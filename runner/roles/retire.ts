@@ -33,8 +33,9 @@ async function heldElsewhere(client: pg.Client, oid: number): Promise<string[]> 
 
 /** For an admin who is no superuser, DROP OWNED passes over what the role was granted by others than itself. */
 async function planRevocations(client: pg.Client, role: string): Promise<Statement[]> {
-  const objects = await readObjects(client, { allColumns: false });
-  return planGrants(objects, await readDefaults(client), { on: () => nothing, defaults: [] }, role);
+  const objects = (await readObjects(client, { allColumns: false })).filter(({ owner }) => owner !== role);
+  const defaults = (await readDefaults(client)).filter(({ creator }) => creator !== role);
+  return planGrants(objects, defaults, { on: () => nothing, defaults: [] }, role);
 }
 
 /**

@@ -54,7 +54,7 @@ const moments = [
   ["database-app", 30],
   ["reader-role", 0],
   ["migrations", 200],
-  ["reader-grants", 50],
+  ["roles-grants", 50],
 ] as const;
 
 test("killed at any moment, the next up ends right by itself", async () => {
