@@ -87,6 +87,9 @@ is_json() { node -e 'JSON.parse(require("fs").readFileSync(process.argv[1], "utf
 # An engine that is killed while it saves may leave half of a state. The one before it, a step older, is kept beside.
 recover_checkpoint() {
   current=$(checkpoint "$1")
+  for attributes in "$current.attrs" "$current.bak.attrs"; do # of the file; the engine does without, not with half of them
+    [ -s "$attributes" ] || rm -f "$attributes"
+  done
   is_json "$current" || ! is_json "$current.bak" || {
     say "its last state was cut off while it was saved; going on from the one before"
     cp "$current.bak" "$current"

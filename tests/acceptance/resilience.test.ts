@@ -100,6 +100,7 @@ test("a state that was cut off while it was saved is replaced by the one before"
   mkdirSync(join(project.directory, backend, "locks/organization/pgstack/dev"), { recursive: true });
   project.write(`${backend}/locks/organization/pgstack/dev/cut-off.json`, JSON.stringify(lock));
   project.write(`${backend}/stacks/pgstack/dev.json`, "");
+  project.write(`${backend}/stacks/pgstack/dev.json.attrs`, "");
   const outcome = await project.pgstack("up", "--skip-preview");
   assert.equal(outcome.code, 0, outcome.output);
   assert.match(outcome.stderr, /its last state was cut off while it was saved; going on from the one before/);
