@@ -31,7 +31,7 @@ async function join(client: pg.Client, role: string, { user, version }: Standing
   } catch (error) {
     await client.query("ROLLBACK TO SAVEPOINT joining");
     throw new UserError(
-      `"${user}" is no superuser and may not act for "${role}", which owns objects here: ${(error as Error).message}. ` +
+      `"${user}" is no superuser and may not act for "${role}", which owns objects here or may make some: ${(error as Error).message}. ` +
         `Let a superuser give them to the database's owner (ALTER … OWNER TO …), or leave them out by the role's "exclude"`,
       { cause: error },
     );

@@ -298,49 +298,42 @@ test("A probe of a readwrite role writes nothing and takes no number from a sequ
   ]);
 });
 
-/** As a managed service gives it: may make roles and databases, and is no superuser. */
-async function managedAdmin(): Promise<ConnectionSettings> {
-  const user = `managed${++databases}`;
+/** A database of an admin as a managed service gives it: one who may make roles and databases, and is no superuser. */
+async function managedDatabase() {
+  const [user, owner, reader, name] = ["managed", "m_owner", "m_reader", "d"].map(
+    (one) => `${one}${++databases}`,
+  );
   await run(cluster.admin, `CREATE ROLE ${user} LOGIN CREATEDB CREATEROLE PASSWORD 'pw'`);
-  return { ...cluster.admin, user, password: "pw" };
-}
-
-test("An admin who is no superuser grants, restricts and retires, and is in no other role afterwards", async () => {
-  const managed = await managedAdmin();
-  const name = `d${++databases}`;
+  const managed = { ...cluster.admin, user: user as string, password: "pw" };
   await run(
     managed,
-    "CREATE ROLE m_owner LOGIN PASSWORD 'pw'",
-    "CREATE ROLE m_reader LOGIN PASSWORD 'pw'",
-    `GRANT m_owner TO ${managed.user}`,
-    `CREATE DATABASE ${name} OWNER m_owner`,
-    `REVOKE m_owner FROM ${managed.user}`,
+    `CREATE ROLE ${owner} LOGIN PASSWORD 'pw'`,
+    `CREATE ROLE ${reader} LOGIN PASSWORD 'pw'`,
+    `GRANT ${owner} TO ${user}`,
+    `CREATE DATABASE ${name} OWNER ${owner}`,
+    `REVOKE ${owner} FROM ${user}`,
   );
-  const admin = { ...managed, database: name };
-  const owner = { ...admin, user: "m_owner" };
-  await run(owner, "CREATE TABLE t (id int)");
-  await restrict(admin, "m_owner");
-  await grant(admin, declaration("m_reader"), "m_owner");
-  await run(owner, "CREATE TABLE later (id int)");
-  for (const table of ["t", "later"])
-    assert.equal(await outcome({ ...admin, user: "m_reader" }, `TABLE ${table}`), "ok", table);
-  const memberships = `SELECT FROM pg_auth_members WHERE member = '${managed.user}'::regrole`;
-  assert.deepEqual(await run(admin, memberships), [[]]);
-  await withClient(admin, (client) => retireRole(client, "m_reader", "m_owner"));
-  await run(managed, "DROP ROLE m_reader");
+  const as = (user: string) => ({ ...managed, user, database: name as string });
+  await run(as(owner as string), "CREATE TABLE t (id int)");
+  return { admin: as(user as string), as, owner: owner as string, reader: reader as string };
+}
+
+test("An admin who is no superuser grants, restricts and retires, and is in no other role than before", async () => {
+  const { admin, as, owner, reader } = await managedDatabase();
+  const memberships = `SELECT roleid::regrole::text, admin_option FROM pg_auth_members WHERE member = '${admin.user}'::regrole ORDER BY 1`;
+  const before = await run(admin, memberships);
+  await restrict(admin, owner);
+  await grant(admin, declaration(reader), owner);
+  await run(as(owner), "CREATE TABLE later (id int)");
+  for (const table of ["t", "later"]) assert.equal(await outcome(as(reader), `TABLE ${table}`), "ok", table);
+  assert.deepEqual(await run(admin, memberships), before);
+  await withClient(admin, (client) => retireRole(client, reader, owner));
+  await run(admin, `DROP ROLE ${reader}`);
 });
 
 test("What an admin who is no superuser cannot grant is refused with the way past it", async () => {
-  const managed = await managedAdmin();
-  const { name, admin } = await database("CREATE TABLE t (id int)");
-  await run(
-    admin,
-    "CREATE TABLE of_superuser (id int)",
-    `GRANT CREATE ON DATABASE ${name} TO ${managed.user}`,
-  );
-  await role("stuck", name);
-  const as = { ...managed, database: name };
-  await run(admin, `GRANT CONNECT ON DATABASE ${name} TO ${managed.user}`);
-  await assert.rejects(grant(as, declaration("stuck")), /"postgres".*ALTER .* OWNER|exclude/s);
-  await grant(as, declaration("stuck", { exclude: ["of_superuser"] }));
+  const { admin, owner, reader } = await managedDatabase();
+  await run({ ...cluster.admin, database: admin.database }, "CREATE TABLE of_superuser (id int)");
+  await assert.rejects(grant(admin, declaration(reader), owner), /"postgres".*ALTER .* OWNER.*exclude/s);
+  await grant(admin, declaration(reader, { exclude: ["of_superuser"] }), owner);
 });
