@@ -33,18 +33,30 @@ export function declare(role: RoleConfig, database: DatabaseConfig): Declaration
   };
 }
 
-/** Roles before those that are members of them, else as given. Throws where memberOf goes round in a circle. */
-export function inOrderOfMembership(roles: readonly RoleConfig[]): RoleConfig[] {
+type Member = Pick<RoleConfig, "name" | "memberOf">;
+
+/** The way round, where a role is a member of itself by others: the same name first and last. */
+export function circleOf(roles: readonly Member[]): readonly string[] | undefined {
   const byName = new Map(roles.map((role) => [role.name, role]));
-  const ordered = new Set<RoleConfig>();
-  const add = (role: RoleConfig, path: readonly string[]) => {
-    const way = [...path, role.name];
-    if (path.includes(role.name))
-      throw new Error(`pgstack:roles: expected memberOf without a circle, found ${way.join(" → ")}`);
-    for (const group of role.memberOf.map((name) => byName.get(name)))
-      if (group !== undefined) add(group, way);
+  const follow = (name: string, path: readonly string[]): readonly string[] | undefined => {
+    if (path.includes(name)) return [...path.slice(path.indexOf(name)), name];
+    for (const group of byName.get(name)?.memberOf ?? []) {
+      const circle = follow(group, [...path, name]);
+      if (circle !== undefined) return circle;
+    }
+    return undefined;
+  };
+  return roles.map(({ name }) => follow(name, [])).find((circle) => circle !== undefined);
+}
+
+/** Roles before those that are members of them, else as given. The configuration holds no circle. */
+export function inOrderOfMembership<Role extends Member>(roles: readonly Role[]): Role[] {
+  const byName = new Map(roles.map((role) => [role.name, role]));
+  const ordered = new Set<Role>();
+  const add = (role: Role) => {
+    for (const group of role.memberOf.map((name) => byName.get(name))) if (group !== undefined) add(group);
     ordered.add(role);
   };
-  for (const role of roles) add(role, []);
+  for (const role of roles) add(role);
   return [...ordered];
 }

@@ -11,6 +11,14 @@ function prepare(password: string): string {
     .normalize("NFKC");
 }
 
+/** https://www.rfc-editor.org/rfc/rfc5803, in PostgreSQL's spelling. */
+export function verifierWith(password: string, salt: Buffer): string {
+  const salted = pbkdf2Sync(prepare(password), salt, iterations, 32, "sha256");
+  const key = (name: string) => createHmac("sha256", salted).update(name).digest();
+  const stored = createHash("sha256").update(key("Client Key")).digest("base64");
+  return `SCRAM-SHA-256$${iterations}:${salt.toString("base64")}$${stored}:${key("Server Key").toString("base64")}`;
+}
+
 /**
  * The form in which PostgreSQL stores a password. The server takes it in place of the password, so that no statement,
  * and thus no server log, ever holds the password in clear.
@@ -18,9 +26,5 @@ function prepare(password: string): string {
  *   so that a preview shows no change where there is none (a salt need not be secret)
  */
 export function scramVerifier(password: string, identity: string): string {
-  const salt = createHash("sha256").update(identity).digest().subarray(0, 16);
-  const salted = pbkdf2Sync(prepare(password), salt, iterations, 32, "sha256");
-  const key = (name: string) => createHmac("sha256", salted).update(name).digest();
-  const stored = createHash("sha256").update(key("Client Key")).digest("base64");
-  return `SCRAM-SHA-256$${iterations}:${salt.toString("base64")}$${stored}:${key("Server Key").toString("base64")}`;
+  return verifierWith(password, createHash("sha256").update(identity).digest().subarray(0, 16));
 }

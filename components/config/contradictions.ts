@@ -1,3 +1,4 @@
+import { circleOf } from "../role-declaration.ts";
 import type { Values } from "./parse.ts";
 
 /** Faults that no key shows by itself. */
@@ -13,6 +14,7 @@ export function contradictions({
 }: Values): string[] {
   const names = roles.map(({ name }) => name);
   const login = new Set([database.owner, ...names]);
+  const circle = circleOf(roles);
   return [
     instance.kind === "existing" && adminPassword === undefined
       ? "pgstack:adminPassword: expected the password of instance.adminUser, found nothing; " +
@@ -26,6 +28,9 @@ export function contradictions({
       : [],
     names.includes(database.owner)
       ? `pgstack:roles: expected roles beside the owner, found "${database.owner}"`
+      : [],
+    circle !== undefined
+      ? `pgstack:roles: expected memberOf without a circle, found ${circle.join(" → ")}`
       : [],
     roles.flatMap(({ name, schemas = [] }) =>
       schemas

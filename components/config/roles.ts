@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { exclusionForm, isExclusion } from "../../runner/roles/exclusion.ts";
 import { ConnectionLimit, Duration, Identifier, RoleName, unique } from "./checks.ts";
 
 const Version = v.pipe(v.number("a number"), v.integer("a whole number"), v.minValue(1, "1 or more"));
@@ -12,13 +13,15 @@ const ValidUntil = v.pipe(
   ),
 );
 
+const Exclusion = v.pipe(v.string(exclusionForm), v.check(isExclusion, exclusionForm));
+
 const Role = v.strictObject({
   name: RoleName,
   access: v.picklist(["readonly", "readwrite"], "readonly or readwrite"),
   /** Schemas of the database that it may use (default: all of them). */
   schemas: v.optional(unique(Identifier)),
   /** Tables (`audit.*`, `public.secrets`) and columns (`users.email`) that it may not read. */
-  exclude: v.optional(unique(v.string("a pattern such as audit.* or users.email")), []),
+  exclude: v.optional(unique(Exclusion), []),
   connectionLimit: v.optional(ConnectionLimit, -1),
   /** Milliseconds; 0 is none. */
   statementTimeout: v.optional(Duration, 0),

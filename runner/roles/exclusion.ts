@@ -32,6 +32,16 @@ function patternOf({ value, quoted }: { value: string; quoted: boolean }): Patte
   return new RegExp(`^${quoted ? literal(value) : value.split("*").map(literal).join(".*")}$`, "su");
 }
 
+/** What an entry of `exclude` is, for messages. */
+export const exclusionForm =
+  "table, schema.table, table.column or schema.table.column, with * for any characters and double quotes around a name with a dot";
+
+/** Whether a text is an entry of `exclude`, whatever schemas there are. */
+export function isExclusion(text: string): boolean {
+  const { length } = partsOf(text);
+  return length > 0 && length <= 3;
+}
+
 /**
  * Parses an entry of `exclude`: `table`, `schema.table`, `table.column` or `schema.table.column`, each part a
  * name, a pattern with `*`, or a name in double quotes. Of two parts, the first is a schema where one of that
@@ -40,11 +50,8 @@ function patternOf({ value, quoted }: { value: string; quoted: boolean }): Patte
 export function parseExclusion(text: string, schemas: Iterable<string>): Exclusion {
   const parts = partsOf(text);
   const [first, second, third] = parts;
-  if (first === undefined || parts.length > 3)
-    throw new RefusedError(
-      `exclude takes table, schema.table, table.column or schema.table.column, with * for any characters and ` +
-        `double quotes around a name with a dot; found "${text}"`,
-    );
+  if (first === undefined || !isExclusion(text))
+    throw new RefusedError(`exclude takes ${exclusionForm}; found "${text}"`);
   if (second === undefined) return { text, schema: undefined, table: patternOf(first), column: undefined };
   if (third !== undefined)
     return { text, schema: patternOf(first), table: patternOf(second), column: patternOf(third) };

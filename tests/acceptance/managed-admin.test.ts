@@ -62,7 +62,7 @@ const as = async (role: string) => {
   return connectionFromUrl(urls[role] as string, {});
 };
 const reader = { name: "reader", access: "readonly", statementTimeout: "30s" };
-const writer = { name: "writer", access: "readwrite", memberOf: ["team"] };
+const writer = { name: "writer", access: "readwrite", schemas: ["public"], memberOf: ["team"] };
 const migrator = { name: "migrator", access: "readwrite", memberOf: ["app_owner"] };
 
 test("what the admin cannot do is said at preview and at up, all at once, and nothing is made", async () => {
@@ -93,7 +93,11 @@ test("a stack comes up by that admin, changes and stays unchanged, and the admin
   await run(await as("reader"), "TABLE users", "TABLE stats.of_migrator");
   await up([{ ...reader, access: "readwrite", passwordVersion: 2 }, writer, migrator]);
   await run(await as("reader"), "INSERT INTO users DEFAULT VALUES");
-  await run(await as("writer"), "DELETE FROM stats.of_migrator");
+  await run(await as("writer"), "DELETE FROM users");
+  await assert.rejects(
+    run(await as("writer"), "TABLE stats.of_migrator"),
+    /permission denied for schema stats/,
+  );
   await done(project.pgstack("refresh", "managed", "--yes", "--skip-preview"));
   await done(project.pgstack("preview", "managed", "--expect-no-changes"));
   await up([writer]);

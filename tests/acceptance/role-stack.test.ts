@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { createProject, type Outcome, type TestProject } from "../support/project.ts";
@@ -18,7 +20,10 @@ let project: TestProject;
 let cluster: ThrowawayCluster;
 
 before(async () => {
-  [project, cluster] = [createProject(), await startThrowawayCluster({ settings: { log_statement: "all" } })];
+  [project, cluster] = [
+    createProject(),
+    await startThrowawayCluster({ settings: { log_statement: "all", timezone: "Asia/Tokyo" } }),
+  ];
   project.remove("migrations");
   mkdirSync(join(project.directory, "migrations"));
   for (const [name, text] of Object.entries(migrations)) project.write(`migrations/${name}`, text);
@@ -61,7 +66,10 @@ async function run(settings: ConnectionSettings, sql: string): Promise<unknown[]
 const admin = () => ({ ...cluster.admin, database: "a=b" });
 const denied = { message: /permission denied/ };
 const reader = { name: "reader", access: "readonly", connectionLimit: 5, statementTimeout: "30s" };
-const writer = { name: "given one", access: "readwrite", validUntil: "2040-01-31T00:00:00Z" };
+const writer = {
+  ...{ name: "given one", access: "readwrite", validUntil: "2040-01-31T00:00:00Z" },
+  idleInTransactionTimeout: "1min",
+};
 
 test("roles come up with what migrations made, by any password, and stay unchanged", async () => {
   await up([reader, writer]);
@@ -74,6 +82,8 @@ test("roles come up with what migrations made, by any password, and stay unchang
   );
   assert.deepEqual(await run(await as("reader"), "TABLE by_hand"), [{ x: 1 }]);
   assert.deepEqual(await run(await as("reader"), "TABLE s.t"), []);
+  const [settings] = await run(await as("given one"), "SHOW idle_in_transaction_session_timeout");
+  assert.deepEqual(settings, { idle_in_transaction_session_timeout: "1min" });
   await unchanged();
   await done(project.pgstack("refresh", "roles", "--yes", "--skip-preview"));
   await unchanged();
@@ -87,6 +97,40 @@ test("no password is in the server's log, in state, or in what pulumi prints", a
     for (const spelling of [password, encodeURIComponent(password), password.replaceAll("'", "''")])
       for (const [where, text] of Object.entries({ log, state: state }))
         assert.ok(!text.includes(spelling), `a password is in the ${where}`);
+});
+
+/** Polls until `look` finds something, for ten seconds. */
+async function seen<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 0; tries < 100; tries++) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await sleep(100);
+  }
+  throw new Error("Expected to see it within ten seconds");
+}
+
+test("while psql is open, the list of processes shows no password", async () => {
+  const { password = "" } = await as("reader");
+  const psql = project.start(
+    "psql",
+    "--stack",
+    "roles",
+    "--role",
+    "reader",
+    "--",
+    "-c",
+    "SELECT pg_sleep(60)",
+  );
+  const sleeping =
+    "SELECT FROM pg_stat_activity WHERE usename = 'reader' AND query ~ 'pg_sleep' AND state = 'active'";
+  try {
+    await seen(async () => (await run(admin(), sleeping)).at(0));
+    const list = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
+    assert.match(list, /psql -c SELECT pg_sleep\(60\)/);
+    for (const secret of [password, cluster.admin.password as string]) assert.ok(!list.includes(secret));
+  } finally {
+    process.kill(-(psql.pid as number), "SIGKILL");
+  }
 });
 
 test("a rotated password changes that role alone, and the old one stops working", async () => {

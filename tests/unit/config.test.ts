@@ -146,3 +146,19 @@ test("a database has one origin", () => {
     /adopt\.importOnly: expected no restore and no cutover/,
   );
 });
+
+test("an exclusion that cannot be read and a circle of memberships are faults of the configuration", () => {
+  const roles = (...list: object[]) => JSON.stringify(list.map((one) => ({ access: "readonly", ...one })));
+  for (const pattern of ["", "a..b", "a.b.c.d", 'half "quoted'])
+    assert.match(
+      faultsOf({ ...least, roles: roles({ name: "r", exclude: [pattern] }) }),
+      /pgstack:roles\.0\.exclude\.0: expected table, schema\.table/,
+    );
+  const circle = roles(
+    { name: "a", memberOf: ["b"] },
+    { name: "b", memberOf: ["c"] },
+    { name: "c", memberOf: ["b"] },
+  );
+  assert.match(faultsOf({ ...least, roles: circle }), /memberOf without a circle, found b → c → b/);
+  assert.match(faultsOf({ ...least, roles: roles({ name: "a", memberOf: ["a"] }) }), /found a → a/);
+});
