@@ -6,11 +6,14 @@ import { connectionEnvironment } from "./connection.ts";
 import type { Instance } from "./instance.ts";
 import { creatorsOf, declare } from "./role-declaration.ts";
 
-function requestOf({ database, roles }: StackConfig): RightsCheckRequest {
+function requestOf({ database, roles, adopt, passwords }: StackConfig): RightsCheckRequest {
   const { name, owner, extensions } = database;
   const declared = roles.map((role) => ({ ...declare(role, database), memberOf: role.memberOf }));
   return {
-    database: { name, owner, extensions },
+    database: {
+      ...{ name, owner, extensions },
+      ownerByAdmin: adopt.roles.includes(owner) && passwords[owner] === undefined,
+    },
     rights: { owner, creators: creatorsOf(roles, owner), roles: declared },
   };
 }

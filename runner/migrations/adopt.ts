@@ -8,6 +8,7 @@ import { applyMigrations } from "./apply.ts";
 import { insertSql, noTime } from "./history.ts";
 import type { MigrationFile } from "./migration.ts";
 import type { Run } from "./run-migration.ts";
+import type { Access } from "./session.ts";
 import { defaultSettings } from "./settings.ts";
 
 /** Histories that other tools keep in the database itself; they are no part of the schema. */
@@ -91,19 +92,34 @@ async function differences(
 }
 
 /**
+ * Who can read the whole schema: pg_dump locks each table, which takes a right to it, and a superuser may own some. An
+ * adopted owner's password may be known to nobody.
+ */
+async function readerOf({ owner, admin }: Access): Promise<ConnectionSettings> {
+  if (admin === undefined) return owner;
+  if (!owner.password) return admin;
+  return withClient(admin, async (client) => {
+    const { rows } = await client.query<{ superuser: boolean }>(
+      "SELECT rolsuper AS superuser FROM pg_catalog.pg_roles WHERE rolname = current_user",
+    );
+    return rows[0]?.superuser === true ? admin : owner;
+  });
+}
+
+/**
  * Records the baseline's migrations as applied on a database that has their schema already, after building them on a
  * scratch server and comparing the two. An empty database is left to be migrated. Resolves to what was recorded.
  * Throws RefusedError that lists the differences.
  */
 export async function adoptBaseline(
   run: Run,
-  live: ConnectionSettings,
+  access: Access,
   files: readonly MigrationFile[],
 ): Promise<readonly MigrationFile[]> {
   const { client } = run.session;
   if (files.length === 0 || !(await holdsTables(client, run.table.sql))) return [];
   run.log(`comparing the schema with what ${files.length} migrations up to the baseline build`);
-  const found = await differences(run, live, files);
+  const found = await differences(run, await readerOf(access), files);
   if (found.length > 0)
     throw new RefusedError(
       `The database cannot be adopted: its schema is not what the migrations up to ${files.at(-1)?.name} build:\n  ` +

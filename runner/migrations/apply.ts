@@ -130,7 +130,7 @@ async function adopt(
   const folded = files.filter(({ name }) => isFolded(name, settings.baseline));
   if (!settings.adopt || folded.length === 0 || folded.some(({ name }) => done.has(name))) return false;
   const { adoptBaseline } = await import("./adopt.ts"); // brings much with it, and is rarely asked for
-  return (await adoptBaseline(run, access.owner, folded)).length > 0;
+  return (await adoptBaseline(run, access, folded)).length > 0;
 }
 
 /** The record of a migration that becomes part of the baseline ends; the mark tells its end to revert nothing. */

@@ -13,6 +13,8 @@ export interface RightsCheckRequest {
     readonly name: string;
     readonly owner: string;
     readonly extensions: readonly string[];
+    /** Nobody here knows the owner's password: the admin becomes the owner to run migrations. */
+    readonly ownerByAdmin: boolean;
   };
   readonly rights: ReviewedRights;
 }

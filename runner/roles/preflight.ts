@@ -51,6 +51,12 @@ function onDatabase({ database, databaseOwner, admin, standings }: Facts): strin
     ...(databaseOwner === undefined && !admin.superuser && !admin.createsDatabases
       ? [`database.name: "${database.name}" does not exist and "${admin.name}" has no CREATEDB to make it`]
       : []),
+    ...(database.ownerByAdmin && foreign.length === 0 && standings.get(database.owner)?.canBecome === false
+      ? [
+          `passwords: nobody here knows the password of the owner "${database.owner}", and "${admin.name}" may not become it to run ` +
+            `migrations; give the password in pgstack:passwords, or run GRANT "${database.owner}" TO "${admin.name}"`,
+        ]
+      : []),
     ...foreign.map(
       (owner) =>
         `database.owner: "${admin.name}" may not act for "${owner}", which owns the database; ${wayTo(owner, standings)}`,

@@ -15,6 +15,8 @@ export interface Standing {
   readonly superuser: boolean;
   /** It has the role's rights and may become it, or may join it to do so. */
   readonly canActFor: boolean;
+  /** It may become the role as things are, without joining it first. */
+  readonly canBecome: boolean;
   /** It may change the role's attributes and settings, and drop it. */
   readonly canChange: boolean;
   /** It may make others members of the role. */
@@ -55,6 +57,7 @@ export async function readStandings(
      SELECT rolname AS name, rolsuper AS superuser,
        r.all OR rules OR pg_has_role(oid, 'USAGE') AND (NOT strict OR pg_has_role(oid, CASE WHEN strict THEN 'SET' ELSE 'USAGE' END))
          AS "canActFor",
+       r.all OR pg_has_role(oid, CASE WHEN strict THEN 'SET' ELSE 'MEMBER' END) AS "canBecome",
        r.all OR creates AND rules AS "canChange", r.all OR rules AS "canGive"
      FROM r`,
     [roles],

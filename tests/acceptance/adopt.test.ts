@@ -32,7 +32,8 @@ before(async () => {
   mkdirSync(join(project.directory, "migrations"));
   project.write(
     "migrations/20240101000000_games.sql",
-    "-- migrate: up\nCREATE TABLE games (id int);\n-- migrate: down\nDROP TABLE games;\n",
+    "-- migrate: up\nCREATE TABLE games (id int);\nCREATE TABLE of_superuser (id int);\n" +
+      "-- migrate: down\nDROP TABLE games, of_superuser;\n",
   );
   bot = { ...cluster.admin, database: "spellbot" };
   await run(cluster.admin, "CREATE ROLE spellbot LOGIN CREATEDB PASSWORD 'owner pw'");
@@ -114,20 +115,29 @@ test("what follows shows imports only, and changes nothing", async () => {
   assert.deepEqual(await snapshot(), before);
 });
 
-test("without importOnly the stack takes charge: the password stays, later tables are readable", async () => {
+test("without importOnly the stack takes charge: the baseline is recorded, the password stays, later tables are readable", async () => {
   const { config } = parse(project.read("Pulumi.taken.yaml")) as { config: Record<string, unknown> };
   const keys = Object.fromEntries(
     Object.entries(config).map(([key, value]) => [key.replace("pgstack:", ""), value]),
   );
   const adopt = { ...(keys.adopt as object), importOnly: false };
-  project.configure("taken", { ...keys, adopt, migrations: {} });
-  project.remove("migrations/20240101000000_games.sql"); // what a baseline does is tested with migrations
-  await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
+  project.configure("taken", { ...keys, adopt });
+  project.write(
+    "migrations/20240102000000_plays.sql",
+    "-- migrate: up\nCREATE TABLE plays (id int);\n-- migrate: down\nDROP TABLE plays;\n",
+  );
+  const log = await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
+  assert.match(log, /recorded 1 migrations? as applied/);
+  const { stdout } = await project.pgstack("status", "--stack", "taken", "--json");
+  const states = (JSON.parse(stdout).migrations as { name: string; state: string }[]).map(
+    ({ state }) => state,
+  );
+  assert.deepEqual(states, ["applied", "applied"]);
   const owner = { ...bot, user: "spellbot", password: "owner pw" };
   await run(owner, "CREATE SCHEMA later", "CREATE TABLE later.t (id int)");
   await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
   const reader = { ...bot, user: "spellbot_readonly_user", password: "pw" };
-  await run(reader, "TABLE games", "TABLE later.t");
+  await run(reader, "TABLE games", "TABLE plays", "TABLE later.t");
   await assert.rejects(run(reader, "TABLE of_superuser"), /permission denied/);
   await done(project.pgstack("preview", "taken", "--expect-no-changes"));
 });

@@ -111,7 +111,7 @@ test("a stack comes up by that admin, changes and stays unchanged, and the admin
 });
 
 const request = (more: object = {}, roles: readonly ReviewedRole[] = []) => ({
-  database: { name: "app", owner: "app_owner", extensions: [], ...more },
+  database: { name: "app", owner: "app_owner", extensions: [], ownerByAdmin: false, ...more },
   rights: { owner: "app_owner", creators: [], roles },
 });
 const declared = (role: string, more: Partial<ReviewedRole> = {}): ReviewedRole => ({
@@ -135,6 +135,11 @@ test("objects and roles that the admin may not act for are named, until they are
   );
   await run(app, "ALTER TABLE of_superuser OWNER TO app_owner");
   assert.deepEqual(await check(declared("fresh")), []);
+  const adopted = await checkRights(managed, request({ ownerByAdmin: true }));
+  assert.match(
+    adopted.refusals.join("\n"),
+    /may not become it.*pgstack:passwords.*GRANT "app_owner" TO "managed"/s,
+  );
 });
 
 test("an admin without CREATEDB, CREATEROLE or a way in is told which it needs", async () => {
