@@ -2,7 +2,7 @@ import type pg from "pg";
 import type { ConnectionSettings } from "../connection.ts";
 import { readMigrations } from "../migrations/directory.ts";
 import { projectPath } from "../project.ts";
-import { readObjects } from "../roles/catalog.ts";
+import { catalogSettings, readObjects } from "../roles/catalog.ts";
 import { readEffectiveRoles } from "../roles/effective.ts";
 import { RefusedError } from "../user-error.ts";
 import { findDatabase } from "./found.ts";
@@ -42,7 +42,7 @@ function baselineOf(recorded: boolean, tables: number): string | undefined {
  * Throws RefusedError where the user does not administer the server.
  */
 export async function readInstance(client: pg.Client, settings: ConnectionSettings): Promise<Findings> {
-  await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog");
+  await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${catalogSettings}`);
   const facts = await readFacts(client);
   checkFacts(facts, settings);
   const { database, roles } = await findDatabase(client);

@@ -35,6 +35,12 @@ export interface DefaultAcl {
   readonly acl: Acl;
 }
 
+/**
+ * What a transaction sets before it reads catalogs: names mean PostgreSQL's own, and the server does not compile queries
+ * that look dear to it and are not, which takes ten times as long as to run them.
+ */
+export const catalogSettings = "SET LOCAL search_path = pg_catalog; SET LOCAL jit = off";
+
 /** Schemas of people: neither PostgreSQL's nor an extension's. */
 export const userSchemas = `
   SELECT oid, nspname, nspowner, nspacl FROM pg_namespace n

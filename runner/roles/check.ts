@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../connection.ts";
 import { UserError } from "../user-error.ts";
+import { catalogSettings } from "./catalog.ts";
 import { type Statement, sqlOf, together } from "./plan.ts";
 import { preflight } from "./preflight.ts";
 import type { ReviewedRights } from "./review.ts";
@@ -63,7 +64,7 @@ async function ask(
   request: RightsCheckRequest,
   exists: boolean,
 ): Promise<Omit<RightsCheck, "admin">> {
-  await client.query("BEGIN READ ONLY; SET LOCAL search_path = pg_catalog");
+  await client.query(`BEGIN READ ONLY; ${catalogSettings}`);
   const { plan, ...drift } = exists ? await driftIn(client, request) : noDrift;
   const refusals = await preflight(client, request, plan);
   await client.query("COMMIT");

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type pg from "pg";
 import { withTransaction } from "../connection.ts";
+import { catalogSettings } from "./catalog.ts";
 
 /** Everything of pgstack that changes rights in one database takes this advisory lock ("pgstack", as a number). */
 const lock = 0x70_67_73_74;
@@ -25,7 +26,7 @@ export async function withCatalogLock<T>(client: pg.Client, use: () => Promise<T
   for (let attempt = 1; ; attempt++) {
     try {
       return await withTransaction(client, async () => {
-        await client.query("SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = 0");
+        await client.query(`${catalogSettings}; SET LOCAL statement_timeout = 0`);
         await client.query("SELECT pg_advisory_xact_lock($1)", [lock]);
         return use();
       });

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { type Attempt, attemptsFor } from "./attempts.ts";
-import { type CatalogObject, readObjects, schemasAmong } from "./catalog.ts";
+import { type CatalogObject, catalogSettings, readObjects, schemasAmong } from "./catalog.ts";
 import type { ProbedRole } from "./declaration.ts";
 import { ruleOf } from "./desired.ts";
 import { joinRoles } from "./membership.ts";
@@ -94,7 +94,7 @@ export async function probeRole(
 ): Promise<Probe> {
   await client.query("BEGIN READ WRITE");
   await client.query(
-    "SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'",
+    `${catalogSettings}; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'`,
   );
   if (declaration.byAdmin) await takePartOf(client, declaration.role);
   const faults = await standingFaults(client, declaration);

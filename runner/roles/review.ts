@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type CatalogObject, schemasAmong } from "./catalog.ts";
+import { type CatalogObject, catalogSettings, schemasAmong } from "./catalog.ts";
 import type { RightsDeclaration, RoleDeclaration } from "./declaration.ts";
 import { ruleOf } from "./desired.ts";
 import { type Difference, differencesOf } from "./differences.ts";
@@ -60,7 +60,7 @@ function compare(
  * @param declared undefined: only what is there is shown
  */
 export async function reviewRoles(client: pg.Client, declared: ReviewedRights | undefined): Promise<Review> {
-  await client.query("BEGIN READ ONLY; SET LOCAL search_path = pg_catalog");
+  await client.query(`BEGIN READ ONLY; ${catalogSettings}`);
   const snapshot = await readSnapshot(client, declared ?? { owner: "", creators: [], roles: [] });
   const { objects, startsReadOnly } = snapshot;
   const named = declared?.roles.flatMap(({ role, memberOf }) => [role, ...memberOf]) ?? [];

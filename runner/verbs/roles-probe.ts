@@ -3,7 +3,7 @@ import type { ProbedRole } from "../roles/declaration.ts";
 import { readProbed } from "../roles/probe.ts";
 import { proveRole } from "../roles/prove.ts";
 import { ExitCode, UserError } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import type { Question, Verb } from "../verb.ts";
 
 interface Request {
   readonly settings: ProbedRole;
@@ -14,13 +14,14 @@ interface Request {
 const rolesProbe: Verb = {
   summary:
     "proves several roles one after the other, by a connection of each; prints what could not be tried",
-  usage: "roles-probe < JSON",
+  usage: "roles-probe < QUESTION",
   flags: {},
   run: async ({ stdin, print }) => {
+    const { request } = JSON.parse(await stdin()) as Question<Request[]>;
     let objects: ReturnType<typeof readProbed> | undefined;
     const read: typeof readProbed = (client) => (objects ??= readProbed(client));
     const [warnings, faults]: [string[], string[]] = [[], []];
-    for (const { settings, environment } of JSON.parse(await stdin()) as Request[])
+    for (const { settings, environment } of request)
       await proveRole(
         connectionFromEnvironment(environment),
         settings,
