@@ -34,7 +34,7 @@ const rolesQuery = `
     array_remove(ARRAY[CASE WHEN rolcreatedb THEN 'CREATEDB' END, CASE WHEN rolcreaterole THEN 'CREATEROLE' END,
       CASE WHEN rolreplication THEN 'REPLICATION' END, CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL) AS attributes,
     coalesce('default_transaction_read_only=on' = ANY(rolconfig), false) AS "readOnly",
-    ARRAY(SELECT roleid::regrole::name::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS "memberOf",
+    ARRAY(SELECT pg_get_userbyid(roleid)::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS "memberOf",
     ARRAY(SELECT g.rolname::text FROM pg_roles g WHERE (g.oid = r.oid OR g.oid IN (SELECT roleid FROM pg_auth_members)
       OR g.rolname = 'pg_database_owner') AND pg_has_role(r.oid, g.oid, 'USAGE')) AS has
   FROM pg_roles r

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
 import { applyRights } from "../../runner/roles/apply.ts";
+import { readObjects } from "../../runner/roles/catalog.ts";
+import { readEffectiveRoles, shownRights } from "../../runner/roles/effective.ts";
 import { plain, renderDifferences, renderMatrix } from "../../runner/roles/matrix.ts";
 import { type ReviewedRole, reviewRoles } from "../../runner/roles/review.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
@@ -66,15 +68,17 @@ test("A role that has what it is declared to have shows no difference", async ()
 test("Rights count whichever way they came: by PUBLIC, by membership, by hand", async () => {
   await run(
     app,
+    'CREATE ROLE "The Writers"',
     "CREATE ROLE writers",
     "GRANT INSERT ON games TO writers",
-    "GRANT writers TO reader",
+    'GRANT writers, "The Writers" TO reader',
     "GRANT SELECT (email) ON users TO PUBLIC",
     "REVOKE SELECT ON games FROM reader",
     "ALTER DEFAULT PRIVILEGES FOR ROLE owner GRANT DELETE ON TABLES TO reader",
     "ALTER ROLE reader CREATEDB",
   );
   assert.deepEqual(await differences(), [
+    "+ reader: surplus member of The Writers",
     "+ reader: surplus member of writers",
     "+ reader: surplus attribute CREATEDB",
     "- reader: missing SELECT on table public.games",
@@ -82,4 +86,50 @@ test("Rights count whichever way they came: by PUBLIC, by membership, by hand", 
     "+ reader: surplus SELECT on column public.users.email",
     '+ reader: surplus default privileges, as by: ALTER DEFAULT PRIVILEGES FOR ROLE "owner" REVOKE DELETE ON TABLES FROM "reader"',
   ]);
+});
+
+test("What is shown is what the server itself would answer, for every role, object and right", async () => {
+  await run(
+    app,
+    "CREATE ROLE noinherit LOGIN NOINHERIT IN ROLE writers",
+    "CREATE ROLE nested IN ROLE writers",
+    "CREATE ROLE deep LOGIN IN ROLE nested",
+    "CREATE ROLE all_reader LOGIN IN ROLE pg_read_all_data",
+    "CREATE ROLE all_writer LOGIN IN ROLE pg_write_all_data",
+    "CREATE ROLE root LOGIN SUPERUSER",
+    "GRANT CONNECT ON DATABASE app TO noinherit, deep, all_reader, all_writer",
+    "REVOKE INSERT ON users FROM owner",
+    "GRANT TRUNCATE, UPDATE ON games TO nested WITH GRANT OPTION",
+    "GRANT USAGE ON SEQUENCE users_id_seq TO writers",
+    "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+    "REVOKE EXECUTE ON FUNCTION f FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION f TO deep",
+    "CREATE SCHEMA closed",
+    "CREATE TABLE closed.t (id int, x int)",
+    "GRANT SELECT (x) ON closed.t TO nested",
+  );
+  const names = ["owner", "reader", "noinherit", "deep", "all_reader", "all_writer", "root"];
+  const asked = {
+    database: "oid FROM pg_database WHERE datname = $2",
+    schema: "$2::regnamespace",
+    function: "$2::regprocedure",
+  };
+  await withClient(app, async (client) => {
+    const objects = await readObjects(client, { allColumns: true });
+    const roles = await readEffectiveRoles(client, names, objects);
+    for (const role of roles)
+      for (const { key, kind, schema, name } of objects) {
+        const what = kind in asked ? asked[kind as keyof typeof asked] : "$2::regclass";
+        const text = kind in asked ? name : `${schema}.${name}`;
+        const { rows } = await client.query(
+          `SELECT array_agg(p ORDER BY at) FILTER (WHERE has_${kind}_privilege($1, (SELECT ${what})::oid, p)) AS held
+           FROM unnest($3::text[]) WITH ORDINALITY u(p, at)`,
+          [role.name, text, shownRights[kind]],
+        );
+        assert.deepEqual(role.rights.get(key), rows[0].held ?? [], `${role.name} on ${kind} ${text}`);
+      }
+    const column = (name: string) => roles.find((role) => role.name === name)?.readableColumns.get(tableKey);
+    const tableKey = objects.find(({ schema, kind }) => schema === "closed" && kind === "table")?.key ?? "";
+    assert.deepEqual([column("deep"), column("noinherit")], [["x"], undefined]);
+  });
 });
