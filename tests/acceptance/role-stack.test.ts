@@ -185,6 +185,8 @@ test("an update that changes nothing proves every role all the same, and fails w
   const failed = await project.pgstack("up", "roles", "--yes", "--skip-preview");
   assert.equal(failed.code, 1, failed.output);
   assert.match(failed.output, /"reader" is declared readonly.* but it\s+can read public\.users\.email/);
+  for (const url of Object.values(await urls()))
+    assert.ok(!failed.output.includes(connectionFromUrl(url, {}).password as string));
   await run(admin(), "REVOKE SELECT ON users FROM PUBLIC");
   assert.match(await done(project.pgstack("up", "roles", "--yes", "--skip-preview")), /unchanged/);
 });
