@@ -1,6 +1,6 @@
 import pg from "pg";
 import { type ConnectionSettings, withClient } from "../connection.ts";
-import { dumpDifferences, dumpSchema } from "../revision/dump.ts";
+import { type DumpedSchema, dumpDifferences, dumpSchema } from "../revision/dump.ts";
 import { withScratchServer } from "../revision/scratch-server.ts";
 import { findPrograms, installedPrograms, type Programs } from "../server/programs.ts";
 import { RefusedError } from "../user-error.ts";
@@ -72,6 +72,11 @@ async function buildOn(
   });
 }
 
+/** The schemas themselves are the stack's matter: of `public`, pg_dump tells only once somebody has it for his own. */
+function withoutSchemas(dump: DumpedSchema): DumpedSchema {
+  return new Map([...dump].filter(([key]) => !/^SCHEMA\t|\tSCHEMA [^\t]*$/.test(key)));
+}
+
 async function differences(
   run: Run,
   live: ConnectionSettings,
@@ -85,7 +90,7 @@ async function differences(
     const scratch = await server.database();
     await buildOn(scratch, client, files);
     const [found, expected] = await Promise.all(
-      [live, scratch].map((settings) => dumpSchema(programs, settings, ignore)),
+      [live, scratch].map(async (settings) => withoutSchemas(await dumpSchema(programs, settings, ignore))),
     );
     return found === undefined || expected === undefined ? [] : dumpDifferences(found, expected);
   });
