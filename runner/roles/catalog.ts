@@ -51,19 +51,22 @@ export const userSchemas = `
 export const notOfExtension = (catalog: string, oid: string) =>
   `NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
 
+/** $1: whether rights are wanted at all; of thousands of objects they are most of what is read. */
+const acl = (list: string) => `CASE WHEN $1 THEN ${list}::text[] ELSE '{}' END`;
+
 const schemasQuery = `
   SELECT 'database' AS kind, '' AS schema, datname AS name, pg_get_userbyid(datdba) AS owner,
-    coalesce(datacl, acldefault('d', datdba))::text[] AS acl
+    ${acl("coalesce(datacl, acldefault('d', datdba))")} AS acl
   FROM pg_database WHERE datname = current_database()
   UNION ALL
-  SELECT 'schema', nspname, nspname, pg_get_userbyid(nspowner), coalesce(nspacl, acldefault('n', nspowner))::text[]
+  SELECT 'schema', nspname, nspname, pg_get_userbyid(nspowner), ${acl("coalesce(nspacl, acldefault('n', nspowner))")}
   FROM (${userSchemas}) n
   ORDER BY 2`;
 
 const relationsQuery = `
   SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, n.nspname AS schema, c.relname AS name,
     c.relkind::text AS relkind, pg_get_userbyid(c.relowner) AS owner,
-    coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))::text[] AS acl,
+    ${acl(`coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))`)} AS acl,
     CASE WHEN c.relispartition OR c.relhassubclass THEN (
       WITH RECURSIVE up AS (
         SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid
@@ -72,14 +75,14 @@ const relationsQuery = `
       FROM up JOIN pg_class p ON p.oid = up.inhparent) END AS parents,
     (SELECT json_object_agg(t.attname, t.attacl::text[] ORDER BY t.attnum) FROM pg_attribute t
       WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped AND c.relkind <> 'S'
-        AND ($1 OR t.attacl IS NOT NULL)) AS columns
+        AND ($2 OR t.attacl IS NOT NULL)) AS columns
   FROM pg_class c JOIN (${userSchemas}) n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${notOfExtension("pg_class", "c.oid")}
   ORDER BY 2, 3`;
 
 const functionsQuery = `
   SELECT 'function' AS kind, n.nspname AS schema, p.oid::regprocedure::text AS name,
-    pg_get_userbyid(p.proowner) AS owner, coalesce(p.proacl, acldefault('f', p.proowner))::text[] AS acl,
+    pg_get_userbyid(p.proowner) AS owner, ${acl("coalesce(p.proacl, acldefault('f', p.proowner))")} AS acl,
     p.prosecdef AS "securityDefiner", EXISTS (
       SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
         AND d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass)) AS "calledByViews"
@@ -116,14 +119,15 @@ function objectOf(row: ObjectRow): CatalogObject {
 /**
  * The database and every object in it that a person made, with everybody's rights.
  * @param allColumns whether `columns` lists every column, or only those with rights of their own
+ * @param acls false leaves `acl` empty
  */
 export async function readObjects(
   client: pg.Client,
-  { allColumns }: { allColumns: boolean },
+  { allColumns, acls = true }: { allColumns: boolean; acls?: boolean },
 ): Promise<CatalogObject[]> {
-  const schemas = await client.query<ObjectRow>(schemasQuery);
-  const relations = await client.query<ObjectRow>(relationsQuery, [allColumns]);
-  const functions = await client.query<ObjectRow>(functionsQuery);
+  const schemas = await client.query<ObjectRow>(schemasQuery, [acls]);
+  const relations = await client.query<ObjectRow>(relationsQuery, [acls, allColumns]);
+  const functions = await client.query<ObjectRow>(functionsQuery, [acls]);
   return [...schemas.rows, ...relations.rows, ...functions.rows].map(objectOf);
 }
 

@@ -79,7 +79,7 @@ async function takePartOf(client: pg.Client, role: string): Promise<void> {
 
 /** What a probe has to know of the database; the same for every role. */
 export function readProbed(client: pg.Client): Promise<readonly CatalogObject[]> {
-  return readObjects(client, { allColumns: true });
+  return readObjects(client, { allColumns: true, acls: false });
 }
 
 /**
