@@ -1,6 +1,6 @@
 import { connectionFromUrl } from "../connection.ts";
 import { projectPath } from "../project.ts";
-import { resolveTarget, stackFacts, targetFlags } from "../target.ts";
+import { resolveAdminTarget, resolveTarget, stackFacts, targetFlags } from "../target.ts";
 import { RefusedError } from "../user-error.ts";
 import type { Call, Flags } from "../verb.ts";
 import { readMigrations } from "./directory.ts";
@@ -62,9 +62,10 @@ export function filesOf({ directory }: Pick<MigrationSettings, "directory">): Mi
   return readMigrations(projectPath(directory), directory);
 }
 
-/** Who a call connects as: the URL's user, or the stack's owner. */
+/** Who a call connects as: the URL's user, or the stack's owner; an adopted one by the admin, who knows no password of it. */
 export function accessOf(call: Pick<Call, "env" | "flags">): Access {
-  return { owner: resolveTarget(call) };
+  const owner = resolveTarget(call);
+  return call.flags.stack === undefined ? { owner } : { owner, admin: resolveAdminTarget(call) };
 }
 
 /** As `accessOf`, for a verb that changes a database without its stack. */

@@ -128,7 +128,8 @@ test("without importOnly the stack takes charge: the baseline is recorded, the p
   );
   const log = await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
   assert.match(log, /recorded 1 migrations? as applied/);
-  const { stdout } = await project.pgstack("status", "--stack", "taken", "--json");
+  const { stdout, stderr } = await project.pgstack("status", "--stack", "taken", "--json");
+  assert.notEqual(stdout, "", stderr);
   const states = (JSON.parse(stdout).migrations as { name: string; state: string }[]).map(
     ({ state }) => state,
   );
