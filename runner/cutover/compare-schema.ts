@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { tokenMark } from "../migrations/history.ts";
 import { guardName } from "./guards.ts";
 import { listGrants, listOwners } from "./ownership.ts";
 import type { RoleMapping } from "./request.ts";
@@ -55,6 +56,7 @@ const parts = [
   `SELECT 'comment on ' || i.type || ' ' || i.identity, o.description
    FROM pg_description o CROSS JOIN LATERAL pg_identify_object(o.classoid, o.objoid, o.objsubid) i
    WHERE o.objoid >= 16384 AND coalesce(i.schema, '') <> '${stateSchema}' AND i.type NOT IN ('extension', 'event trigger')
+     AND o.description NOT LIKE '${tokenMark}%' -- each stack has its own
      AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = o.classoid AND e.objid = o.objoid AND e.deptype = 'e')`,
 ];
 

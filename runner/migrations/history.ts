@@ -42,7 +42,8 @@ export function historyTable(name: string): HistoryTable {
   return { schema, table, sql: `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}` };
 }
 
-const tokenMark = "History of migrations, kept by pgstack; stack token: ";
+/** Begins the table's comment, which a stack's token ends. */
+export const tokenMark = "History of migrations, kept by pgstack; stack token: ";
 
 /** Makes the table where it is missing. To be called under the lock. */
 export async function ensureHistory(client: pg.Client, { schema, sql }: HistoryTable): Promise<void> {
