@@ -1,4 +1,5 @@
 import { connectionFromEnvironment, withClient } from "../connection.ts";
+import { withMovedOpen } from "../cutover/moved.ts";
 import { readDeclaration } from "../roles/declaration.ts";
 import { retireRole } from "../roles/retire.ts";
 import { ExitCode } from "../user-error.ts";
@@ -14,7 +15,7 @@ const roleRetire: Verb = {
       "owner",
     ]);
     const found = await withClient(connectionFromEnvironment(env), (client) =>
-      retireRole(client, role, owner),
+      withMovedOpen(client, () => retireRole(client, role, owner)),
     );
     if (found) log(`Role "${role}": what it owned is "${owner}"'s now`);
     return ExitCode.done;
