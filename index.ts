@@ -5,7 +5,7 @@ import { Database } from "./components/database.ts";
 import { Dump } from "./components/dump.ts";
 import { Instance } from "./components/instance.ts";
 import { LoginRole } from "./components/login-role.ts";
-import { Migrations } from "./components/migrations.ts";
+import { Migrations, readFiles } from "./components/migrations.ts";
 import { administratorOutput, urlsOf } from "./components/outputs.ts";
 import { createProvider } from "./components/provider.ts";
 import { Restore } from "./components/restore.ts";
@@ -18,6 +18,7 @@ Reflect.deleteProperty(Error, "prepareStackTrace"); // Pulumi's look for source 
 const config = loadConfig();
 const { protect, passwords, adopt } = config;
 const { importOnly } = adopt;
+const files = importOnly ? [] : readFiles(config.migrations);
 const { owner: ownerName, name: databaseName } = config.database;
 
 const instance = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
@@ -74,21 +75,31 @@ const moved =
     database: stackDatabase,
     after: [stackRoles],
   });
+const transformations = moved?.guards ?? [];
 const applied = importOnly
   ? undefined
-  : new Migrations("migrations", {
-      settings: config.migrations,
-      administrator,
-      owner: { user: ownerName, password: ownerRole.password, database: databaseName },
-      deletedWith: stackDatabase,
-      after: [stackRoles, ...(restored ? [restored] : []), ...(moved ? [moved.filled] : [])],
-      epoch: restored?.epoch ?? moved?.epoch,
-    });
+  : new Migrations(
+      "migrations",
+      {
+        settings: config.migrations,
+        files,
+        administrator,
+        owner: { user: ownerName, password: ownerRole.password, database: databaseName },
+        deletedWith: stackDatabase,
+        after: [stackRoles, ...(restored ? [restored] : []), ...(moved ? [moved.filled] : [])],
+        epoch: restored?.epoch ?? moved?.epoch,
+      },
+      { transformations },
+    );
 const { count, head: newest, pending } = applied ?? { count: 0, head: null, pending: 0 };
 const epoch = pulumi.interpolate`${restored?.epoch ?? moved?.epoch ?? ""} ${count} ${newest}`;
 const grants =
   applied &&
-  new RoleGrants("grants", { roles: stackRoles, epoch, after: [applied.applied], check }, { providers });
+  new RoleGrants(
+    "grants",
+    { roles: stackRoles, epoch, after: [applied.applied], check },
+    { providers, transformations },
+  );
 const dumped =
   grants &&
   config.dump &&

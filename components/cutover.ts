@@ -1,6 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { CutoverSettings } from "../runner/cutover/request.ts";
+import type { CutoverCheck } from "../runner/verbs/cutover-check.ts";
+import { askRunner } from "./ask-runner.ts";
 import type { CutoverConfig } from "./config/cutover.ts";
 import type { DatabaseConfig } from "./config/database.ts";
 import { runner } from "./runner.ts";
@@ -35,9 +38,12 @@ export class Cutover extends pulumi.ComponentResource {
   readonly filled: local.Command;
   /** Another value after each copy, so that migrations and grants are checked again. */
   readonly epoch: pulumi.Output<string>;
+  /** For what runs between the comparison and the hand-over: where it fails, the source is given back at once. */
+  readonly guards: pulumi.ResourceTransformation[];
   readonly #args: CutoverArgs;
   readonly #stdin: pulumi.Output<string>;
   readonly #environment: Record<string, pulumi.Input<string>>;
+  readonly #attempt: Record<string, pulumi.Input<string>>;
 
   constructor(name: string, args: CutoverArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Cutover", name, {}, options);
@@ -52,11 +58,13 @@ export class Cutover extends pulumi.ComponentResource {
       PGSTACK_SOURCE_PASSWORD: password,
       ...(pgbouncer && { PGSTACK_PGBOUNCER_URL: pulumi.secret(pgbouncer.adminUrl) }),
     };
+    this.#attempt = args.config.state === "switch" ? { PGSTACK_ATTEMPT: attemptOf(args) } : {};
     this.#stdin = settingsOf(args, source, pulumi.unsecret(admin));
     // with this one ends the cutover: a stage of a switch also goes when a rehearsal takes its place
     const held = this.#command("source", { delete: runner("cutover-thaw") }, args.after);
     this.filled = args.config.state === "rehearse" ? this.#rehearse(held) : this.#switch(held);
     this.epoch = this.filled.stdout.apply((json) => String(JSON.parse(json).copyId));
+    this.guards = args.config.state === "rehearse" ? [] : [this.#guard()];
     this.registerOutputs({});
   }
 
@@ -66,6 +74,26 @@ export class Cutover extends pulumi.ComponentResource {
     const last = active ? this.#stage("complete", [this.filled, ...after]) : this.filled;
     if (active && this.#args.config.pgbouncer) this.#stage("resume", [last]);
     return last.stdout.apply((json): CutoverOutput => ({ active, record: JSON.parse(json) }));
+  }
+
+  #guard(): pulumi.ResourceTransformation {
+    const guarded = (command?: string) => command?.replace(runner(""), runner("cutover-or-back "));
+    const cutover = pulumi.secret(
+      pulumi.jsonStringify({ settings: this.#stdin, environment: this.#environment }),
+    );
+    return ({ type, props, opts }) => {
+      if (type !== "command:local:Command") return undefined;
+      const { create, update, environment } = props as Record<string, string> & { environment: object };
+      return {
+        props: {
+          ...props,
+          ...(create && { create: guarded(create) }),
+          ...(update && { update: guarded(update) }),
+          environment: { ...environment, PGSTACK_CUTOVER: cutover },
+        },
+        opts,
+      };
+    };
   }
 
   #rehearse(held: pulumi.Resource): local.Command {
@@ -83,20 +111,31 @@ export class Cutover extends pulumi.ComponentResource {
   /** A repetition, for whatever reason, does only what is still to be done. */
   #stage(stage: string, after: readonly pulumi.Resource[]): local.Command {
     const run = runner(`cutover-${stage}`);
-    return this.#command(stage, { create: run, update: run }, after);
+    return this.#command(stage, { create: run, update: run }, after, this.#attempt);
   }
 
   #command(
     part: string,
     commands: { create?: string; update?: string; delete?: string },
     after: readonly pulumi.Resource[],
+    more: Record<string, pulumi.Input<string>> = {},
   ): local.Command {
+    const environment = { ...this.#environment, ...more };
     return new local.Command(
       `cutover-${part}`,
-      { ...commands, stdin: this.#stdin, environment: this.#environment, logging: "stderr" },
+      { ...commands, stdin: this.#stdin, environment, logging: "stderr" },
       { parent: this, dependsOn: [...after] },
     );
   }
+}
+
+/**
+ * New until the switch is complete, and then the same for good: as long as it is not, every stage is repeated, each
+ * in its turn, so that what follows a new copy (migrations, grants) follows it again.
+ */
+async function attemptOf({ connection }: CutoverArgs): Promise<string> {
+  const known = await askRunner<CutoverCheck>("cutover-check", {}, connection);
+  return known?.attempt ?? randomUUID();
 }
 
 /** A stack's output `admin`. */

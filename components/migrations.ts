@@ -18,6 +18,8 @@ import { runner } from "./runner.ts";
 
 export interface MigrationsArgs {
   readonly settings: MigrationSettings;
+  /** Of `readFiles`. */
+  readonly files: readonly MigrationFile[];
   /** The server; its administrator stands in for the owner while the owner's password changes. */
   readonly administrator: Administrator;
   /** The database's owner, as whom migrations run. */
@@ -48,7 +50,7 @@ export class Migrations extends pulumi.ComponentResource {
 
   constructor(name: string, args: MigrationsArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Migrations", name, {}, options);
-    const files = readFiles(args.settings);
+    const { files } = args;
     const environment = environmentOf(args);
     const check = checkDatabase(args.settings, { environment, database: args.deletedWith }, this);
     const plan = check.then((found) => ({ found, kept: keptFiles(files, historyOf(found), args.settings) }));
@@ -65,8 +67,11 @@ export class Migrations extends pulumi.ComponentResource {
   }
 }
 
-/** Faults of files and settings end the program before anything is declared, and print without a stack. */
-function readFiles(settings: MigrationSettings): MigrationFile[] {
+/**
+ * Reads the migrations' files. Call it before anything is declared: the engine goes on with what it knows when a fault
+ * of a file ends the program, and would freeze a cutover's source for nothing. A fault prints without a stack.
+ */
+export function readFiles(settings: MigrationSettings): MigrationFile[] {
   try {
     const files = readMigrations(projectPath(settings.directory), settings.directory);
     keptFiles(files, { rows: [] }, settings);

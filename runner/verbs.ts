@@ -21,9 +21,11 @@ export const verbs: Record<string, Load> = {
 
 /** Verbs that a stack's resources and the entry script call; most read JSON from standard input. */
 export const resourceVerbs: Record<string, Load> = {
+  "cutover-check": () => import("./verbs/cutover-check.ts"),
   "cutover-complete": () => import("./verbs/cutover-complete.ts"),
   "cutover-copy": () => import("./verbs/cutover-copy.ts"),
   "cutover-freeze": () => import("./verbs/cutover-freeze.ts"),
+  "cutover-or-back": () => import("./verbs/cutover-or-back.ts"),
   "cutover-pause": () => import("./verbs/cutover-pause.ts"),
   "cutover-prepare": () => import("./verbs/cutover-prepare.ts"),
   "cutover-rehearse": () => import("./verbs/cutover-rehearse.ts"),

@@ -15,3 +15,17 @@ export async function giveBack(cutover: Cutover): Promise<boolean> {
   if (!clientsAreSent(cutover)) await returnClients(cutover);
   return thawed;
 }
+
+/**
+ * After a failure on which a switch waited: gives the source back, unless its clients have moved. It throws nothing,
+ * so that the failure itself is what is reported.
+ */
+export async function giveBackAfterFailure(cutover: Cutover): Promise<void> {
+  try {
+    const frozen = await withAdmin(cutover.source, (client) => readState(client, "source"));
+    if (frozen?.movedTo === undefined && (await giveBack(cutover)))
+      cutover.log("the source is writable again");
+  } catch (error) {
+    cutover.log(`warning: the source may still be read-only: ${(error as Error).message}`);
+  }
+}

@@ -54,6 +54,8 @@ export interface Cutover extends Omit<Move, "snapshot"> {
   readonly replicaIdentityFull: readonly string[];
   /** In front of the source, where there is one. */
   readonly pgbouncer?: PgBouncer | undefined;
+  /** The run of the program that asks; kept once the switch is complete. */
+  readonly attempt?: string | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -81,6 +83,7 @@ export function parseCutover(json: string, env: NodeJS.ProcessEnv, log: (line: s
       admin: connectionFromUrl(env.PGSTACK_PGBOUNCER_URL ?? "", {}),
       configFile: projectPath(settings.pgbouncer.configFile),
     },
+    attempt: env.PGSTACK_ATTEMPT,
     log,
   };
 }

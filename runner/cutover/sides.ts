@@ -2,7 +2,7 @@ import type pg from "pg";
 import { ensureAhead } from "./ahead.ts";
 import type { AheadReport } from "./compare-ahead.ts";
 import { freeze, freezeInForce } from "./freeze.ts";
-import { giveBack } from "./give-back.ts";
+import { giveBackAfterFailure } from "./give-back.ts";
 import { holdClients } from "./pgbouncer/clients.ts";
 import { endComparison } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
@@ -67,9 +67,7 @@ export async function orThaw<T>(cutover: Cutover, stage: () => Promise<T>): Prom
   try {
     return await stage();
   } catch (error) {
-    const thawed = await giveBack(cutover).catch((reason: Error) => reason.message);
-    if (typeof thawed === "string") cutover.log(`warning: the source is still read-only: ${thawed}`);
-    else if (thawed) cutover.log("the source is writable again");
+    await giveBackAfterFailure(cutover);
     if (cutover.method === "replicate") await endComparison(cutover).catch(() => {}); // the next run does it
     throw error;
   }

@@ -39,6 +39,8 @@ export interface TargetState {
   readonly replicating?: boolean;
   /** What was compared ahead of the freeze; the rows that are to be compared again stand in `pending`. */
   readonly ahead?: AheadReport | undefined;
+  /** The run of the program that completed the switch. */
+  readonly attempt?: string;
   /** Figures of the steps, for the record. */
   readonly report?: Readonly<Record<string, unknown>>;
 }

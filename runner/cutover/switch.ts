@@ -120,7 +120,8 @@ async function complete(sides: Sides, cutover: Cutover): Promise<CutoverRecord> 
   const movedTo = await identityOf(sides.target);
   await writeState(sides.source, "source", { ...sides.frozen, movedTo });
   const record = await describeRecord(sides, cutover, state);
-  await updateTarget(sides.target, { phase: "active", report: { record } });
+  const { attempt = "" } = cutover;
+  await updateTarget(sides.target, { phase: "active", attempt, report: { record } });
   return record;
 }
 
