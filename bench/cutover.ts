@@ -51,17 +51,10 @@ async function dumpAndRestore(): Promise<void> {
   });
 }
 
-async function pgcopydb(): Promise<void> {
-  const args = [
-    "clone",
-    "--no-owner",
-    "--table-jobs",
-    "2",
-    "--index-jobs",
-    "2",
-    "--dir",
-    join(work, "pgcopydb"),
-  ];
+/** Two jobs of each kind, for two cores; with `more`, also big tables in pieces. */
+async function pgcopydb(more: readonly string[] = []): Promise<void> {
+  const jobs = ["--table-jobs", "2", "--index-jobs", "2"];
+  const args = ["clone", "--no-owner", ...jobs, ...more, "--dir", join(work, "pgcopydb")];
   const env = { ...process.env, PGCOPYDB_SOURCE_PGURI: urlOf(source), PGCOPYDB_TARGET_PGURI: urlOf(target) };
   await run("pgcopydb", args, { env, maxBuffer: 1 << 28 });
 }
@@ -85,10 +78,14 @@ try {
     () => true,
     () => false,
   );
-  if (installed) contenders.pgcopydb = { before: freshTarget, run: pgcopydb };
+  if (installed) {
+    contenders.pgcopydb = { before: freshTarget, run: () => pgcopydb() };
+    contenders.split = { before: freshTarget, run: () => pgcopydb(["--split-tables-larger-than", "64MB"]) };
+  }
   const best = await bestOf(rounds, contenders);
   report("copy", best.ours ?? 0, best.dump ?? 0, "pg_dump -Fc | pg_restore");
   if (installed) report("copy", best.ours ?? 0, best.pgcopydb ?? 0, "pgcopydb");
+  if (installed) report("copy", best.ours ?? 0, best.split ?? 0, "pgcopydb with big tables in pieces");
   await freshTarget();
   await copyDatabase({ ...both, log: () => {} });
   const { seconds, differences } = await verifyDatabases(both);

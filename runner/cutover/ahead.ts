@@ -32,12 +32,19 @@ async function guardTarget(target: pg.Client): Promise<void> {
   });
 }
 
-/** The rows that an earlier comparison has left, if it still holds; undefined where all are to be compared. */
+/** What a comparison has left to be compared again. */
+interface Left {
+  readonly rows: TouchedRows;
+  readonly report: AheadReport;
+}
+
+/** What an earlier comparison has left, if it still holds; undefined where all is to be compared. */
 async function leftToCompare(
   source: pg.Client,
   target: pg.Client,
   cutover: Cutover,
-): Promise<{ rows: TouchedRows; report: AheadReport } | undefined> {
+): Promise<Left | undefined> {
+  if (!(await isFollowing(source, target, cutover))) return undefined;
   const report = (await readState(target, "target"))?.ahead;
   if (report === undefined || !(await hasSlot(source, changeSlot(cutover).name))) return undefined;
   if ((await unguardedTables(target, "clients")).length > 0) return undefined;
@@ -57,7 +64,7 @@ async function refuse(target: pg.Client, cutover: Cutover, differences: readonly
 }
 
 async function compareDefinitions(cutover: Cutover): Promise<string[]> {
-  return withPairs(cutover, 1, {}, ([pair]) => {
+  return withPairs(cutover, 1, ([pair]) => {
     const [there, here] = pair as Pair;
     return compareSchemas(there, here, cutover);
   });
@@ -76,22 +83,24 @@ async function ensureFollowing(source: pg.Client, target: pg.Client, cutover: Cu
   await refuse(target, cutover, await compareDefinitions(cutover));
 }
 
+/** Seconds of a round that another one would not shorten. */
 const quick = 0.5;
-const maxRounds = 8;
+/** Seconds for which a comparison leaves so little to compare again that it need not be repeated before a freeze. */
+const recent = 30;
 /** A difference must be found this often: a commit that waits for a standby can be seen late on the source. */
 const attempts = 3;
 
 /** Compares until what is written during a round is little, and remembers what that is. */
-async function compareRounds(source: pg.Client, target: pg.Client, cutover: Cutover): Promise<AheadReport> {
+async function compareRounds(
+  source: pg.Client,
+  target: pg.Client,
+  cutover: Cutover,
+  left: Left | undefined,
+): Promise<AheadReport> {
   const start = performance.now();
-  const left = await leftToCompare(source, target, cutover);
   let rows = left?.rows;
   let report = left?.report;
-  if (left === undefined) {
-    await clearPending(target);
-    await makeChangeSlot(source, cutover);
-  }
-  for (let rounds = 1, faults = 0; ; rounds++) {
+  for (let rounds = 1, faults = 0, before = Number.POSITIVE_INFINITY; ; rounds++) {
     const began = performance.now();
     const round = await compareRound(source, cutover, rows);
     report = {
@@ -106,8 +115,10 @@ async function compareRounds(source: pg.Client, target: pg.Client, cutover: Cuto
     await advanceSlot(source, changeSlot(cutover).name, round.changes.end);
     faults = round.differences.size > 0 ? faults + 1 : 0;
     if (faults === attempts) await refuse(target, cutover, describeRows(round));
+    const took = secondsSince(began);
     if (faults > 0) await new Promise((resolve) => setTimeout(resolve, 300));
-    else if (secondsSince(began) < quick || rounds >= maxRounds) return report;
+    else if (took < quick || took > before / 2) return report;
+    before = took;
   }
 }
 
@@ -117,8 +128,16 @@ async function compareRounds(source: pg.Client, target: pg.Client, cutover: Cuto
  */
 export async function ensureAhead(target: pg.Client, cutover: Cutover): Promise<AheadReport> {
   return withAdmin(cutover.source, async (source) => {
+    const found = await leftToCompare(source, target, cutover);
+    if (found !== undefined && Date.now() - Date.parse(found.report.comparedAt) < recent * 1000)
+      return found.report;
     await ensureFollowing(source, target, cutover);
     await source.query(comparisonPins);
-    return compareRounds(source, target, cutover);
+    const left = await leftToCompare(source, target, cutover);
+    if (left === undefined) {
+      await clearPending(target);
+      await makeChangeSlot(source, cutover);
+    }
+    return compareRounds(source, target, cutover, left);
   });
 }

@@ -9,6 +9,8 @@ export interface CopyTable {
   readonly name: string;
   /** On disk, with what is stored out of line. */
   readonly bytes: number;
+  /** Of its rows alone, of 8 kB. */
+  readonly blocks: number;
   /** Quoted columns, without generated ones. */
   readonly columns: readonly string[];
   /** Whether every column is of a built-in type whose binary form names no object of its database. */
@@ -23,10 +25,10 @@ export interface CopyTable {
  */
 const copyTables = `
   SELECT n.nspname AS schema, c.relname AS "table", format('%I.%I', n.nspname, c.relname) AS name,
-    pg_table_size(c.oid)::float8 AS bytes, coalesce(e.condition, '') AS "where",
+    pg_table_size(c.oid)::float8 AS bytes, (pg_relation_size(c.oid) / current_setting('block_size')::int)::int AS blocks, coalesce(e.condition, '') AS "where",
     coalesce(array_agg(quote_ident(a.attname) ORDER BY a.attnum) FILTER (WHERE a.attgenerated = ''), '{}') AS columns,
     coalesce(bool_and(t.oid < 16384 AND t.typtype = 'b' AND (t.typelem = 0 OR t.typelem < 16384)
-      AND t.typcategory NOT IN ('R', 'P') AND t.typname !~ '^_?(reg|money|aclitem|json|xml|tsvector|tsquery|pg_)'), true) AS plain
+      AND t.typcategory NOT IN ('R', 'P') AND t.typname !~ '^_?(reg|money|aclitem|xml|tsvector|tsquery|pg_)'), true) AS plain
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -5,7 +5,7 @@ import { sendBeat } from "./heartbeat.ts";
 import { withMoments } from "./moments.ts";
 import { changeSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
-import { type Pair, withPairs } from "./row-sums.ts";
+import type { Pair } from "./row-sums.ts";
 import { TouchedRows } from "./touched.ts";
 
 /** What was compared while the source was in use. */
@@ -50,19 +50,17 @@ export async function compareRound(
 ): Promise<Round> {
   const beat = await sendBeat(source);
   const jobs = rows === undefined || holdsAll(rows) ? cutover.jobs : 1;
-  return withMoments(cutover, beat, (moments) =>
-    withPairs(cutover, jobs, moments, async (pairs) => {
-      const { tables, changes, before, meanwhile } = await describeAndRead(
-        source,
-        cutover,
-        pairs[0] as Pair,
-        beat,
-      );
-      const wanted = rows ?? TouchedRows.whole(tables.tables);
-      wanted.merge(before);
-      const result = await compareRows(pairs, tables, wanted, meanwhile);
-      for (const name of result.differences.keys()) meanwhile.add(name, wanted.keysOf(name) ?? "all");
-      return { ...result, tables, changes, pending: meanwhile };
-    }),
-  );
+  return withMoments(cutover, jobs, beat, async (pairs) => {
+    const { tables, changes, before, meanwhile } = await describeAndRead(
+      source,
+      cutover,
+      pairs[0] as Pair,
+      beat,
+    );
+    const wanted = rows ?? TouchedRows.whole(tables.tables);
+    wanted.merge(before);
+    const result = await compareRows(pairs, tables, wanted, meanwhile);
+    for (const name of result.differences.keys()) meanwhile.add(name, wanted.keysOf(name) ?? "all");
+    return { ...result, tables, changes, pending: meanwhile };
+  });
 }

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { tokenMark } from "../migrations/history.ts";
 import { guardName } from "./guards.ts";
-import { listGrants, listOwners } from "./ownership.ts";
+import { existingRoles, listGrants, listOwners } from "./ownership.ts";
 import type { RoleMapping } from "./request.ts";
 import { stateSchema } from "./state.ts";
 import { listContents } from "./wipe.ts";
@@ -87,14 +87,11 @@ async function compareOwners(
   target: pg.Client,
   { owners }: RoleMapping,
 ): Promise<string[]> {
-  const roles = new Set(
-    (await target.query("SELECT rolname FROM pg_roles")).rows.map(({ rolname }) => rolname),
-  );
+  const [there, owned] = await Promise.all([listOwners(source), listOwners(target)]);
+  const roles = await existingRoles(target);
   const wanted = (owner: string) => (owner === owners.source || !roles.has(owner) ? owners.target : owner);
-  const here = new Map(
-    (await listOwners(target)).map(({ type, identity, owner }) => [`${type} ${identity}`, owner]),
-  );
-  return (await listOwners(source)).flatMap(({ type, identity, owner }) => {
+  const here = new Map(owned.map(({ type, identity, owner }) => [`${type} ${identity}`, owner]));
+  return there.flatMap(({ type, identity, owner }) => {
     const found = here.get(`${type} ${identity}`);
     if (found === undefined || found === wanted(owner)) return [];
     return [`owner of ${type} ${identity}: ${wanted(owner)} expected, found ${found}`];
@@ -104,8 +101,7 @@ async function compareOwners(
 /** Grants to PUBLIC and to roles that the target's stack declares are that stack's own matter. */
 async function compareGrants(source: pg.Client, target: pg.Client, mapping: RoleMapping): Promise<string[]> {
   const { owners, declaredRoles } = mapping;
-  const { rows } = await target.query("SELECT rolname FROM pg_roles");
-  const roles = new Set(rows.map(({ rolname }) => rolname));
+  const roles = await existingRoles(target);
   const list = async (client: pg.Client, owner: string) =>
     new Set(
       (await listGrants(client))
@@ -116,7 +112,7 @@ async function compareGrants(source: pg.Client, target: pg.Client, mapping: Role
             `${privilege} on ${type} ${identity}${column === null ? "" : `.${column}`} to ${grantee}`,
         ),
     );
-  const [there, here] = [await list(source, owners.source), await list(target, owners.target)];
+  const [there, here] = await Promise.all([list(source, owners.source), list(target, owners.target)]);
   return [...there]
     .filter((grant) => !here.has(grant))
     .map((grant) => `grant of ${grant}: missing on the target`);

@@ -43,9 +43,9 @@ export async function compareTouched(
 ): Promise<VerifyReport> {
   const start = performance.now();
   await source.query(comparisonPins);
-  const beat = await catchUp(source, target); // before the pairs begin to read
-  return withPairs(cutover, 2, {}, async (pairs) => {
+  return withPairs(cutover, 2, async (pairs) => {
     const [first, second] = pairs as readonly [Pair, Pair];
+    const beat = await catchUp(source, target);
     const [rows, rest] = await Promise.all([
       compareWritten({ source, target, beat }, cutover, [first]),
       compareRest(second, cutover),

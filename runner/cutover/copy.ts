@@ -1,17 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
-import { type CopyTable, listSequences } from "./catalog.ts";
+import { listSequences } from "./catalog.ts";
 import { applySettings } from "./database-settings.ts";
+import { fillTables } from "./fill-tables.ts";
 import { copyLargeObjects } from "./large-objects.ts";
 import { applyGrants, applyOwners, existingRoles, revokeDefaults } from "./ownership.ts";
-import { refreshViews, runPostData } from "./post-data.ts";
-import { type Copied, relayCopy } from "./relay.ts";
+import { refreshViews, runPostData, splitPostData } from "./post-data.ts";
 import type { Move } from "./request.ts";
 import { dumpSchema } from "./schema.ts";
 import { withAdmin } from "./session.ts";
 import { type Snapshot, withSnapshot } from "./snapshot.ts";
 import { listSchemas } from "./wipe.ts";
-import { distribute, secondsSince, withMany } from "./work.ts";
+import { secondsSince, withMany } from "./work.ts";
 
 /** A copy, and where it tells how far it is. */
 export interface CopyOptions extends Move {
@@ -36,47 +36,6 @@ const tuning = `
   SET synchronous_commit = off; SET maintenance_work_mem = '256MB'; SET session_replication_role = replica;
   SET standard_conforming_strings = on`;
 
-function copyStatements({ name, columns, where, plain }: CopyTable, binary: boolean): [string, string] {
-  const list = columns.length === 0 ? "" : ` (${columns.join(", ")})`;
-  const format = binary && plain ? "binary" : "text";
-  const from = where === "" ? `${name}${list}` : `(SELECT ${columns.join(", ")} FROM ONLY ${name} ${where})`;
-  return [`COPY ${from} TO STDOUT (FORMAT ${format})`, `COPY ${name}${list} FROM STDIN (FORMAT ${format})`];
-}
-
-/** Copies one table in a transaction of its own, in which it starts empty: a repetition never doubles rows. */
-async function copyTable(
-  table: CopyTable,
-  source: pg.Client,
-  target: pg.Client,
-  binary: boolean,
-): Promise<Copied> {
-  const [out, into] = copyStatements(table, binary);
-  await target.query("BEGIN");
-  if (table.where === "") await target.query(`TRUNCATE ONLY ${table.name}`);
-  else await target.query(`DELETE FROM ONLY ${table.name} ${table.where}`);
-  const copied = await relayCopy(source, out, target, into);
-  await target.query("COMMIT");
-  return copied;
-}
-
-async function copyRows(
-  snapshot: Snapshot,
-  pairs: readonly { readonly reader: pg.Client; readonly writer: pg.Client }[],
-  log: (line: string) => void,
-): Promise<Copied> {
-  const { rows } = await (pairs[0] as { writer: pg.Client }).writer.query(
-    "SELECT current_setting('server_version_num')::int / 10000 AS major",
-  );
-  const total = { rows: 0, bytes: 0 };
-  await distribute(snapshot.tables, pairs, async (table, { reader, writer }) => {
-    const copied = await copyTable(table, reader, writer, rows[0].major === snapshot.major);
-    total.rows += copied.rows;
-    total.bytes += copied.bytes;
-    if (table.bytes > 2 ** 26) log(`copied ${table.name}`);
-  });
-  return total;
-}
-
 /** Numbers follow the rows: read last, they are never behind a row that was copied. */
 export async function copySequences(source: pg.Client, target: pg.Client): Promise<number> {
   const sequences = await listSequences(source);
@@ -98,12 +57,6 @@ async function carryOwnership(target: pg.Client, snapshot: Snapshot, options: Co
     .map((grant) => (grant.grantee === owners.source ? { ...grant, grantee: owners.target } : grant));
   await revokeDefaults(target, carried);
   await applyGrants(target, carried);
-}
-
-async function analyze(tables: readonly CopyTable[], writers: readonly pg.Client[]): Promise<void> {
-  await distribute(tables, writers, async ({ name }, client) => {
-    await client.query(`ANALYZE ${name}`);
-  });
 }
 
 /** Does `work`, and notes its seconds under `name`. */
@@ -144,15 +97,14 @@ async function fill(
   });
   for (const client of writers) await client.query(`SET search_path = ${snapshot.searchPath}`);
   const pairs = readers.map((one, at) => ({ reader: one, writer: writers[at] as pg.Client }));
-  const encoding = `SET client_encoding = '${snapshot.encoding}'`;
-  for (const client of [...readers, ...writers]) await client.query(encoding);
-  const copied = await time("rows", () => copyRows(snapshot, pairs, options.log));
-  for (const client of [...readers, ...writers]) await client.query("SET client_encoding = 'UTF8'");
+  const { early, late } = splitPostData(postData, snapshot.tables);
+  const copied = await time("rows, their indexes and statistics", () =>
+    fillTables(snapshot, early, pairs, options.log),
+  );
   const largeObjects = await time("large objects", () => copyLargeObjects(reader, writer));
-  await time("indexes and constraints", () => runPostData(postData, writers));
+  await time("constraints and other definitions", () => runPostData(late, writers));
   await time("owners and grants", () => carryOwnership(writer, snapshot, options));
   await time("materialized views", () => refreshViews(writer, snapshot.views));
-  await time("statistics", () => analyze(snapshot.tables, writers));
   await copySequences(reader, writer);
   await applySettings(writer, snapshot.settings, options.declaredRoles);
   return { id: randomUUID(), tables: snapshot.tables.length, ...copied, largeObjects, seconds };

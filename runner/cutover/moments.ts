@@ -1,8 +1,7 @@
 import type pg from "pg";
 import { type Beat, hasBeat, untilCaughtUp } from "./heartbeat.ts";
 import type { Cutover } from "./request.ts";
-import { beginReading } from "./row-sums.ts";
-import { withAdmin } from "./session.ts";
+import { beginReading, type Pair, withPairs } from "./row-sums.ts";
 
 async function exportSnapshot(client: pg.Client): Promise<string> {
   const { rows } = await client.query("SELECT pg_export_snapshot() AS id");
@@ -12,24 +11,26 @@ async function exportSnapshot(client: pg.Client): Promise<string> {
 /** A snapshot of the target in which the heartbeat has arrived. */
 async function arrivedSnapshot(client: pg.Client, beat: Beat): Promise<string> {
   return untilCaughtUp(async () => {
-    await client.query(beginReading);
+    await beginReading(client);
     if (await hasBeat(client, beat)) return exportSnapshot(client);
     await client.query("ROLLBACK");
     return undefined;
   });
 }
 
-/** Lends a moment of each side, both after the heartbeat, while the source is in use and the target follows it. */
+/** Lends pairs that read one moment of each side, both after the heartbeat, while the target follows a source in use. */
 export async function withMoments<T>(
   cutover: Cutover,
+  count: number,
   beat: Beat,
-  use: (moments: { readonly source: string; readonly target: string }) => Promise<T>,
+  use: (pairs: readonly Pair[]) => Promise<T>,
 ): Promise<T> {
-  return withAdmin(cutover.source, (source) =>
-    withAdmin(cutover.target, async (target) => {
-      const here = await arrivedSnapshot(target, beat);
-      await source.query(beginReading);
-      return use({ source: await exportSnapshot(source), target: here });
-    }),
-  );
+  return withPairs(cutover, count, async (pairs) => {
+    const [[source, target], ...others] = pairs as readonly [Pair, ...Pair[]];
+    const here = await arrivedSnapshot(target, beat);
+    await beginReading(source);
+    const there = await exportSnapshot(source);
+    for (const pair of others) await Promise.all([beginReading(pair[0], there), beginReading(pair[1], here)]);
+    return use(pairs);
+  });
 }

@@ -19,6 +19,25 @@ async function execute(client: pg.Client, { sql }: SchemaEntry): Promise<void> {
 const isIndex = ({ type }: SchemaEntry) => type === "INDEX" || type === "CONSTRAINT";
 const isForeignKey = ({ type }: SchemaEntry) => type === "FK CONSTRAINT";
 
+const word = String.raw`(?:"(?:[^"]|"")+"|[^\s."]+)`;
+const onTable = new RegExp(
+  String.raw`^(?:CREATE (?:UNIQUE )?INDEX ${word} ON|ALTER TABLE) (?:ONLY )?(${word}\.${word})\s`,
+);
+
+/** Sets apart, by table, the indexes that want nothing but the rows of one of `tables`. */
+export function splitPostData(
+  entries: readonly SchemaEntry[],
+  tables: readonly { readonly name: string }[],
+): { readonly early: Map<string, SchemaEntry[]>; readonly late: SchemaEntry[] } {
+  const early = new Map(tables.map(({ name }): [string, SchemaEntry[]] => [name, []]));
+  const late = entries.filter((entry) => {
+    const own = isIndex(entry) ? early.get(entry.sql.match(onTable)?.[1] ?? "") : undefined;
+    own?.push(entry);
+    return own === undefined;
+  });
+  return { early, late };
+}
+
 /**
  * Makes what follows the rows: indexes side by side, then everything else in the dump's order, then foreign keys
  * side by side, since each of them reads two tables whole. What only comments on a foreign key waits for it.

@@ -29,7 +29,7 @@ const keys = `
   JOIN pg_amop m ON m.amopfamily = p.opcfamily AND m.amoplefttype = p.opcintype AND m.amoprighttype = p.opcintype AND m.amopstrategy = 3
   JOIN pg_operator o ON o.oid = m.amopopr
   JOIN pg_namespace s ON s.oid = o.oprnamespace
-  WHERE c.relkind = 'r' AND k.n <= i.indnkeyatts AND n.nspname <> '${stateSchema}'
+  WHERE c.relkind = 'r' AND k.n <= i.indnkeyatts AND n.nspname NOT IN ('pg_catalog', 'information_schema', '${stateSchema}')
     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
   GROUP BY 1`;
 

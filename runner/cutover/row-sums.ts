@@ -1,8 +1,7 @@
 import type pg from "pg";
-import type { ConnectionSettings } from "../connection.ts";
-import { withAdmin } from "./session.ts";
+import type { Move } from "./request.ts";
+import { withAdmins } from "./session.ts";
 import { pinnedOutput } from "./snapshot.ts";
-import { withMany } from "./work.ts";
 
 /** The source and the target, each in one session. */
 export type Pair = readonly [pg.Client, pg.Client];
@@ -10,40 +9,25 @@ export type Pair = readonly [pg.Client, pg.Client];
 /** A session's search path must not decide how a name in a column (regclass, …) is printed. */
 export const comparisonPins = `${pinnedOutput}; SET search_path = ''; SET row_security = off; SET client_encoding = 'UTF8'; SET jit = off`;
 
-export const beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-
-/** The moments at which two databases are compared: exported snapshots, or what each holds now. */
-export interface Moments {
-  readonly source?: string | undefined;
-  readonly target?: string | undefined;
-}
-
-async function read(client: pg.Client, snapshot: string | undefined): Promise<void> {
-  const join = snapshot === undefined ? "" : `; SET TRANSACTION SNAPSHOT '${snapshot}'`;
-  await client.query(`${comparisonPins}; ${beginReading}${join}`);
-}
-
-/** Lends `count` pairs of sessions that read both sides under settings that the databases cannot bend. */
+/** Lends pairs of sessions whose output neither database can bend. */
 export async function withPairs<T>(
-  { source, target }: { readonly source: ConnectionSettings; readonly target: ConnectionSettings },
+  { source, target }: Pick<Move, "source" | "target">,
   count: number,
-  moments: Moments,
   use: (pairs: readonly Pair[]) => Promise<T>,
 ): Promise<T> {
-  const lend = (lent: (pair: Pair) => Promise<T>) =>
-    withAdmin(source, (there) =>
-      withAdmin(target, async (here) => {
-        await Promise.all([read(there, moments.source), read(here, moments.target)]);
-        return lent([there, here]);
-      }),
+  const settings = Array.from({ length: count }, () => [source, target]).flat();
+  return withAdmins(settings, async (clients) => {
+    await Promise.all(clients.map((client) => client.query(comparisonPins)));
+    return use(
+      Array.from({ length: count }, (_, at) => clients.slice(2 * at, 2 * at + 2) as unknown as Pair),
     );
-  return withMany(count, lend, use);
+  });
 }
 
-/** How many rows, and a sum of their hashes that does not depend on their order. */
-export interface Sum {
-  readonly rows: bigint;
-  readonly sum: bigint;
+/** Lets a session read one moment: that of an exported snapshot, or the one in which it reads first. */
+export async function beginReading(client: pg.Client, snapshot?: string): Promise<void> {
+  const join = snapshot === undefined ? "" : `; SET TRANSACTION SNAPSHOT '${snapshot}'`;
+  await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY${join}`);
 }
 
 /** Types whose equal values are also the same text, so that the hash of the value stands for it. */

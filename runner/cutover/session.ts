@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type ConnectionSettings, withClient } from "../connection.ts";
+import { type ConnectionSettings, openClient, withClient } from "../connection.ts";
 
 /**
  * What a database or role may have set that would bend our work, pinned for the session: a frozen database
@@ -23,6 +23,22 @@ export async function withAdmin<T>(
     await client.query(pins);
     return use(client);
   });
+}
+
+/** Lends a connection of this kind for each of the settings; they are opened at once. */
+export async function withAdmins<T>(
+  settings: readonly ConnectionSettings[],
+  use: (clients: readonly pg.Client[]) => Promise<T>,
+): Promise<T> {
+  const opening = await Promise.allSettled(settings.map((one) => openClient(one)));
+  const clients = opening.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  try {
+    for (const one of opening) if (one.status === "rejected") throw one.reason;
+    await Promise.all(clients.map((client) => client.query(pins)));
+    return await use(clients);
+  } finally {
+    await Promise.all(clients.map((client) => client.end().catch(() => {})));
+  }
 }
 
 /** Whether the session's user is a superuser. */

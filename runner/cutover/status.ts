@@ -7,7 +7,7 @@ import { readState, type SourceState, type TargetState } from "./state.ts";
 export interface Lag {
   /** Written on the source and not yet confirmed by the target, in bytes of its log. */
   readonly bytesBehind: number;
-  /** Log that the slot keeps on the source, in bytes. */
+  /** Log that the slots keep on the source, in bytes. */
   readonly slotBytes: number;
   readonly applying: boolean;
 }
@@ -46,8 +46,9 @@ async function readLag(client: pg.Client): Promise<Lag | null> {
   return withAdmin(parseConninfo(rows[0].conninfo), async (source) => {
     const slot = await source.query(
       `SELECT active AS applying, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::float8 AS "bytesBehind",
-         pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 AS "slotBytes"
-       FROM pg_replication_slots WHERE slot_name = $1`,
+         (SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots
+          WHERE slot_name IN ($1::text, $1::text || '_changes'))::float8 AS "slotBytes"
+       FROM pg_replication_slots WHERE slot_name = $1::text`,
       [rows[0].slot],
     );
     return slot.rows[0] ?? null;
@@ -63,12 +64,22 @@ export async function readStatus(database: ConnectionSettings): Promise<CutoverS
   }));
 }
 
+function comparison({ ahead }: TargetState): string[] {
+  if (ahead === undefined) return [];
+  return [
+    `compared ahead of a freeze at ${ahead.comparedAt}: ${ahead.rows} rows; clients may not write here meanwhile`,
+  ];
+}
+
 /** The status in words. */
 export function statusLines({ asTarget, asSource, lag }: CutoverStatus): string[] {
   const target =
     asTarget === null
       ? []
-      : [`phase: ${asTarget.phase}${asTarget.replicating === true ? ", replicating" : ""}`];
+      : [
+          `phase: ${asTarget.phase}${asTarget.replicating === true ? ", replicating" : ""}`,
+          ...comparison(asTarget),
+        ];
   const source =
     asSource === null
       ? []
@@ -79,7 +90,7 @@ export function statusLines({ asTarget, asSource, lag }: CutoverStatus): string[
     lag === null
       ? []
       : [
-          `lag: ${lag.bytesBehind} bytes; the slot keeps ${lag.slotBytes} bytes of log; ${lag.applying ? "applying" : "NOT applying"}`,
+          `lag: ${lag.bytesBehind} bytes; the slots keep ${lag.slotBytes} bytes of log; ${lag.applying ? "applying" : "NOT applying"}`,
         ];
   const lines = [...target, ...source, ...behind];
   return lines.length === 0 ? ["no cutover has touched this database"] : lines;

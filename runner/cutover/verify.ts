@@ -4,7 +4,7 @@ import type { AheadReport } from "./compare-ahead.ts";
 import { compareRows, describeRows, describeTables, type RowComparison } from "./compare-rows.ts";
 import { compareSchemas } from "./compare-schema.ts";
 import type { Move } from "./request.ts";
-import { type Pair, readSum, type Sum, withPairs } from "./row-sums.ts";
+import { beginReading, type Pair, readSum, type Sum, withPairs } from "./row-sums.ts";
 import { TouchedRows } from "./touched.ts";
 import { secondsSince } from "./work.ts";
 
@@ -61,7 +61,9 @@ async function compareLargeObjects(pair: Pair): Promise<string[]> {
 export async function verifyDatabases(move: Move): Promise<VerifyReport> {
   const start = performance.now();
   const { snapshot } = move;
-  return withPairs(move, move.jobs, { source: snapshot }, async (pairs) => {
+  return withPairs(move, move.jobs, async (pairs) => {
+    for (const [source, target] of pairs)
+      await Promise.all([beginReading(source, snapshot), beginReading(target)]);
     const [pair] = pairs as readonly [Pair];
     const schema = await compareSchemas(pair[0], pair[1], move);
     const rows = await compareAllRows(pairs);

@@ -24,6 +24,40 @@ export async function distribute<Item, Worker>(
   if (failures.length > 0) throw failures[0];
 }
 
+/** One piece of work; what it answers with is to be done next. */
+export type Task<Worker> = (worker: Worker) => Promise<readonly Task<Worker>[]>;
+
+/**
+ * Runs tasks, each by the first free of `workers`. What follows from a task comes before what waits. The first error
+ * stops further tasks and is thrown once the running ones have ended.
+ */
+export async function runTasks<Worker>(
+  tasks: readonly Task<Worker>[],
+  workers: readonly Worker[],
+): Promise<void> {
+  const waiting = [...tasks];
+  const running = new Map<Worker, Promise<void>>();
+  const failures: unknown[] = [];
+  const start = (worker: Worker, task: Task<Worker>) => {
+    const work = task(worker).then(
+      (next) => void waiting.unshift(...next),
+      (error) => void failures.push(error),
+    );
+    running.set(
+      worker,
+      work.finally(() => running.delete(worker)),
+    );
+  };
+  for (;;) {
+    for (const worker of workers)
+      if (!running.has(worker) && waiting.length > 0 && failures.length === 0)
+        start(worker, waiting.shift() as Task<Worker>);
+    if (running.size === 0) break;
+    await Promise.race(running.values());
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
 /** Lends `count` of what `lend` lends one of. */
 export async function withMany<Worker, T>(
   count: number,
