@@ -34,7 +34,7 @@ export async function reachPrepare(cutover: Cutover): Promise<AheadReport | null
   return withTarget(
     cutover,
     (state) => reportOf<VerifyReport>(state, "verify").ahead ?? null,
-    (target) => prepare(target, cutover),
+    (target) => orThaw(cutover, () => prepare(target, cutover)),
   );
 }
 

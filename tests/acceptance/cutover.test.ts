@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withClient } from "../../runner/connection.ts";
@@ -6,6 +7,7 @@ import { freeze, thaw } from "../../runner/cutover/freeze.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
 import { readStatus } from "../../runner/cutover/status.ts";
 import { reachComplete, reachCopy, reachFreeze, reachVerify } from "../../runner/cutover/switch.ts";
+import { ExitCode, type UserError } from "../../runner/user-error.ts";
 import { missingWrites, startWriter } from "../support/acknowledged-writer.ts";
 import {
   acknowledgedTable,
@@ -109,12 +111,16 @@ test("verify names what differs, and gives the source back", async () => {
   const cutover = await clusters.pair("differing");
   await sql(
     cutover.source,
-    `${acknowledgedTable}; INSERT INTO acknowledged (writer, n) SELECT 'a', i FROM generate_series(1, 50) i`,
+    `${acknowledgedTable}; INSERT INTO acknowledged (writer, n) SELECT 'a', i FROM generate_series(1, 50) i;
+     GRANT SELECT ON acknowledged TO third; CREATE INDEX acknowledged_n ON acknowledged (n); SELECT lo_from_bytea(77, 'x')`,
   );
   const spoil = async (statement: string, expected: RegExp) => {
     await reachCopy(cutover);
     await sql(cutover.target, statement);
-    await assert.rejects(reachVerify(cutover), expected);
+    await assert.rejects(reachVerify(cutover), ({ message, exitCode }: UserError) => {
+      assert.match(message, expected);
+      return exitCode === ExitCode.differs;
+    });
     await sql(cutover.source, "UPDATE acknowledged SET n = n WHERE n = 1");
   };
   await spoil(
@@ -133,8 +139,13 @@ test("verify names what differs, and gives the source back", async () => {
     "ALTER TABLE acknowledged OWNER TO third",
     /owner of table public\.acknowledged: own expected, found third/,
   );
+  await spoil(
+    "REVOKE SELECT ON acknowledged FROM third; DROP INDEX acknowledged_n; SELECT lo_put(77, 0, 'y')",
+    /index public\.acknowledged_n: missing on the target\n(.*\n)*.*grant of SELECT on table public\.acknowledged to third: missing on the target\n(.*\n)*.*large objects: their number or contents differ/,
+  );
   const record = await reachComplete(cutover);
   assert.equal(record.verify.rows, 50);
+  assert.deepEqual(JSON.parse(readFileSync(cutover.record, "utf8")), record);
 });
 
 test("a target with contents of its own is refused before anything is dropped", async () => {
