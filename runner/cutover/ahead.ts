@@ -7,13 +7,12 @@ import { compareSchemas } from "./compare-schema.ts";
 import { updateTarget } from "./fill.ts";
 import { isFollowing, startFollowing } from "./follow.ts";
 import { guardTables, unguardedTables } from "./guards.ts";
-import { clearPending, readPending, savePending } from "./pending-rows.ts";
+import { clearPending, type Pending, readPending, savePending } from "./pending-rows.ts";
 import { changeSlot, endReplication, hasSlot, makeChangeSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { comparisonPins, type Pair, withPairs } from "./row-sums.ts";
 import { withAdmin } from "./session.ts";
 import { readState } from "./state.ts";
-import type { TouchedRows } from "./touched.ts";
 import { differencesError } from "./verify.ts";
 import { secondsSince } from "./work.ts";
 
@@ -32,9 +31,9 @@ async function guardTarget(target: pg.Client): Promise<void> {
   });
 }
 
-/** What a comparison has left to be compared again. */
+/** What an earlier comparison has left, and what it found. */
 interface Left {
-  readonly rows: TouchedRows;
+  readonly pending: Pending;
   readonly report: AheadReport;
 }
 
@@ -48,7 +47,7 @@ async function leftToCompare(
   const report = (await readState(target, "target"))?.ahead;
   if (report === undefined || !(await hasSlot(source, changeSlot(cutover).name))) return undefined;
   if ((await unguardedTables(target, "clients")).length > 0) return undefined;
-  return { rows: await readPending(target), report };
+  return { pending: await readPending(target), report };
 }
 
 /** A target that differs follows no longer: the next run copies anew. */
@@ -98,11 +97,11 @@ async function compareRounds(
   left: Left | undefined,
 ): Promise<AheadReport> {
   const start = performance.now();
-  let rows = left?.rows;
+  let pending = left?.pending;
   let report = left?.report;
   for (let rounds = 1, faults = 0, before = Number.POSITIVE_INFINITY; ; rounds++) {
     const began = performance.now();
-    const round = await compareRound(source, cutover, rows);
+    const round = await compareRound(source, cutover, pending);
     report = {
       comparedAt: new Date().toISOString(),
       tables: round.tables.tables.length,
@@ -110,8 +109,8 @@ async function compareRounds(
       rounds: (left?.report.rounds ?? 0) + rounds,
       seconds: (left?.report.seconds ?? 0) + secondsSince(start),
     };
-    rows = round.pending;
-    await savePending(target, rows, report);
+    pending = round.pending;
+    await savePending(target, pending, report);
     await advanceSlot(source, changeSlot(cutover).name, round.changes.end);
     faults = round.differences.size > 0 ? faults + 1 : 0;
     if (faults === attempts) await refuse(target, cutover, describeRows(round));

@@ -11,6 +11,8 @@ export interface CopyTable {
   readonly bytes: number;
   /** Of its rows alone, of 8 kB. */
   readonly blocks: number;
+  /** The number of its file: another one after all of its rows were written anew. */
+  readonly file: number;
   /** Quoted columns, without generated ones. */
   readonly columns: readonly string[];
   /** Whether every column is of a built-in type whose binary form names no object of its database. */
@@ -25,7 +27,7 @@ export interface CopyTable {
  */
 const copyTables = `
   SELECT n.nspname AS schema, c.relname AS "table", format('%I.%I', n.nspname, c.relname) AS name,
-    pg_table_size(c.oid)::float8 AS bytes, (pg_relation_size(c.oid) / current_setting('block_size')::int)::int AS blocks, coalesce(e.condition, '') AS "where",
+    pg_table_size(c.oid)::float8 AS bytes, (pg_relation_size(c.oid) / current_setting('block_size')::int)::int AS blocks, c.relfilenode AS file, coalesce(e.condition, '') AS "where",
     coalesce(array_agg(quote_ident(a.attname) ORDER BY a.attnum) FILTER (WHERE a.attgenerated = ''), '{}') AS columns,
     coalesce(bool_and(t.oid < 16384 AND t.typtype = 'b' AND (t.typelem = 0 OR t.typelem < 16384)
       AND t.typcategory NOT IN ('R', 'P') AND t.typname !~ '^_?(reg|money|aclitem|xml|tsvector|tsquery|pg_)'), true) AS plain

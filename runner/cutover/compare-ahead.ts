@@ -1,8 +1,15 @@
 import type pg from "pg";
 import { type Changes, readChanges } from "./changes.ts";
-import { type ComparableTables, compareRows, describeTables, type RowComparison } from "./compare-rows.ts";
+import {
+  type ComparableTables,
+  compareRows,
+  describeTables,
+  type RowComparison,
+  rewritten,
+} from "./compare-rows.ts";
 import { sendBeat } from "./heartbeat.ts";
 import { withMoments } from "./moments.ts";
+import type { Pending } from "./pending-rows.ts";
 import { changeSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import type { Pair } from "./row-sums.ts";
@@ -24,7 +31,7 @@ interface Round extends RowComparison {
   readonly tables: ComparableTables;
   readonly changes: Changes;
   /** What is to be compared again: it was written meanwhile, or it differs. */
-  readonly pending: TouchedRows;
+  readonly pending: Pending;
 }
 
 /** Whether the rows of a table have to be read whole. */
@@ -38,7 +45,7 @@ async function describeAndRead(source: pg.Client, cutover: Cutover, pair: Pair, 
 }
 
 /**
- * Compares `rows`, or all where undefined, and what was written since, while both sides are in use. A row that nobody
+ * Compares what is left, or all where undefined, and what was written since, while both sides are in use. A row that nobody
  * wrote between a heartbeat before the two snapshots and one after them must be the same in both: the target had
  * applied all that came before the first, and the source shows nothing that came after the second.
  * @param source a session whose output is pinned
@@ -46,10 +53,10 @@ async function describeAndRead(source: pg.Client, cutover: Cutover, pair: Pair, 
 export async function compareRound(
   source: pg.Client,
   cutover: Cutover,
-  rows: TouchedRows | undefined,
+  left: Pending | undefined,
 ): Promise<Round> {
   const beat = await sendBeat(source);
-  const jobs = rows === undefined || holdsAll(rows) ? cutover.jobs : 1;
+  const jobs = left === undefined || holdsAll(left.rows) ? cutover.jobs : 1;
   return withMoments(cutover, jobs, beat, async (pairs) => {
     const { tables, changes, before, meanwhile } = await describeAndRead(
       source,
@@ -57,10 +64,11 @@ export async function compareRound(
       pairs[0] as Pair,
       beat,
     );
-    const wanted = rows ?? TouchedRows.whole(tables.tables);
+    const wanted = left?.rows ?? TouchedRows.whole(tables.tables);
     wanted.merge(before);
+    for (const name of left === undefined ? [] : rewritten(tables, left.files)) wanted.add(name, "all");
     const result = await compareRows(pairs, tables, wanted, meanwhile);
     for (const name of result.differences.keys()) meanwhile.add(name, wanted.keysOf(name) ?? "all");
-    return { ...result, tables, changes, pending: meanwhile };
+    return { ...result, tables, changes, pending: { rows: meanwhile, files: tables.files } };
   });
 }

@@ -9,6 +9,16 @@ import { distribute } from "./work.ts";
 /** The source's tables, how their rows are found and how they are hashed, on both sides. */
 export interface ComparableTables extends KeyedTables {
   readonly hashes: readonly [ReadonlyMap<string, string>, ReadonlyMap<string, string>];
+  /** The files of both sides, by table. */
+  readonly files: TableFiles;
+}
+
+/** Which files hold a table's rows: no stream of changes shows that they were rewritten (`ALTER … TYPE … USING`). */
+export type TableFiles = ReadonlyMap<string, string>;
+
+/** Tables whose rows were written anew since `before`, on either side. */
+export function rewritten({ files }: ComparableTables, before: TableFiles): string[] {
+  return [...files].filter(([name, file]) => before.get(name) !== file).map(([name]) => name);
 }
 
 /** Reads what a comparison of rows needs to know. */
@@ -18,7 +28,10 @@ export async function describeTables([source, target]: Pair): Promise<Comparable
   );
   const byValue = versions.every(({ rows }) => rows[0].v >= 140_000);
   const [there, here] = await Promise.all([rowHashes(source, byValue), rowHashes(target, byValue)]);
-  return { tables: await listTables(source), keys: await listKeys(source), hashes: [there, here] };
+  const [tables, others] = await Promise.all([listTables(source), listTables(target)]);
+  const targetFiles = new Map(others.map(({ name, file }) => [name, file]));
+  const files = new Map(tables.map(({ name, file }) => [name, `${file} ${targetFiles.get(name)}`]));
+  return { tables, keys: await listKeys(source), hashes: [there, here], files };
 }
 
 /** A table with all that is needed to sum up its rows. */
