@@ -52,7 +52,8 @@ export class Migrations extends pulumi.ComponentResource {
     super("pgstack:index:Migrations", name, {}, options);
     const { files } = args;
     const environment = environmentOf(args);
-    const check = checkDatabase(args.settings, { environment, database: args.deletedWith }, this);
+    const request = { settings: args.settings, files };
+    const check = checkDatabase(request, { environment, database: args.deletedWith }, this);
     const plan = check.then((found) => ({ found, kept: keptFiles(files, historyOf(found), args.settings) }));
     const apply = plan.then((plan) => createApply(name, args, { environment, ...plan }, this));
     this.applied = apply;

@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
-import { projectPath } from "../project.ts";
 import { UserError } from "../user-error.ts";
-import { readMigrations } from "./directory.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { type History, historyTable, readHistory } from "./history.ts";
 import type { Warning } from "./lint.ts";
@@ -13,7 +11,11 @@ import type { MigrationSettings } from "./settings.ts";
 import { keptFiles } from "./target.ts";
 
 /** What a preview asks of the database. */
-export type CheckRequest = Pick<MigrationSettings, "directory" | "table" | "to" | "outOfOrder" | "baseline">;
+export interface CheckRequest {
+  readonly settings: Pick<MigrationSettings, "directory" | "table" | "to" | "outOfOrder" | "baseline">;
+  /** As the preview has read them: to read them again would take longer than all else here. */
+  readonly files: readonly MigrationFile[];
+}
 
 /** What the database says to a preview. */
 export interface CheckResult {
@@ -42,8 +44,7 @@ export async function lintPending(client: pg.Client, pending: readonly Migration
   return pending.length === 0 ? [] : (await import("./lint.ts")).lint(client, pending);
 }
 
-async function check(client: pg.Client, settings: CheckRequest): Promise<CheckResult> {
-  const files = readMigrations(projectPath(settings.directory), settings.directory);
+async function check(client: pg.Client, { settings, files }: CheckRequest): Promise<CheckResult> {
   const history = await readHistory(client, historyTable(settings.table));
   const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
   const plan = makePlan(files, history, kept, settings.baseline);
@@ -57,7 +58,7 @@ async function check(client: pg.Client, settings: CheckRequest): Promise<CheckRe
   };
 }
 
-/** The database's part in a preview. A database that cannot be read is a result too; wrong files throw RefusedError. */
+/** The database's part in a preview. A database that cannot be read is a result too; a wrong target throws RefusedError. */
 export async function checkDatabase(access: Access, request: CheckRequest): Promise<CheckResult> {
   const nothing = { applied: [], pending: [], findings: [], warnings: [] };
   try {
