@@ -1,22 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { beginning, ending, type Job, type Run } from "./run-migration.ts";
 import { checkResult, messageOf } from "./run-script.ts";
-import { segmentsOf } from "./script.ts";
+import { type Segment, segmentsOf } from "./script.ts";
 import { type ScriptResult, sendAhead } from "./script-query.ts";
 
-/** Fits into one message, and holds no rows that the server would ask for. */
-function fits({ language, script }: Job): boolean {
-  const segments = segmentsOf(script);
-  return (
-    language === "sql" &&
-    script.options.transaction &&
-    segments.length === 1 &&
-    segments[0]?.copyData === undefined
-  );
+/** The script of a job that fits into one message, and holds no rows that the server would ask for. */
+function onlySegment({ language, script }: Job): Segment | undefined {
+  const [segment, ...more] = segmentsOf(script);
+  const fits = language === "sql" && script.options.transaction && more.length === 0;
+  return fits && segment?.copyData === undefined ? segment : undefined;
 }
 
 interface Sent {
-  readonly after: readonly string[];
   readonly result: Promise<ScriptResult>;
   /** The one whose transaction is begun at the end of this one's message, and the mark of that transaction. */
   readonly next: Next | undefined;
@@ -24,6 +19,7 @@ interface Sent {
 
 interface Next {
   readonly job: Job;
+  readonly segment: Segment;
   readonly marker: string;
 }
 
@@ -45,12 +41,12 @@ export class Pipeline {
 
   /** Runs a job and sends the one behind it; false, and nothing done, for one that has to be run by itself. Throws as `runScript`. */
   async perform(job: Job): Promise<boolean> {
-    if (this.#stopped || !fits(job)) return false;
-    const { next, after, result } = this.#sent.get(job) ?? (await this.#begin(job));
+    const segment = onlySegment(job);
+    if (this.#stopped || segment === undefined) return false;
+    const { next, result } = this.#sent.get(job) ?? (await this.#begin(job, segment));
     this.#sent.delete(job);
     if (next !== undefined) this.#send(next);
-    const [segment] = segmentsOf(job.script);
-    if (segment !== undefined) checkResult(job.script, segment, { before: [], after }, await result);
+    checkResult(job.script, segment, [], await result);
     return true;
   }
 
@@ -60,21 +56,24 @@ export class Pipeline {
     for (const { result } of this.#sent.values()) await result;
   }
 
-  async #begin(job: Job): Promise<Sent> {
+  async #begin(job: Job, segment: Segment): Promise<Sent> {
     const marker = randomUUID();
     await this.#run.session.client.query(beginning(this.#run, job, marker).join("; "));
-    return this.#send({ job, marker });
+    return this.#send({ job, segment, marker });
   }
 
-  #send({ job, marker }: Next): Sent {
-    const { client } = this.#run.session;
-    const following = this.#next.get(job);
-    const next = following && fits(following) ? { job: following, marker: randomUUID() } : undefined;
+  #after(job: Job): Next | undefined {
+    const next = this.#next.get(job);
+    const segment = next && onlySegment(next);
+    return segment && { job: next, segment, marker: randomUUID() };
+  }
+
+  #send({ job, segment, marker }: Next): Sent {
+    const next = this.#after(job);
     const begin = next === undefined ? [] : beginning(this.#run, next.job, next.marker);
     const after = [...ending(this.#run, job, marker, "statement"), ...begin];
-    const [segment] = segmentsOf(job.script);
-    const text = segment === undefined ? "" : messageOf(job.script, segment, { before: [], after });
-    const sent = { next, after, result: sendAhead(client, text) };
+    const text = messageOf(job.script, segment, { before: [], after });
+    const sent = { next, result: sendAhead(this.#run.session.client, text) };
     this.#sent.set(job, sent);
     return sent;
   }

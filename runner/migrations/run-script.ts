@@ -65,20 +65,24 @@ export function placeFailure(
   return new StatementError(place, error);
 }
 
-const aheadOf = ({ before }: Frame) => before.map((statement) => `${statement};\n`).join("");
+const aheadOf = (before: readonly string[]) => before.map((statement) => `${statement};\n`).join("");
 
 /** A segment and its frame as one message. */
 export function messageOf(script: Script, segment: Segment, frame: Frame): string {
-  return [aheadOf(frame) + script.text.slice(segment.start, segment.end), ...frame.after].join(";\n");
+  return [aheadOf(frame.before) + script.text.slice(segment.start, segment.end), ...frame.after].join(";\n");
 }
 
 /** Throws StatementError where a message failed by the script's own fault, and PostgreSQL's error where the frame failed. */
-export function checkResult(script: Script, segment: Segment, frame: Frame, result: ScriptResult): void {
-  const { completed, error } = result;
+export function checkResult(
+  script: Script,
+  segment: Segment,
+  before: readonly string[],
+  { completed, error }: ScriptResult,
+): void {
   if (error === undefined) return;
-  const done = completed - frame.before.length;
+  const done = completed - before.length;
   if (done >= segment.statements.length) throw error;
-  throw placeFailure(script, segment, { completed: done, ahead: aheadOf(frame).length }, error);
+  throw placeFailure(script, segment, { completed: done, ahead: aheadOf(before).length }, error);
 }
 
 /** Runs a script's statements, in the caller's transaction or in the one that `frame` begins and ends. Throws as `checkResult`. */
@@ -90,6 +94,6 @@ export async function runScript(client: pg.Client, script: Script, frame?: Frame
       after: index === segments.length - 1 ? (frame?.after ?? []) : [],
     };
     const result = await sendScript(client, messageOf(script, segment, part), segment.copyData);
-    checkResult(script, segment, part, result);
+    checkResult(script, segment, part.before, result);
   }
 }
