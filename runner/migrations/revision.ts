@@ -2,8 +2,15 @@ import { RefusedError } from "../user-error.ts";
 
 const form = /^(\d+)[_.-][\p{L}\p{N}_.-]+$/u;
 
+const known = new Map<string, bigint | undefined>();
+
 /** The number that a migration's name begins with, or undefined where it has none. */
 export function revisionOf(name: string): bigint | undefined {
+  if (!known.has(name)) known.set(name, readRevision(name)); // to sort a thousand names asks for each many times
+  return known.get(name);
+}
+
+function readRevision(name: string): bigint | undefined {
   const digits = name.match(form)?.[1];
   return digits === undefined ? undefined : BigInt(digits);
 }
