@@ -55,6 +55,7 @@ async function bareUmzug(): Promise<number> {
 async function manyMigrations(): Promise<void> {
   await using ours = await projectOnFreePort();
   await using engine = await commandsStack(generated);
+  await done(ours.pgstack("up"));
   writeMigrations(ours, generated);
   const umzug = Math.min(...(await Array.fromAsync({ length: rounds }, bareUmzug)));
   const best = await bestOf(rounds, {
