@@ -137,7 +137,7 @@ export async function swap(maintenance: Maintenance, target: string, fresh: stri
   await leaveToServer(maintenance, old);
 }
 
-const dropPatienceMs = 1000;
+const dropPatienceMs = 200;
 
 /**
  * Drops a database, and waits only so long: the server writes its whole cache to disk first, which can take as long

@@ -65,7 +65,7 @@ export async function restoreDump(
   const prepared = { ...ready, clock };
   const incomplete = await withRestoreLock(request.target, async (maintenance) => {
     const left = await dropLeftovers(maintenance, request.target.database);
-    for (const name of left) output.log(`dropped database ${name}, left by a restore that was killed`);
+    for (const name of left) output.log(`dropped database ${name}, left by an earlier restore`);
     return replace(request, prepared, maintenance, timed, output, signal);
   });
   return reportOf(request, prepared, incomplete);
