@@ -9,12 +9,13 @@ import { joinRoles } from "./membership.ts";
 export interface Probe {
   readonly attempts: number;
   readonly faults: readonly string[];
-  /** Attempts that another session's lock kept from an answer. */
+  /** Attempts that another session's lock, or a cutover's freeze, kept from an answer. */
   readonly undecided: readonly string[];
 }
 
 const insufficientPrivilege = "42501";
-const lockNotAvailable = "55P03";
+/** A lock of another session's; a database that is frozen for a cutover, which refuses before it looks at rights. */
+const noAnswer = ["55P03", "25006"];
 
 async function codeOf(
   client: pg.Client,
@@ -37,7 +38,7 @@ async function tryOne(
   attempt: Attempt,
 ): Promise<Partial<Record<"fault" | "undecided", string>>> {
   const failure = await codeOf(client, attempt.sql);
-  if (failure?.code === lockNotAvailable) return { undecided: attempt.what };
+  if (failure !== undefined && noAnswer.includes(failure.code)) return { undecided: attempt.what };
   if (attempt.allowed)
     return failure === undefined ? {} : { fault: `cannot ${attempt.what}: ${failure.message}` };
   if (failure?.code === insufficientPrivilege) return {};

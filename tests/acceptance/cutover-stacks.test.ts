@@ -206,6 +206,7 @@ test("a switch, killed and run again, moves every write and the clients, freezes
   await nothingIsMissing(fresh);
   await assert.rejects(sql(on(old), write), /frozen for a cutover/);
   assert.deepEqual(await sql(on(fresh), "SHOW work_mem"), [{ work_mem: "5MB" }]);
+  await done(up("prod"));
   assert.match((await project.pgstack("destroy", "prod", "--yes")).output, /protect/);
   await done(project.pgstack("preview", "next", "--expect-no-changes"));
   const exported = await project.pulumi("stack", "export", "--stack", "next");
