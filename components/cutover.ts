@@ -30,8 +30,8 @@ export interface CutoverOutput {
 
 /**
  * Another stack's database, moved here. In state `rehearse` one resource copies and compares; in state `switch`
- * the source is frozen, copied and compared (with replication, as much as can be before the freeze), and `handOver` completes the move once everything else is in place.
- * When its resources go, so does the freeze of the source.
+ * the source is frozen, copied and compared (with replication, as much as can be before the freeze), and `handOver`
+ * completes the move once everything else is in place. When its resources go, so does the freeze of the source.
  */
 export class Cutover extends pulumi.ComponentResource {
   /** Everything has been copied once this is done. */
@@ -64,7 +64,9 @@ export class Cutover extends pulumi.ComponentResource {
     const held = this.#command("source", { delete: runner("cutover-thaw") }, args.after);
     this.filled = args.config.state === "rehearse" ? this.#rehearse(held) : this.#switch(held);
     this.epoch = this.filled.stdout.apply((json) => String(JSON.parse(json).copyId));
-    this.guards = args.config.state === "rehearse" ? [] : [this.#guard()];
+    // with replication from the first rehearsal on: a switch then finds nothing to be run again under the freeze
+    const { state, method } = args.config;
+    this.guards = state === "switch" || method === "replicate" ? [this.#guard()] : [];
     this.registerOutputs({});
   }
 

@@ -98,11 +98,9 @@ async function fill(
   for (const client of writers) await client.query(`SET search_path = ${snapshot.searchPath}`);
   const pairs = readers.map((one, at) => ({ reader: one, writer: writers[at] as pg.Client }));
   const { early, late } = splitPostData(postData, snapshot.tables);
-  const copied = await time("rows, their indexes and statistics", () =>
-    fillTables(snapshot, early, pairs, options.log),
-  );
+  const copied = await time("rows and indexes", () => fillTables(snapshot, early, pairs, options.log));
   const largeObjects = await time("large objects", () => copyLargeObjects(reader, writer));
-  await time("constraints and other definitions", () => runPostData(late, writers));
+  await time("constraints", () => runPostData(late, writers));
   await time("owners and grants", () => carryOwnership(writer, snapshot, options));
   await time("materialized views", () => refreshViews(writer, snapshot.views));
   await copySequences(reader, writer);
