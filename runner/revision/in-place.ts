@@ -27,6 +27,7 @@ async function tried(ground: Ground, sides: Sides, inPlace: InPlace): Promise<Si
     const { facts } = await readCatalog(sides.startDatabase.client);
     return managedView(facts, ignore);
   };
+  await sides.dumps;
   await run(inPlace.up);
   const renamed = await read();
   await run(inPlace.down);

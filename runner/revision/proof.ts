@@ -53,7 +53,8 @@ async function attempt(what: string, run: () => Promise<string[]>): Promise<stri
  * @returns a line for each thing that is not as it should be
  */
 export async function prove(ground: Ground, sides: Sides, steps: readonly Step[]): Promise<string[]> {
-  const { startDatabase: database, roles, dumps } = sides;
+  const { startDatabase: database, roles } = sides;
+  const dumps = await sides.dumps;
   const run = async (scripts: readonly Step["up"][]) => {
     for (const script of scripts) await runScript(ground.server, database, script);
   };

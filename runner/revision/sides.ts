@@ -11,6 +11,12 @@ import { copySchema, createRoles, type ScratchDatabase, withScratchDatabases } f
 import type { Scratch } from "./scratch-server.ts";
 import { type UnreadObject, unreadDifferences } from "./unread.ts";
 
+/** What pg_dump shows of both sides. */
+export interface Dumps {
+  readonly start: DumpedSchema;
+  readonly models: DumpedSchema;
+}
+
 /** What is compared: a start and the models, each as facts and as a scratch database that has that schema. */
 export interface Sides {
   readonly start: FactBase;
@@ -18,7 +24,8 @@ export interface Sides {
   readonly renamed: FactBase;
   readonly renames: InPlace;
   readonly startDatabase: ScratchDatabase;
-  readonly dumps: { readonly start: DumpedSchema; readonly models: DumpedSchema };
+  /** Both as pg_dump shows them, which takes a while: nobody may change the databases before. */
+  readonly dumps: Promise<Dumps>;
   readonly models: FactBase;
   readonly modelsDatabase: ScratchDatabase;
   /** Roles of the start's server. */
@@ -39,12 +46,22 @@ export interface Ground extends Scratch {
   readonly ignore: readonly string[];
 }
 
+/** Work that goes on while nobody waits for it yet; whoever does hears of its failure. */
+function begun<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  return work;
+}
+
+async function both(start: Promise<DumpedSchema>, models: Promise<DumpedSchema>): Promise<Dumps> {
+  return { start: await start, models: await models };
+}
+
 /** A start as it was read: whole, what is ignored included. */
 interface Start {
   readonly facts: FactBase;
   readonly roles: readonly string[];
   readonly unread: readonly UnreadObject[];
-  readonly dump: DumpedSchema;
+  readonly dump: Promise<DumpedSchema>;
 }
 
 /** What a revision does not read may be what the rest stands on. */
@@ -70,16 +87,14 @@ async function copyOf(
   const facts = managedView(catalog.facts, []);
   if (server.private) await createRoles(client, roles);
   await copySchema(server, client, empty, facts, catalog).catch((error) => refuseCopy(unread, error));
-  return { facts, roles, unread, dump: await dumpWritten(ground, settings) };
+  return { facts, roles, unread, dump: begun(dumpWritten(ground, settings)) };
 }
 
 async function startFrom(origin: Origin, ground: Ground, database: ScratchDatabase): Promise<Start> {
   if ("live" in origin) return copyOf(origin.live, ground, database);
   await origin.fill(database);
-  const [{ facts, roles, unread }, dump] = await Promise.all([
-    readCatalog(database.client),
-    dumpWritten(ground, database.settings),
-  ]);
+  const dump = begun(dumpWritten(ground, database.settings));
+  const { facts, roles, unread } = await readCatalog(database.client);
   return { facts: managedView(facts, []), roles, unread, dump };
 }
 
@@ -87,9 +102,10 @@ async function modelsFrom(
   sources: readonly SqlSource[],
   ground: Ground,
   { client, settings }: ScratchDatabase,
-): Promise<[Catalog, DumpedSchema]> {
+): Promise<[Catalog, Promise<DumpedSchema>]> {
   await loadModels(ground.server, client, sources);
-  return Promise.all([readCatalog(client), dumpWritten(ground, settings)]);
+  const dump = begun(dumpWritten(ground, settings));
+  return [await readCatalog(client), dump];
 }
 
 async function keywordsOf(client: pg.Client): Promise<ReadonlySet<string>> {
@@ -124,7 +140,7 @@ export async function withSides<T>(
       models: withGrantsOf(managedView(models.facts, ground.ignore), start),
       startDatabase,
       modelsDatabase,
-      dumps: { start: whole.dump, models: modelsDump },
+      dumps: begun(both(whole.dump, modelsDump)),
       roles: rolesOf(whole, models),
       unwritten: unreadDifferences(whole.unread, models.unread, ground.ignore),
       keywords,

@@ -45,6 +45,7 @@ async function schemaAfter(
   up: Script,
   ignore: readonly string[],
 ): Promise<FactBase> {
+  await sides.dumps;
   await runScript(server, sides.startDatabase, up);
   const { facts } = await readCatalog(sides.startDatabase.client);
   return managedView(facts, ignore);
