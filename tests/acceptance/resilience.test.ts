@@ -125,8 +125,9 @@ test("two at once: one works, the other waits or says that the stack is locked",
   assert.equal((await project.pgstack("preview", "--expect-no-changes")).code, 0);
 });
 
-test("a taken port and a foreign data directory are named", async () => {
+test("a taken port and a foreign data directory are named", async (t) => {
   const taken = createServer().listen(0, "127.0.0.1");
+  t.after(() => taken.close()); // else a failure before would keep this process waiting
   await new Promise((resolve) => taken.once("listening", resolve));
   const { port: other } = taken.address() as { port: number };
   project.configure("dev", { instance: { kind: "local", port: other }, database, roles });
