@@ -66,11 +66,17 @@ test("killed at any moment, the next up ends right by itself", async () => {
 });
 
 test("a role that was made and not recorded is taken over", async () => {
-  assert.equal((await project.pgstack("destroy")).code, 0);
-  await upAndKill("app_owner-role", 0, () => roleExists("app_owner"));
-  const outcome = await project.pgstack("up", "--skip-preview");
-  assert.equal(outcome.code, 0, outcome.output);
-  assert.match(outcome.stderr, /the last update of stack dev was cut off; taking over what it had begun/);
+  const takingOver = /the last update of stack dev was cut off; taking over what it had begun/;
+  let said = "";
+  // on a busy machine the kill may come after the engine's record, which is nothing to take over
+  for (let tries = 0; tries < 3 && !takingOver.test(said); tries++) {
+    assert.equal((await project.pgstack("destroy")).code, 0);
+    await upAndKill("app_owner-role", 0, () => roleExists("app_owner"));
+    const outcome = await project.pgstack("up", "--skip-preview");
+    assert.equal(outcome.code, 0, outcome.output);
+    said = outcome.stderr;
+  }
+  assert.match(said, takingOver);
 });
 
 /** Waits until the server knows the role: the engine needs some milliseconds more to write that down. */
