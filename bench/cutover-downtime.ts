@@ -8,7 +8,7 @@ import { type ConnectionSettings, withClient } from "../runner/connection.ts";
 import type { CutoverRecord } from "../runner/cutover/record.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { missingWrites, startWriter, type Writer } from "../tests/support/acknowledged-writer.ts";
-import { createProject, type Outcome, type TestProject } from "../tests/support/project.ts";
+import { createProject, done, type TestProject } from "../tests/support/project.ts";
 import { fillSource } from "./support/dump-source.ts";
 
 const [methods = "copy,replicate", size = "200", rate = "1000"] = process.argv.slice(2);
@@ -22,12 +22,6 @@ const settings = {
 };
 const table = `
   CREATE TABLE acknowledged (id bigserial, writer text, n int, PRIMARY KEY (writer, n)); ALTER TABLE acknowledged OWNER TO bench`;
-
-async function done(outcome: Promise<Outcome>): Promise<string> {
-  const { code, output } = await outcome;
-  if (code !== 0) throw new Error(output);
-  return output;
-}
 
 function configure(project: TestProject, stack: string, { admin }: ThrowawayCluster, cutover?: object): void {
   const { host, port, user: adminUser, password: adminPassword, sslMode } = admin;

@@ -2,10 +2,10 @@
  * Previews with nothing to do, in one run, best of three: 1,000 migrations under a baseline against an empty program, and 300 that
  * are not folded against 300 bare Commands:   node bench/preview.ts [ROUNDS]
  */
+import { done } from "../tests/support/project.ts";
 import { bestOf, report } from "./support/measure.ts";
 import {
   commandsStack,
-  done,
   emptyStack,
   nameOf,
   preview,

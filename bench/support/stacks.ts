@@ -1,13 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../runner/server/cluster.ts";
-import { createProject, type Outcome, type TestProject } from "../../tests/support/project.ts";
-
-/** A run that must succeed. */
-export async function done(outcome: Promise<Outcome>): Promise<void> {
-  const { code, output } = await outcome;
-  if (code !== 0) throw new Error(output);
-}
+import { createProject, done, type TestProject } from "../../tests/support/project.ts";
 
 export function nameOf(index: number): string {
   return `2024010100${String(index).padStart(4, "0")}_table_${index}`;

@@ -3,27 +3,14 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse } from "yaml";
-import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
+import type { ConnectionSettings } from "../../runner/connection.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+import { sql } from "../support/databases.ts";
+import { createProject, done, type TestProject } from "../support/project.ts";
 
 let project: TestProject;
 let cluster: ThrowawayCluster;
 let bot: ConnectionSettings;
-
-async function run(settings: ConnectionSettings, ...statements: string[]): Promise<unknown[]> {
-  return withClient(settings, async (client) => {
-    let rows: unknown[] = [];
-    for (const sql of statements) ({ rows } = await client.query(sql));
-    return rows;
-  });
-}
-
-async function done(outcome: Promise<Outcome>): Promise<string> {
-  const { code, output } = await outcome;
-  assert.equal(code, 0, output);
-  return output;
-}
 
 /** A database as an operator makes it by hand, with the three statements for the one who only reads. */
 before(async () => {
@@ -36,10 +23,10 @@ before(async () => {
       "-- migrate: down\nDROP TABLE games, of_superuser;\n",
   );
   bot = { ...cluster.admin, database: "spellbot" };
-  await run(cluster.admin, "CREATE ROLE spellbot LOGIN CREATEDB PASSWORD 'owner pw'");
-  await run(cluster.admin, "CREATE ROLE spellbot_readonly_user LOGIN PASSWORD 'pw' CONNECTION LIMIT 5");
-  await run(cluster.admin, "CREATE ROLE odd LOGIN PASSWORD 'pw'", "CREATE DATABASE spellbot OWNER spellbot");
-  await run(
+  await sql(cluster.admin, "CREATE ROLE spellbot LOGIN CREATEDB PASSWORD 'owner pw'");
+  await sql(cluster.admin, "CREATE ROLE spellbot_readonly_user LOGIN PASSWORD 'pw' CONNECTION LIMIT 5");
+  await sql(cluster.admin, "CREATE ROLE odd LOGIN PASSWORD 'pw'", "CREATE DATABASE spellbot OWNER spellbot");
+  await sql(
     { ...bot, user: "spellbot", password: "owner pw" },
     "CREATE TABLE games (id int)",
     "CREATE TABLE alembic_version (version_num varchar(32))",
@@ -49,7 +36,7 @@ before(async () => {
     "GRANT SELECT ON ALL TABLES IN SCHEMA public TO spellbot_readonly_user",
     "GRANT SELECT, INSERT ON games TO odd",
   );
-  await run(bot, "CREATE TABLE of_superuser (id int)");
+  await sql(bot, "CREATE TABLE of_superuser (id int)");
 });
 after(async () => {
   await project.close();
@@ -58,11 +45,11 @@ after(async () => {
 
 /** Everything about roles, rights and objects that a dump of the server shows. */
 async function snapshot(): Promise<unknown[]> {
-  const server = await run(
+  const server = await sql(
     bot,
     "SELECT rolname, rolpassword, rolcreatedb, rolconnlimit FROM pg_authid WHERE rolname !~ '^pg_' ORDER BY 1",
   );
-  const objects = await run(
+  const objects = await sql(
     bot,
     `SELECT relname, relacl::text, relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
      UNION ALL SELECT nspname, nspacl::text, nspowner::regrole::text FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'
@@ -135,10 +122,10 @@ test("without importOnly the stack takes charge: the baseline is recorded, the p
   );
   assert.deepEqual(states, ["applied", "applied"]);
   const owner = { ...bot, user: "spellbot", password: "owner pw" };
-  await run(owner, "CREATE SCHEMA later", "CREATE TABLE later.t (id int)");
+  await sql(owner, "CREATE SCHEMA later", "CREATE TABLE later.t (id int)");
   await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
   const reader = { ...bot, user: "spellbot_readonly_user", password: "pw" };
-  await run(reader, "TABLE games", "TABLE plays", "TABLE later.t");
-  await assert.rejects(run(reader, "TABLE of_superuser"), /permission denied/);
+  await sql(reader, "TABLE games", "TABLE plays", "TABLE later.t");
+  await assert.rejects(sql(reader, "TABLE of_superuser"), /permission denied/);
   await done(project.pgstack("preview", "taken", "--expect-no-changes"));
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+import { createProject, done, type TestProject } from "../support/project.ts";
 
 const users =
   "-- migrate: up\nCREATE TABLE users (id serial PRIMARY KEY, email text);\n-- migrate: down\nDROP TABLE users;\n";
@@ -37,12 +37,6 @@ function configure(keys: Record<string, unknown>): void {
     ...{ adminPassword, database: { name: "app", owner: "app" }, roles: [reader], protect: false },
     ...keys,
   });
-}
-
-async function done(outcome: Promise<Outcome>): Promise<string> {
-  const { code, output } = await outcome;
-  assert.equal(code, 0, output);
-  return output;
 }
 
 const up = (keys: Record<string, unknown>) => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connectionFromUrl, withClient } from "../../runner/connection.ts";
 import { freePort } from "../../runner/server/cluster.ts";
-import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+import { createProject, done, type TestProject } from "../support/project.ts";
 
 let project: TestProject;
 let port: number;
@@ -19,13 +19,6 @@ function configure(changes: Record<string, unknown> = {}): void {
     roles: [readonlyRole],
     ...changes,
   });
-}
-
-/** A run that must succeed; what it printed. */
-async function done(outcome: Promise<Outcome>): Promise<string> {
-  const { code, output } = await outcome;
-  assert.equal(code, 0, output);
-  return output;
 }
 
 async function query(role: string, sql: string): Promise<Record<string, unknown>[]> {

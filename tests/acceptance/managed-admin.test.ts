@@ -2,30 +2,17 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
+import { type ConnectionSettings, connectionFromUrl } from "../../runner/connection.ts";
 import { checkRights } from "../../runner/roles/check.ts";
 import type { ReviewedRole } from "../../runner/roles/review.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+import { sql } from "../support/databases.ts";
+import { createProject, done, type TestProject } from "../support/project.ts";
 
 let project: TestProject;
 let cluster: ThrowawayCluster;
 /** As a managed service gives it: makes roles and databases, and is no superuser. */
 let managed: ConnectionSettings;
-
-async function run(settings: ConnectionSettings, ...statements: string[]): Promise<unknown[]> {
-  return withClient(settings, async (client) => {
-    let rows: unknown[] = [];
-    for (const sql of statements) ({ rows } = await client.query(sql));
-    return rows;
-  });
-}
-
-async function done(outcome: Promise<Outcome>): Promise<string> {
-  const { code, output } = await outcome;
-  assert.equal(code, 0, output);
-  return output;
-}
 
 before(async () => {
   [project, cluster] = [createProject(), await startThrowawayCluster()];
@@ -34,7 +21,7 @@ before(async () => {
   const users =
     "-- migrate: up\nCREATE TABLE users (id serial, tags hstore);\n-- migrate: down\nDROP TABLE users;\n";
   project.write("migrations/20240101000000_users.sql", users);
-  await run(cluster.admin, "CREATE ROLE managed LOGIN CREATEDB CREATEROLE PASSWORD 'pw'", "CREATE ROLE team");
+  await sql(cluster.admin, "CREATE ROLE managed LOGIN CREATEDB CREATEROLE PASSWORD 'pw'", "CREATE ROLE team");
   managed = { ...cluster.admin, user: "managed", password: "pw" };
 });
 after(async () => {
@@ -82,28 +69,28 @@ test("what the admin cannot do is said at preview and at up, all at once, and no
   const made =
     "SELECT rolname FROM pg_roles WHERE rolname IN ('app_owner', 'reader') UNION SELECT datname FROM pg_database";
   assert.deepEqual(
-    await run(cluster.admin, `${made} EXCEPT VALUES ('postgres'), ('template0'), ('template1')`),
+    await sql(cluster.admin, `${made} EXCEPT VALUES ('postgres'), ('template0'), ('template1')`),
     [],
   );
 });
 
 test("a stack comes up by that admin, changes and stays unchanged, and the admin is in no role of it", async () => {
   await up([reader, migrator]);
-  await run(await as("migrator"), "CREATE TABLE stats.of_migrator (id int)");
-  await run(await as("reader"), "TABLE users", "TABLE stats.of_migrator");
+  await sql(await as("migrator"), "CREATE TABLE stats.of_migrator (id int)");
+  await sql(await as("reader"), "TABLE users", "TABLE stats.of_migrator");
   await up([{ ...reader, access: "readwrite", passwordVersion: 2 }, writer, migrator]);
-  await run(await as("reader"), "INSERT INTO users DEFAULT VALUES");
-  await run(await as("writer"), "DELETE FROM users");
+  await sql(await as("reader"), "INSERT INTO users DEFAULT VALUES");
+  await sql(await as("writer"), "DELETE FROM users");
   await assert.rejects(
-    run(await as("writer"), "TABLE stats.of_migrator"),
+    sql(await as("writer"), "TABLE stats.of_migrator"),
     /permission denied for schema stats/,
   );
   await done(project.pgstack("refresh", "managed", "--yes", "--skip-preview"));
   await done(project.pgstack("preview", "managed", "--expect-no-changes"));
   await up([writer]);
   const memberships = "SELECT FROM pg_auth_members WHERE member = 'managed'::regrole";
-  assert.deepEqual(await run(cluster.admin, memberships), []);
-  const [connect] = await run(
+  assert.deepEqual(await sql(cluster.admin, memberships), []);
+  const [connect] = await sql(
     cluster.admin,
     "SELECT has_database_privilege('pg_monitor', 'app', 'CONNECT') AS open",
   );
@@ -121,8 +108,8 @@ const declared = (role: string, more: Partial<ReviewedRole> = {}): ReviewedRole 
 
 test("objects and roles that the admin may not act for are named, until they are excluded or given away", async () => {
   const app = { ...cluster.admin, database: "app" };
-  await run(app, "CREATE TABLE of_superuser (id int)");
-  await run(cluster.admin, "CREATE ROLE stranger LOGIN SUPERUSER");
+  await sql(app, "CREATE TABLE of_superuser (id int)");
+  await sql(cluster.admin, "CREATE ROLE stranger LOGIN SUPERUSER");
   const check = async (...roles: ReviewedRole[]) => (await checkRights(managed, request({}, roles))).refusals;
   assert.match(
     (await check(declared("fresh"))).join("\n"),
@@ -133,7 +120,7 @@ test("objects and roles that the admin may not act for are named, until they are
     (await check(declared("stranger"))).join("\n"),
     /may not change role "stranger"; that is a superuser's/,
   );
-  await run(app, "ALTER TABLE of_superuser OWNER TO app_owner");
+  await sql(app, "ALTER TABLE of_superuser OWNER TO app_owner");
   assert.deepEqual(await check(declared("fresh")), []);
   const adopted = await checkRights(managed, request({ ownerByAdmin: true }));
   assert.match(
@@ -143,7 +130,7 @@ test("objects and roles that the admin may not act for are named, until they are
 });
 
 test("an admin without CREATEDB, CREATEROLE or a way in is told which it needs", async () => {
-  await run(cluster.admin, "CREATE ROLE plain LOGIN PASSWORD 'pw'");
+  await sql(cluster.admin, "CREATE ROLE plain LOGIN PASSWORD 'pw'");
   const plain = { ...managed, user: "plain" };
   const refusals = async (name: string) =>
     (await checkRights(plain, request({ name }, [declared("fresh")]))).refusals;
@@ -160,5 +147,5 @@ test("an admin without CREATEDB, CREATEROLE or a way in is told which it needs",
 test("that admin destroys it all", async () => {
   await done(project.pgstack("destroy", "managed", "--yes", "--skip-preview"));
   const left = "SELECT rolname FROM pg_roles WHERE rolname IN ('app_owner', 'reader', 'writer', 'migrator')";
-  assert.deepEqual(await run(cluster.admin, left), []);
+  assert.deepEqual(await sql(cluster.admin, left), []);
 });

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
 import { freePort } from "../../runner/server/cluster.ts";
-import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+import { createProject, done, type TestProject } from "../support/project.ts";
 
 let project: TestProject;
 let port: number;
@@ -22,13 +22,6 @@ function writeMigration(name: string, up: string, down: string): void {
 function writeTable(name: string): void {
   const table = name.slice(3);
   writeMigration(name, `CREATE TABLE ${table} AS SELECT 1 AS id`, `DROP TABLE ${table}`);
-}
-
-/** A run that must succeed; what it printed. */
-async function done(outcome: Promise<Outcome>): Promise<string> {
-  const { code, output } = await outcome;
-  assert.equal(code, 0, output);
-  return output;
 }
 
 const administrator = (database: string): ConnectionSettings => ({

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { parse } from "yaml";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
 import { projectRoot } from "../../runner/project.ts";
-import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+import { createProject, done, type TestProject } from "../support/project.ts";
 import { startTlsCluster, type TlsCluster } from "../support/tls-cluster.ts";
 
 let project: TestProject;
@@ -38,12 +38,6 @@ async function setSecrets(stack: string): Promise<void> {
     project.pulumi("config", "set", "--secret", "--path", `pgstack:${key}`, "--stack", stack, "--", value);
   await set("adminPassword", cluster.admin.password as string);
   for (const [role, password] of Object.entries(passwords)) await set(`passwords.${role}`, password);
-}
-
-async function done(outcome: Promise<Outcome>): Promise<string> {
-  const { code, output } = await outcome;
-  assert.equal(code, 0, output);
-  return output;
 }
 
 before(async () => {

@@ -4,9 +4,10 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
+import { connectionFromUrl } from "../../runner/connection.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+import { sql } from "../support/databases.ts";
+import { createProject, done, type TestProject } from "../support/project.ts";
 
 const migrations = {
   "20240101000000_users.sql":
@@ -45,12 +46,6 @@ function configure(roles: readonly object[]): void {
   });
 }
 
-async function done(outcome: Promise<Outcome>): Promise<string> {
-  const { code, output } = await outcome;
-  assert.equal(code, 0, output);
-  return output;
-}
-
 const up = (roles: readonly object[]) => {
   configure(roles);
   return done(project.pgstack("up", "roles", "--yes", "--skip-preview"));
@@ -58,10 +53,6 @@ const up = (roles: readonly object[]) => {
 const unchanged = () => done(project.pgstack("preview", "roles", "--expect-no-changes"));
 const urls = async () => (await project.outputs("roles")).urls as Record<string, string>;
 const as = async (role: string) => connectionFromUrl((await urls())[role] as string, {});
-
-async function run(settings: ConnectionSettings, sql: string): Promise<unknown[]> {
-  return withClient(settings, async (client) => (await client.query(sql)).rows);
-}
 
 const admin = () => ({ ...cluster.admin, database: "a=b" });
 const denied = { message: /permission denied/ };
@@ -73,16 +64,16 @@ const writer = {
 
 test("roles come up with what migrations made, by any password, and stay unchanged", async () => {
   await up([reader, writer]);
-  await run(await as("given one"), "INSERT INTO users (email) VALUES ('a@b')");
-  assert.deepEqual(await run(await as("reader"), "SELECT email FROM users"), [{ email: "a@b" }]);
-  assert.deepEqual(await run(await as("reader"), "SELECT * FROM stats.games"), []);
-  await run(
+  await sql(await as("given one"), "INSERT INTO users (email) VALUES ('a@b')");
+  assert.deepEqual(await sql(await as("reader"), "SELECT email FROM users"), [{ email: "a@b" }]);
+  assert.deepEqual(await sql(await as("reader"), "SELECT * FROM stats.games"), []);
+  await sql(
     await as("My-Own er"),
     "CREATE TABLE by_hand AS SELECT 1 AS x; CREATE SCHEMA s; CREATE TABLE s.t ()",
   );
-  assert.deepEqual(await run(await as("reader"), "TABLE by_hand"), [{ x: 1 }]);
-  assert.deepEqual(await run(await as("reader"), "TABLE s.t"), []);
-  const [settings] = await run(await as("given one"), "SHOW idle_in_transaction_session_timeout");
+  assert.deepEqual(await sql(await as("reader"), "TABLE by_hand"), [{ x: 1 }]);
+  assert.deepEqual(await sql(await as("reader"), "TABLE s.t"), []);
+  const [settings] = await sql(await as("given one"), "SHOW idle_in_transaction_session_timeout");
   assert.deepEqual(settings, { idle_in_transaction_session_timeout: "1min" });
   await unchanged();
   await done(project.pgstack("refresh", "roles", "--yes", "--skip-preview"));
@@ -124,7 +115,7 @@ test("while psql is open, the list of processes shows no password", async () => 
   const sleeping =
     "SELECT FROM pg_stat_activity WHERE usename = 'reader' AND query ~ 'pg_sleep' AND state = 'active'";
   try {
-    await seen(async () => (await run(admin(), sleeping)).at(0));
+    await seen(async () => (await sql(admin(), sleeping)).at(0));
     const list = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
     assert.match(list, /psql -c SELECT pg_sleep\(60\)/);
     for (const secret of [password, cluster.admin.password as string]) assert.ok(!list.includes(secret));
@@ -137,31 +128,31 @@ test("a rotated password changes that role alone, and the old one stops working"
   const old = await as("reader");
   const output = await up([{ ...reader, passwordVersion: 2 }, writer]);
   assert.match(output, /3 updated/);
-  await assert.rejects(run(old, "SELECT"), /password authentication failed/);
-  await run(await as("reader"), "SELECT");
+  await assert.rejects(sql(old, "SELECT"), /password authentication failed/);
+  await sql(await as("reader"), "SELECT");
 });
 
 test("readonly becomes readwrite and readonly again; exclusions hold", async () => {
   const rotated = { ...reader, passwordVersion: 2 };
   await up([{ ...rotated, access: "readwrite" }, writer]);
-  await run(await as("reader"), "INSERT INTO users (email) VALUES ('c@d')");
+  await sql(await as("reader"), "INSERT INTO users (email) VALUES ('c@d')");
   await up([{ ...rotated, exclude: ["users.email", "stats.*"] }, writer]);
-  await assert.rejects(run(await as("reader"), "BEGIN READ WRITE; INSERT INTO users DEFAULT VALUES"), denied);
-  await assert.rejects(run(await as("reader"), "SELECT * FROM users"), denied);
-  await assert.rejects(run(await as("reader"), "TABLE stats.games"), denied);
-  assert.equal((await run(await as("reader"), "SELECT id, name FROM users")).length, 2);
+  await assert.rejects(sql(await as("reader"), "BEGIN READ WRITE; INSERT INTO users DEFAULT VALUES"), denied);
+  await assert.rejects(sql(await as("reader"), "SELECT * FROM users"), denied);
+  await assert.rejects(sql(await as("reader"), "TABLE stats.games"), denied);
+  assert.equal((await sql(await as("reader"), "SELECT id, name FROM users")).length, 2);
   await unchanged();
 });
 
 test("the matrix ends with 3 when rights differ, and psql opens as any role", async () => {
   const same = await project.pgstack("roles", "--stack", "roles");
   assert.equal(same.code, 0, same.output);
-  await run(admin(), "GRANT SELECT ON users TO reader");
+  await sql(admin(), "GRANT SELECT ON users TO reader");
   const matrix = await project.pgstack("roles", "--stack", "roles");
   assert.equal(matrix.code, 3, matrix.output);
   assert.match(matrix.stdout, /\+ reader: surplus SELECT on table public\.users/);
-  const sql = ["--", "-Atc", "SELECT current_user, count(*) FROM by_hand"];
-  const answer = await project.pgstack("psql", "--stack", "roles", "--role", "given one", ...sql);
+  const command = ["--", "-Atc", "SELECT current_user, count(*) FROM by_hand"];
+  const answer = await project.pgstack("psql", "--stack", "roles", "--role", "given one", ...command);
   assert.equal(answer.stdout, "given one|1\n", answer.output);
 });
 
@@ -169,7 +160,7 @@ test("rights that someone changed by hand show in a preview, and the next update
   const roles = [{ ...reader, passwordVersion: 2, exclude: ["users.email"] }, writer];
   await up(roles);
   await unchanged();
-  await run(admin(), 'GRANT SELECT ON users TO reader; REVOKE SELECT ON stats.games FROM "given one"');
+  await sql(admin(), 'GRANT SELECT ON users TO reader; REVOKE SELECT ON stats.games FROM "given one"');
   const preview = await done(project.pgstack("preview", "roles"));
   assert.match(preview, /REVOKE SELECT ON TABLE "public"\."users" FROM "reader"/);
   for (const resource of ["roles-grants", "reader-probe", "given one-probe"])
@@ -180,41 +171,41 @@ test("rights that someone changed by hand show in a preview, and the next update
 });
 
 test("an update that changes nothing proves every role all the same, and fails where one can do too much", async () => {
-  await run(admin(), "GRANT SELECT ON users TO PUBLIC");
+  await sql(admin(), "GRANT SELECT ON users TO PUBLIC");
   await unchanged();
   const failed = await project.pgstack("up", "roles", "--yes", "--skip-preview");
   assert.equal(failed.code, 1, failed.output);
   assert.match(failed.output, /"reader" is declared readonly.* but it\s+can read public\.users\.email/);
   for (const url of Object.values(await urls()))
     assert.ok(!failed.output.includes(connectionFromUrl(url, {}).password as string));
-  await run(admin(), "REVOKE SELECT ON users FROM PUBLIC");
+  await sql(admin(), "REVOKE SELECT ON users FROM PUBLIC");
   assert.match(await done(project.pgstack("up", "roles", "--yes", "--skip-preview")), /unchanged/);
 });
 
 test("a role that owns things is renamed and dropped in one update; what it owned goes to the owner", async () => {
-  await run(admin(), 'GRANT CREATE ON SCHEMA public TO "given one"');
-  await run(await as("given one"), "CREATE TABLE mine AS SELECT 1 AS x");
+  await sql(admin(), 'GRANT CREATE ON SCHEMA public TO "given one"');
+  await sql(await as("given one"), "CREATE TABLE mine AS SELECT 1 AS x");
   const output = await up([{ ...reader, name: "reader2" }]);
   assert.match(output, /- .*given one-role deleted/);
-  const owners = await run(admin(), "SELECT tableowner FROM pg_tables WHERE tablename = 'mine'");
+  const owners = await sql(admin(), "SELECT tableowner FROM pg_tables WHERE tablename = 'mine'");
   assert.deepEqual(owners, [{ tableowner: "My-Own er" }]);
-  assert.deepEqual(await run(await as("reader2"), "TABLE mine"), [{ x: 1 }]);
-  assert.deepEqual(await run(admin(), "SELECT FROM pg_roles WHERE rolname IN ('reader', 'given one')"), []);
+  assert.deepEqual(await sql(await as("reader2"), "TABLE mine"), [{ x: 1 }]);
+  assert.deepEqual(await sql(admin(), "SELECT FROM pg_roles WHERE rolname IN ('reader', 'given one')"), []);
 });
 
 test("a role that another database holds stays, with a refusal that names it", async () => {
-  await run(cluster.admin, "CREATE DATABASE elsewhere");
-  await run({ ...cluster.admin, database: "elsewhere" }, "CREATE TABLE t (); ALTER TABLE t OWNER TO reader2");
+  await sql(cluster.admin, "CREATE DATABASE elsewhere");
+  await sql({ ...cluster.admin, database: "elsewhere" }, "CREATE TABLE t (); ALTER TABLE t OWNER TO reader2");
   configure([]);
   const refused = await project.pgstack("up", "roles", "--yes", "--skip-preview");
   assert.equal(refused.code, 1);
   assert.match(refused.output, /owns 1 object in database "elsewhere"/);
-  await run(cluster.admin, "DROP DATABASE elsewhere");
+  await sql(cluster.admin, "DROP DATABASE elsewhere");
 });
 
 test("destroy leaves no role behind", async () => {
   await done(project.pgstack("destroy", "roles", "--yes", "--skip-preview"));
-  assert.deepEqual(await run(cluster.admin, "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'"), [
+  assert.deepEqual(await sql(cluster.admin, "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'"), [
     { rolname: "postgres" },
   ]);
 });

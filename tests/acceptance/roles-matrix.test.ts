@@ -7,6 +7,7 @@ import { readEffectiveRoles, shownRights } from "../../runner/roles/effective.ts
 import { plain, renderDifferences, renderMatrix } from "../../runner/roles/matrix.ts";
 import { type ReviewedRole, reviewRoles } from "../../runner/roles/review.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { sql } from "../support/databases.ts";
 
 let cluster: ThrowawayCluster;
 let app: ConnectionSettings;
@@ -18,25 +19,19 @@ const reader: ReviewedRole = {
 
 const rights = { owner: "owner", creators: [], roles: [reader] };
 
-async function run(settings: ConnectionSettings, ...statements: string[]): Promise<void> {
-  await withClient(settings, async (client) => {
-    for (const sql of statements) await client.query(sql);
-  });
-}
-
 const review = () => withClient(app, (client) => reviewRoles(client, rights));
 const differences = async () => renderDifferences(await review(), plain);
 
 before(async () => {
   cluster = await startThrowawayCluster();
   app = { ...cluster.admin, database: "app" };
-  await run(
+  await sql(
     cluster.admin,
     "CREATE ROLE owner LOGIN",
     "CREATE ROLE reader LOGIN",
     "CREATE DATABASE app OWNER owner",
   );
-  await run(
+  await sql(
     app,
     "REVOKE ALL ON DATABASE app FROM PUBLIC",
     "GRANT CONNECT ON DATABASE app TO reader",
@@ -66,7 +61,7 @@ test("A role that has what it is declared to have shows no difference", async ()
 });
 
 test("Rights count whichever way they came: by PUBLIC, by membership, by hand", async () => {
-  await run(
+  await sql(
     app,
     'CREATE ROLE "The Writers"',
     "CREATE ROLE writers",
@@ -89,7 +84,7 @@ test("Rights count whichever way they came: by PUBLIC, by membership, by hand", 
 });
 
 test("What is shown is what the server itself would answer, for every role, object and right", async () => {
-  await run(
+  await sql(
     app,
     "CREATE ROLE noinherit LOGIN NOINHERIT IN ROLE writers",
     "CREATE ROLE nested IN ROLE writers",

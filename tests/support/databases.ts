@@ -55,11 +55,15 @@ export async function runShell(line: string, env: Record<string, string>): Promi
   );
 }
 
-/** Runs SQL on a database of the cluster; gives the rows of a single statement. */
-export async function sql(settings: ConnectionSettings, text: string): Promise<Record<string, unknown>[]> {
+/** Runs SQL on a database of the cluster, text by text; gives the rows of the last, where that is one statement. */
+export async function sql(
+  settings: ConnectionSettings,
+  ...texts: string[]
+): Promise<Record<string, unknown>[]> {
   return withClient(settings, async (client) => {
-    const result = await client.query(text);
-    return Array.isArray(result) ? [] : result.rows;
+    let rows: Record<string, unknown>[] = [];
+    for (const text of texts) ({ rows = [] } = await client.query(text));
+    return rows;
   });
 }
 

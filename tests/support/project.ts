@@ -16,6 +16,13 @@ export interface Outcome {
   readonly output: string;
 }
 
+/** What a run printed, which must succeed. */
+export async function done(outcome: Promise<Outcome>): Promise<string> {
+  const { code, output } = await outcome;
+  if (code !== 0) throw new Error(output);
+  return output;
+}
+
 /** A copy of the project in a folder of its own, with a fresh backend; what it started is gone after `close`. */
 export interface TestProject extends AsyncDisposable {
   readonly directory: string;
