@@ -3,7 +3,8 @@ import { type ConnectionSettings, openClient, withClient } from "../connection.t
 
 /**
  * What a database or role may have set that would bend our work, pinned for the session: a frozen database
- * makes transactions read-only by default, and a time limit would end a long copy.
+ * makes transactions read-only by default, and a time limit would end a long copy. Queries of the catalog are compiled for
+ * longer than they run.
  */
 const pins = `
   SET default_transaction_read_only = off;
@@ -12,6 +13,7 @@ const pins = `
   SET lock_timeout = 0;
   SET idle_in_transaction_session_timeout = 0;
   SET client_min_messages = warning;
+  SET jit = off;
   SET row_security = off`;
 
 /** Lends a connection of the admin that sees every row and has no time limits. */
