@@ -62,7 +62,7 @@ export class Cutover extends pulumi.ComponentResource {
     this.#stdin = settingsOf(args, source, pulumi.unsecret(admin));
     // with this one ends the cutover: a stage of a switch also goes when a rehearsal takes its place
     const held = this.#command("source", { delete: runner("cutover-thaw") }, args.after);
-    this.filled = args.config.state === "rehearse" ? this.#rehearse(held) : this.#switch(held);
+    this.filled = args.config.state === "rehearse" ? this.#stage("rehearse", [held]) : this.#switch(held);
     this.epoch = this.filled.stdout.apply((json) => String(JSON.parse(json).copyId));
     // with replication from the first rehearsal on: a switch then finds nothing to be run again under the freeze
     const { state, method } = args.config;
@@ -96,10 +96,6 @@ export class Cutover extends pulumi.ComponentResource {
         opts,
       };
     };
-  }
-
-  #rehearse(held: pulumi.Resource): local.Command {
-    return this.#stage("rehearse", [held]);
   }
 
   #switch(held: pulumi.Resource): local.Command {

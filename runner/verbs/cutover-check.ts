@@ -1,8 +1,8 @@
 import { connectionFromEnvironment } from "../connection.ts";
 import { withAdmin } from "../cutover/session.ts";
 import { readState } from "../cutover/state.ts";
-import { ExitCode, UserError } from "../user-error.ts";
-import type { Question, Verb } from "../verb.ts";
+import { questionVerb } from "../question-verb.ts";
+import { UserError } from "../user-error.ts";
 
 /** What a stack's program asks about its cutover. */
 export interface CutoverCheck {
@@ -10,21 +10,15 @@ export interface CutoverCheck {
   readonly attempt: string | null;
 }
 
-const check: Verb = {
-  summary: "tells by which attempt a switch was completed, if it was",
-  usage: "cutover-check < QUESTION",
-  flags: {},
-  run: async ({ stdin, print }) => {
-    const { environment } = JSON.parse(await stdin()) as Question<object>;
+export default questionVerb<object>(
+  "cutover-check",
+  "tells by which attempt a switch was completed, if it was",
+  async (_, environment): Promise<CutoverCheck> => {
     const target = connectionFromEnvironment(environment);
     const state = await withAdmin(target, (client) => readState(client, "target")).catch((error) => {
       if (error instanceof UserError) return undefined;
       throw error;
     });
-    const answer: CutoverCheck = { attempt: state?.phase === "active" ? (state.attempt ?? "") : null };
-    print(JSON.stringify(answer));
-    return ExitCode.done;
+    return { attempt: state?.phase === "active" ? (state.attempt ?? "") : null };
   },
-};
-
-export default check;
+);

@@ -1,17 +1,9 @@
 import { connectionFromEnvironment } from "../connection.ts";
+import { questionVerb } from "../question-verb.ts";
 import { checkRestore, type RestoreCheckRequest } from "../restore/check.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Question, Verb } from "../verb.ts";
 
-const restoreCheck: Verb = {
-  summary: "what a preview should know of a restore to come, as JSON; null where there is none",
-  usage: "restore-check < QUESTION",
-  flags: {},
-  run: async ({ stdin, print }) => {
-    const { request, environment } = JSON.parse(await stdin()) as Question<RestoreCheckRequest>;
-    print(JSON.stringify((await checkRestore(connectionFromEnvironment(environment), request)) ?? null));
-    return ExitCode.done;
-  },
-};
-
-export default restoreCheck;
+export default questionVerb<RestoreCheckRequest>(
+  "restore-check",
+  "what a preview should know of a restore to come, as JSON; null where there is none",
+  (request, environment) => checkRestore(connectionFromEnvironment(environment), request),
+);

@@ -1,9 +1,9 @@
 import { connectionFromEnvironment } from "../connection.ts";
+import { questionVerb } from "../question-verb.ts";
 import type { ProbedRole } from "../roles/declaration.ts";
 import { readProbed } from "../roles/probe.ts";
 import { proveRole } from "../roles/prove.ts";
-import { ExitCode, UserError } from "../user-error.ts";
-import type { Question, Verb } from "../verb.ts";
+import { UserError } from "../user-error.ts";
 
 interface Request {
   readonly settings: ProbedRole;
@@ -11,13 +11,10 @@ interface Request {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const rolesProbe: Verb = {
-  summary:
-    "proves several roles one after the other, by a connection of each; prints what could not be tried",
-  usage: "roles-probe < QUESTION",
-  flags: {},
-  run: async ({ stdin, print }) => {
-    const { request } = JSON.parse(await stdin()) as Question<Request[]>;
+export default questionVerb<Request[]>(
+  "roles-probe",
+  "proves several roles one after the other, by a connection of each; prints what could not be tried",
+  async (request) => {
     let objects: ReturnType<typeof readProbed> | undefined;
     const read: typeof readProbed = (client) => (objects ??= readProbed(client));
     const [warnings, faults]: [string[], string[]] = [[], []];
@@ -32,9 +29,6 @@ const rolesProbe: Verb = {
         faults.push(error.message);
       });
     if (faults.length > 0) throw new UserError(faults.join("\n"));
-    print(JSON.stringify(warnings));
-    return ExitCode.done;
+    return warnings;
   },
-};
-
-export default rolesProbe;
+);
