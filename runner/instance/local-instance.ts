@@ -9,10 +9,11 @@ import {
   type ClusterPlace,
   configureCluster,
   createCluster,
-  serverProcess,
   startCluster,
   stopCluster,
+  waitUntilReady,
 } from "../server/cluster.ts";
+import { runningPort } from "../server/pid-file.ts";
 import { findPrograms, type Programs } from "../server/programs.ts";
 import { UserError } from "../user-error.ts";
 import type { InstanceSettings } from "./settings.ts";
@@ -67,15 +68,9 @@ function isListening(port: number): Promise<boolean> {
   });
 }
 
-/** The port in the file that a running server writes about itself. */
-function runningPort(place: ClusterPlace): number | undefined {
-  if (serverProcess(place) === undefined) return undefined;
-  return Number(readFileSync(join(place.directory, "data", "postmaster.pid"), "utf8").split("\n")[3]);
-}
-
 async function startOn(place: ClusterPlace, port: number): Promise<void> {
   const running = runningPort(place);
-  if (running === port) return;
+  if (running === port) return waitUntilReady(place);
   if (await isListening(port))
     throw new UserError(
       `Port ${port} on ${host} is taken by another program. Stop it, or choose another port: ` +

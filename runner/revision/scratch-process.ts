@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectionSettings } from "../connection.ts";
+import { isReady } from "../server/pid-file.ts";
 import type { Programs } from "../server/programs.ts";
 import { serverUser } from "../server/server-user.ts";
 import { UserError } from "../user-error.ts";
@@ -67,19 +68,13 @@ function spawnServer(directory: string, template: string, binaries: string): Chi
   });
 }
 
-/** Whether the server takes connections: the last line of its file with its process's number. */
-function isReady(directory: string): boolean {
-  const file = join(directory, "data", "postmaster.pid");
-  return existsSync(file) && readFileSync(file, "utf8").split("\n")[7]?.trim() === "ready";
-}
-
 async function waitForServer(server: ChildProcess, directory: string): Promise<void> {
   const deadline = Date.now() + 60_000;
   let log = "";
   server.stderr?.on("data", (text) => {
     log += text;
   });
-  while (!isReady(directory)) {
+  while (!isReady({ directory })) {
     if (server.exitCode !== null || Date.now() > deadline)
       throw new UserError(`The scratch server did not start. Its log:\n${log.trim()}`);
     await sleep(2);

@@ -11,8 +11,10 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { UserError } from "../user-error.ts";
+import { forgetDeadServer, isReady, serverProcess } from "./pid-file.ts";
 import type { Programs } from "./programs.ts";
 import { serverUser } from "./server-user.ts";
 
@@ -103,49 +105,43 @@ export function configureCluster(place: ClusterPlace, settings: ServerSettings):
   writeFileSync(join(place.directory, "data", "pgstack.conf"), lines.join(""));
 }
 
-/** A process that has ended and waits for its parent's last look still has a number. */
-function isZombie(pid: number): boolean {
-  const file = `/proc/${pid}/stat`;
-  return existsSync(file) && readFileSync(file, "utf8").split(") ").at(-1)?.startsWith("Z") === true;
+function endOfLog({ directory }: ClusterPlace): string {
+  const log = join(directory, "server.log");
+  const lines = existsSync(log) ? readFileSync(log, "utf8").trimEnd().split("\n").slice(-8) : [];
+  return `Its log (${log}) ends:\n  ${lines.join("\n  ")}`;
 }
 
-function pidFile(place: ClusterPlace): string {
-  return join(place.directory, "data", "postmaster.pid");
+/** Waits for a server that someone else started. Throws UserError with the end of its log. */
+export async function waitUntilReady(place: ClusterPlace): Promise<void> {
+  for (const deadline = Date.now() + 60_000; !isReady(place); await sleep(20))
+    if (serverProcess(place) === undefined || Date.now() > deadline)
+      throw new UserError(`The server in ${place.directory} does not answer. ${endOfLog(place)}`);
 }
 
-/** The process of a running server, or undefined. */
-export function serverProcess(place: ClusterPlace): number | undefined {
-  if (!existsSync(pidFile(place))) return undefined;
-  const pid = Number(readFileSync(pidFile(place), "utf8").split("\n")[0]);
+async function tryStart(place: ClusterPlace): Promise<void> {
+  const files = [`--pgdata=${join(place.directory, "data")}`, `--log=${join(place.directory, "server.log")}`];
+  forgetDeadServer(place);
   try {
-    process.kill(pid, 0);
-    return isZombie(pid) ? undefined : pid;
+    await runProgram(place, "pg_ctl", ["start", "--wait", "--timeout=60", ...files]);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM" ? pid : undefined;
-  }
-}
-
-/** Starts the server and waits until it answers. Throws UserError with the end of its log. */
-export async function startCluster(place: ClusterPlace): Promise<void> {
-  const log = join(place.directory, "server.log");
-  const data = join(place.directory, "data");
-  try {
-    await runProgram(place, "pg_ctl", [
-      "start",
-      "--wait",
-      "--timeout=60",
-      `--pgdata=${data}`,
-      `--log=${log}`,
-    ]);
-  } catch (error) {
-    if (serverProcess(place) !== undefined) return; // another start was quicker
-    const tail = existsSync(log)
-      ? readFileSync(log, "utf8").trimEnd().split("\n").slice(-8).join("\n  ")
-      : "";
-    throw new UserError(`The server in ${place.directory} did not start. Its log (${log}) ends:\n  ${tail}`, {
+    if (serverProcess(place) !== undefined) return waitUntilReady(place); // another start was quicker
+    throw new UserError(`The server in ${place.directory} did not start. ${endOfLog(place)}`, {
       cause: error,
     });
   }
+}
+
+/** Sessions of a server that was killed notice that only after a while, and keep the next one from starting. */
+const orphans = /pre-existing shared memory block .* is still in use/;
+
+/** Starts the server and waits until it answers. Throws UserError with the end of its log. */
+export async function startCluster(place: ClusterPlace): Promise<void> {
+  for (const deadline = Date.now() + 30_000; ; await sleep(200))
+    try {
+      return await tryStart(place);
+    } catch (error) {
+      if (!orphans.test((error as Error).message) || Date.now() > deadline) throw error;
+    }
 }
 
 /** Ends the server at once, sessions included; a server that is not running is left as it is. */

@@ -7,7 +7,8 @@ import { rehearse } from "../../runner/cutover/rehearse.ts";
 import type { Cutover } from "../../runner/cutover/request.ts";
 import { workFolder } from "../../runner/cutover/schema.ts";
 import { reachComplete } from "../../runner/cutover/switch.ts";
-import { serverProcess, startCluster } from "../../runner/server/cluster.ts";
+import { startCluster } from "../../runner/server/cluster.ts";
+import { serverProcess } from "../../runner/server/pid-file.ts";
 import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { missingWrites, startWriter, type Writer } from "../support/acknowledged-writer.ts";
 import {
@@ -18,6 +19,7 @@ import {
 } from "../support/cutover-clusters.ts";
 import { killedVerb, startStage } from "../support/cutover-verbs.ts";
 import { sql } from "../support/databases.ts";
+import { until } from "../support/wait.ts";
 
 let clusters: CutoverClusters;
 before(async () => {
@@ -38,11 +40,8 @@ async function pairUnderLoad(name: string, method: Cutover["method"]): Promise<[
 
 async function goesOn(writer: Writer): Promise<void> {
   const before = writer.acknowledged.size;
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if (writer.acknowledged.size > before) return;
-    await sleep(50);
-  }
-  assert.fail(`the source refuses writes: ${[...writer.failures.keys()].join("; ")}`);
+  const refused = () => `the source refuses writes: ${[...writer.failures.keys()].join("; ")}`;
+  await until(() => writer.acknowledged.size > before, refused);
 }
 
 /** The switch is complete: no acknowledged write is missing, and nothing of the way there is left. */
@@ -89,8 +88,7 @@ for (const method of ["copy", "replicate"] as const)
 async function crash({ place }: ThrowawayCluster): Promise<void> {
   const pid = serverProcess(place) ?? assert.fail("the server runs");
   process.kill(pid, "SIGQUIT"); // an immediate shutdown
-  while (serverProcess(place) === pid) await sleep(20);
-  await sleep(200);
+  await until(() => serverProcess(place) !== pid);
   await startCluster(place);
 }
 

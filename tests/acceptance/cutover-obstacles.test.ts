@@ -6,7 +6,8 @@ import { rehearse } from "../../runner/cutover/rehearse.ts";
 import { release } from "../../runner/cutover/release.ts";
 import type { Cutover } from "../../runner/cutover/request.ts";
 import { reachFreeze } from "../../runner/cutover/switch.ts";
-import { serverProcess, stopCluster } from "../../runner/server/cluster.ts";
+import { stopCluster } from "../../runner/server/cluster.ts";
+import { serverProcess } from "../../runner/server/pid-file.ts";
 import {
   acknowledgedTable,
   type CutoverClusters,

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { statSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
 import { release } from "../../runner/cutover/release.ts";
@@ -23,6 +22,7 @@ import {
 import { killedVerb } from "../support/cutover-verbs.ts";
 import { sql } from "../support/databases.ts";
 import { type PgBouncer, type PgBouncerOptions, startPgBouncer } from "../support/pgbouncer.ts";
+import { until } from "../support/wait.ts";
 
 let clusters: CutoverClusters;
 before(async () => {
@@ -50,11 +50,8 @@ async function switchOver(cutover: Cutover): Promise<void> {
 /** Waits until the writer has had more acknowledged; a client that waits for ever fails the test. */
 async function goesOn(writer: Writer): Promise<void> {
   const before = writer.acknowledged.size;
-  for (let attempt = 0; attempt < 200; attempt++) {
-    if (writer.acknowledged.size > before + 5) return;
-    await sleep(50);
-  }
-  assert.fail(`the writer stands still at ${before}: ${[...writer.failures.keys()]}`);
+  const stands = () => `the writer stands still at ${before}: ${[...writer.failures.keys()]}`;
+  await until(() => writer.acknowledged.size > before + 5, stands);
 }
 
 /** Every write was acknowledged at the first try, and is there once. */

@@ -14,6 +14,7 @@ import { missingWrites, startWriter, type Writer } from "../support/acknowledged
 import { scriptOf, sql } from "../support/databases.ts";
 import { type PgBouncer, startPgBouncer } from "../support/pgbouncer.ts";
 import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+import { until } from "../support/wait.ts";
 
 let project: TestProject;
 let [old, fresh]: [ThrowawayCluster, ThrowawayCluster] = [] as never;
@@ -114,9 +115,7 @@ async function nothingIsMissing(cluster: ThrowawayCluster): Promise<void> {
 async function clientsGoOn(): Promise<void> {
   await sql(bouncer.through("app"), "SELECT 1");
   const before = writer.acknowledged.size;
-  for (let attempt = 0; attempt < 200 && writer.acknowledged.size < before + 2; attempt++)
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.ok(writer.acknowledged.size >= before + 2, "the writer goes on");
+  await until(() => writer.acknowledged.size >= before + 2);
 }
 
 before(async () => {

@@ -12,10 +12,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout } from "node:timers/promises";
 import { openClient } from "../../runner/connection.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runShell, runVerb, scriptOf, sql, startVerb, urlOf } from "../support/databases.ts";
+import { until } from "../support/wait.ts";
 
 let cluster: ThrowawayCluster;
 let folder: string;
@@ -276,14 +276,6 @@ test("what the source already violates is named, the rest is restored, and the e
   assert.equal((await sql(on("mended"), "SELECT count(*)::int AS n FROM child"))[0]?.n, 1);
 });
 
-/** Waits until `found` gives true. */
-async function until(found: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await found()); tries++) {
-    assert.ok(tries < 400, "waited 20 s in vain");
-    await setTimeout(50);
-  }
-}
-
 const partials = () => readdirSync(folder).filter((name) => name.includes(".partial-"));
 
 test("a dump that is killed leaves nothing under its name, and the next run cleans up", async () => {
@@ -329,7 +321,6 @@ test("a restore that is killed leaves the target as it was, and the next run res
   const args = ["restore", path, "--url", urlOf(cluster, "kept"), "--owner", "app", "--overwrite"];
   const child = startVerb(args);
   await until(async () => (await fresh()) > 0);
-  await setTimeout(100);
   child.kill("SIGKILL");
   await new Promise((resolve) => child.once("close", resolve));
   assert.deepEqual(await sql(on("kept"), "SELECT a FROM before"), [{ a: 1 }]);

@@ -4,11 +4,12 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout } from "node:timers/promises";
-import { serverProcess, startCluster } from "../../runner/server/cluster.ts";
+import { startCluster } from "../../runner/server/cluster.ts";
+import { serverProcess } from "../../runner/server/pid-file.ts";
 import { serverUser } from "../../runner/server/server-user.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { until } from "../support/wait.ts";
 
 let cluster: ThrowawayCluster;
 let folder: string;
@@ -45,14 +46,6 @@ after(async () => {
   await cluster.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** Waits until `found` gives true. */
-async function until(found: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await found()); tries++) {
-    assert.ok(tries < 1000, "waited 20 s in vain");
-    await setTimeout(20);
-  }
-}
 
 async function endOf(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
   let stderr = "";

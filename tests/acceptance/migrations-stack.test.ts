@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
 import { freePort } from "../../runner/server/cluster.ts";
+import { serverProcess } from "../../runner/server/pid-file.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
+import { runs, until } from "../support/wait.ts";
 
 let project: TestProject;
 let port: number;
@@ -76,11 +77,9 @@ test("an applied file that was edited is shown by preview, and up refuses it and
 });
 
 test("a server that does not answer is a warning of a preview, and no change", async () => {
-  const pid = Number(
-    readFileSync(join(project.directory, ".pgstack/dev/data/postmaster.pid"), "utf8").split("\n")[0],
-  );
+  const pid = serverProcess({ directory: join(project.directory, ".pgstack/dev") }) ?? assert.fail("it runs");
   process.kill(pid, "SIGKILL");
-  await sleep(500);
+  await until(() => !runs(pid));
   const output = await done(project.pulumi("preview", "--stack", "dev", "--expect-no-changes"));
   assert.match(output, /warning: The database could not be asked what is applied.*ECONNREFUSED/s);
 });

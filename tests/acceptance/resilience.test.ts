@@ -117,7 +117,6 @@ test("a server that is stopped or was killed is started again", async () => {
     readFileSync(join(project.directory, ".pgstack/dev/data/postmaster.pid"), "utf8").split("\n")[0],
   );
   process.kill(pid, "SIGKILL");
-  await sleep(1500);
   const outcome = await project.pgstack("up");
   assert.equal(outcome.code, 0, outcome.output);
   assert.match(outcome.stderr, /starting the local instance of stack dev/);

@@ -1,21 +1,14 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { type ChildProcess, execFile, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { withClient } from "../../runner/connection.ts";
 import { projectPath } from "../../runner/project.ts";
+import { serverProcess } from "../../runner/server/pid-file.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { runs, until } from "../support/wait.ts";
 
 let cluster: ThrowawayCluster;
 let root: string;
@@ -39,16 +32,18 @@ interface Outcome {
   readonly err: string;
 }
 
-function revision(...args: string[]): Promise<Outcome> {
+function startRevision(...args: string[]): { process: ChildProcess; outcome: Promise<Outcome> } {
   const words = [projectPath("runner/main.ts"), "revision", ...args];
   const places = ["--models", join(root, "models"), "--directory", join(root, "migrations")];
-  return new Promise((resolve) => {
-    const env = { ...process.env, PGPORT: "1" }; // the user's own server is no concern of the scratch server's
-    execFile(process.execPath, [...words, ...places], { env }, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
+  const env = { ...process.env, PGPORT: "1" }; // the user's own server is no concern of the scratch server's
+  const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
+  const child = execFile(process.execPath, [...words, ...places], { env }, (error, out, err) =>
+    resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+  );
+  return { process: child, outcome };
 }
+
+const revision = (...args: string[]) => startRevision(...args).outcome;
 
 function models(name: string, text: string): void {
   rmSync(join(root, "models"), { recursive: true, force: true });
@@ -59,16 +54,17 @@ function models(name: string, text: string): void {
 const url = (user = "postgres", password = cluster.admin.password) =>
   `postgres://${user}:${password}@127.0.0.1:${cluster.admin.port}/postgres`;
 
-const scratchFolders = () =>
-  [tmpdir(), "/dev/shm"]
-    .filter(existsSync)
-    .flatMap((folder) => readdirSync(folder))
-    .filter((name) => name.startsWith("pgstack-scratch-"));
+/** The folder of the scratch server that a running revision has started, from the arguments of what guards it. */
+function scratchFolderOf(revision: number | undefined): string | undefined {
+  const { stdout } = spawnSync("ps", ["--ppid", `${revision}`, "-o", "args="], { encoding: "utf8" });
+  return /\S*pgstack-scratch-[0-9a-f]+/.exec(stdout)?.[0];
+}
 
 test("a user without any right gets a file for people, and nothing is left of the scratch server", async () => {
   models("a.sql", "CREATE TABLE t (id int PRIMARY KEY, mail text);");
-  const before = scratchFolders();
-  const { code, out, err } = await revision("Add größe & more!", "--url", url("looker", "secret"));
+  const running = startRevision("Add größe & more!", "--url", url("looker", "secret"));
+  const folder = await until(() => scratchFolderOf(running.process.pid));
+  const { code, out, err } = await running.outcome;
   assert.equal(code, 0, err);
   assert.match(out, /migrations\/\d{14}_add_große_more\.sql\n$/);
   assert.match(
@@ -80,7 +76,7 @@ test("a user without any right gets a file for people, and nothing is left of th
     text,
     /^-- migrate: up$[\s\S]*^-- DATA LOSS: column public\.t\.email$[\s\S]*^-- migrate: down$/m,
   );
-  assert.deepEqual(scratchFolders(), before);
+  assert.ok(!existsSync(folder));
 });
 
 test("--check prints each difference, writes nothing and ends with 3; without differences with 0", async () => {
@@ -182,41 +178,14 @@ test("the base type of a domain or range type in use stays, and that is said", a
   await onDatabase("DROP TABLE uses; DROP DOMAIN d; DROP TYPE r");
 });
 
-const madeSince = (before: readonly string[]) => scratchFolders().filter((name) => !before.includes(name));
-
-async function until(holds: () => boolean): Promise<boolean> {
-  for (const end = Date.now() + 20_000; Date.now() < end; await sleep(5)) if (holds()) return true;
-  return false;
-}
-
-const runs = (pid: number) =>
-  existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, "utf8") !== "";
-
 test("a revision that is killed leaves no server and no folder, whenever that is", async () => {
   models("a.sql", "SELECT pg_sleep(60)");
   for (const moment of ["started", "running"]) {
-    const before = scratchFolders();
-    const words = [
-      projectPath("runner/main.ts"),
-      "revision",
-      "x",
-      "--url",
-      url(),
-      "--models",
-      join(root, "models"),
-    ];
-    const child = spawn(process.execPath, words, { stdio: "ignore" });
-    const pidFile = () => {
-      const [name = ""] = madeSince(before);
-      return [tmpdir(), "/dev/shm"]
-        .map((place) => join(place, name, "data", "postmaster.pid"))
-        .find(existsSync);
-    };
-    assert.ok(
-      await until(() => (moment === "started" ? madeSince(before).length > 0 : pidFile() !== undefined)),
-    );
-    const server = Number(readFileSync(pidFile() ?? "/dev/null", "utf8").split("\n")[0]);
+    const { process: child, outcome } = startRevision("x", "--url", url());
+    const directory = await until(() => scratchFolderOf(child.pid));
+    const server = await until(() => moment === "started" || serverProcess({ directory }));
     child.kill("SIGKILL");
-    assert.ok(await until(() => madeSince(before).length === 0 && !(server > 0 && runs(server))), moment);
+    await outcome;
+    await until(() => !existsSync(directory) && !(typeof server === "number" && runs(server)));
   }
 });

@@ -3,11 +3,11 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { connectionFromUrl } from "../../runner/connection.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { sql } from "../support/databases.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
+import { until } from "../support/wait.ts";
 
 const migrations = {
   "20240101000000_users.sql":
@@ -90,16 +90,6 @@ test("no password is in the server's log, in state, or in what pulumi prints", a
         assert.ok(!text.includes(spelling), `a password is in the ${where}`);
 });
 
-/** Polls until `look` finds something, for ten seconds. */
-async function seen<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; tries < 100; tries++) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await sleep(100);
-  }
-  throw new Error("Expected to see it within ten seconds");
-}
-
 test("while psql is open, the list of processes shows no password", async () => {
   const { password = "" } = await as("reader");
   const psql = project.start(
@@ -115,7 +105,7 @@ test("while psql is open, the list of processes shows no password", async () => 
   const sleeping =
     "SELECT FROM pg_stat_activity WHERE usename = 'reader' AND query ~ 'pg_sleep' AND state = 'active'";
   try {
-    await seen(async () => (await sql(admin(), sleeping)).at(0));
+    await until(async () => (await sql(admin(), sleeping)).length > 0);
     const list = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
     assert.match(list, /psql -c SELECT pg_sleep\(60\)/);
     for (const secret of [password, cluster.admin.password as string]) assert.ok(!list.includes(secret));
