@@ -102,13 +102,17 @@ test("what follows shows imports only, and changes nothing", async () => {
   assert.deepEqual(await snapshot(), before);
 });
 
-test("without importOnly the stack takes charge: the baseline is recorded, the password stays, later tables are readable", async () => {
-  const { config } = parse(project.read("Pulumi.taken.yaml")) as { config: Record<string, unknown> };
+/** Ends the import-only step of an adopted stack, with what else its configuration shall say. */
+function takeCharge(stack: string, changes: Record<string, unknown> = {}): void {
+  const { config } = parse(project.read(`Pulumi.${stack}.yaml`)) as { config: Record<string, unknown> };
   const keys = Object.fromEntries(
     Object.entries(config).map(([key, value]) => [key.replace("pgstack:", ""), value]),
   );
-  const adopt = { ...(keys.adopt as object), importOnly: false };
-  project.configure("taken", { ...keys, adopt });
+  project.configure(stack, { ...keys, adopt: { ...(keys.adopt as object), importOnly: false }, ...changes });
+}
+
+test("without importOnly the stack takes charge: the baseline is recorded, the password stays, later tables are readable", async () => {
+  takeCharge("taken");
   project.write(
     "migrations/20240102000000_plays.sql",
     "-- migrate: up\nCREATE TABLE plays (id int);\n-- migrate: down\nDROP TABLE plays;\n",
@@ -128,4 +132,31 @@ test("without importOnly the stack takes charge: the baseline is recorded, the p
   await sql(reader, "TABLE games", "TABLE plays", "TABLE later.t");
   await assert.rejects(sql(reader, "TABLE of_superuser"), /permission denied/);
   await done(project.pgstack("preview", "taken", "--expect-no-changes"));
+});
+
+test("an admin who is no superuser takes over a database in the same way", async () => {
+  await sql(cluster.admin, "CREATE ROLE manager LOGIN CREATEDB CREATEROLE PASSWORD 'manager pw'");
+  const manager = { ...cluster.admin, user: "manager", password: "manager pw" };
+  await sql(
+    manager,
+    "CREATE ROLE shop LOGIN PASSWORD 'shop pw'",
+    "CREATE ROLE clerk LOGIN PASSWORD 'clerk pw'",
+    "GRANT shop TO manager",
+    "CREATE DATABASE shop OWNER shop",
+  );
+  const owner = { ...cluster.admin, user: "shop", password: "shop pw", database: "shop" };
+  await sql(
+    owner,
+    "CREATE TABLE games (id int)",
+    "CREATE TABLE of_superuser (id int)",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA public TO clerk",
+  );
+  const url = `postgresql://manager:manager%20pw@${manager.host}:${manager.port}/shop`;
+  await done(project.pgstack("adopt", "--url", url, "--stack", "managed"));
+  await done(project.pgstack("up", "managed", "--yes", "--skip-preview"));
+  takeCharge("managed", { migrations: { baseline: "20240101000000_games", adopt: true } });
+  const log = await done(project.pgstack("up", "managed", "--yes", "--skip-preview"));
+  assert.match(log, /recorded 1 migrations? as applied/);
+  await sql({ ...owner, user: "clerk", password: "clerk pw" }, "TABLE games", "TABLE plays");
+  await done(project.pgstack("preview", "managed", "--expect-no-changes"));
 });
