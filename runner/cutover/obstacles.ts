@@ -20,14 +20,20 @@ export function joinObstacles(parts: readonly Obstacles[]): Obstacles {
 interface Facts {
   readonly version: number;
   readonly encoding: string;
+  /** Locale by which text sorts, with its provider where that is not the C library. */
   readonly collation: string;
   readonly type: string;
 }
 
+/** In columns that differ between the versions. */
+const collation = `
+  CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'ICU ' || coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale')
+    WHEN 'b' THEN 'builtin ' || (to_jsonb(d) ->> 'datlocale') ELSE datcollate END`;
+
 async function factsOf(client: pg.Client): Promise<Facts> {
   const { rows } = await client.query(
     `SELECT current_setting('server_version_num')::int AS version, pg_encoding_to_char(encoding) AS encoding,
-       datcollate AS collation, datctype AS type FROM pg_database WHERE datname = current_database()`,
+       ${collation} AS collation, datctype AS type FROM pg_database d WHERE datname = current_database()`,
   );
   return rows[0];
 }
