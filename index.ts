@@ -117,4 +117,5 @@ export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
 export const dump = dumped?.report ?? null;
 export const restore = restored?.report ?? null;
 export const cutover = moved?.handOver(grants ? [grants] : []) ?? null;
+grants?.prove(cutover);
 export const admin = administratorOutput(administrator);

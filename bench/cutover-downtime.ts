@@ -42,19 +42,29 @@ function startWriters(source: ConnectionSettings): Writer[] {
   );
 }
 
+/** A client that goes to the new side as soon as that has taken over: the moment at which its first write is acknowledged. */
+async function firstWrite(target: ConnectionSettings): Promise<number> {
+  const tookOver = `SELECT FROM pgstack_cutover.state WHERE side = 'target' AND value->>'phase' = 'active'`;
+  return withClient(target, async (client) => {
+    while ((await client.query(tookOver)).rowCount === 0) await sleep(5);
+    await client.query("INSERT INTO acknowledged (writer, n) VALUES ('new side', 1)");
+    return Date.now();
+  });
+}
+
 interface Fate {
   readonly acknowledged: number;
   readonly lost: number;
   readonly duplicated: number;
   readonly failed: number;
-  /** From the last write that the old side acknowledged to the moment the new side took over. */
+  /** From the last write that the old side acknowledged to the first one that the new side did. */
   readonly downtime: number;
 }
 
 async function fateOf(
   writers: readonly Writer[],
   target: ConnectionSettings,
-  completedAt: string,
+  firstOnTarget: number,
 ): Promise<Fate> {
   const total = (of: (writer: Writer) => number) => writers.reduce((sum, writer) => sum + of(writer), 0);
   const last = Math.max(...writers.flatMap(({ acknowledged }) => [...acknowledged.values()]));
@@ -70,7 +80,7 @@ async function fateOf(
       lost,
       duplicated: rows[0].twice,
       failed: total(({ failures }) => [...failures.values()].reduce((sum, count) => sum + count, 0)),
-      downtime: (Date.parse(completedAt) - last) / 1000,
+      downtime: (firstOnTarget - last) / 1000,
     };
   });
 }
@@ -100,16 +110,13 @@ async function measure(method: string): Promise<void> {
   await sleep(2000);
   configure(project, "next", next, { method, state: "switch" });
   const started = Date.now();
+  const taken = firstWrite(target);
   const output = await done(project.pgstack("up", "next", "--yes"));
   const wall = (Date.now() - started) / 1000;
   await Promise.all(writers.map((writer) => writer.stop()));
   if (process.env.VERBOSE) process.stderr.write(output);
   const { cutover } = (await project.outputs("next")) as { cutover: { record: CutoverRecord } };
-  const { acknowledged, lost, duplicated, failed, downtime } = await fateOf(
-    writers,
-    target,
-    cutover.record.completedAt,
-  );
+  const { acknowledged, lost, duplicated, failed, downtime } = await fateOf(writers, target, await taken);
   process.stdout.write(
     `${method}, ${megabytes} MB, ${writesPerSecond} writes a second: writes refused for ${downtime.toFixed(2)} s of ${wall.toFixed(1)} s; ` +
       `${acknowledged} acknowledged, ${lost} lost, ${duplicated} twice; ${failed} tries refused meanwhile; ` +

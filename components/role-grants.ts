@@ -37,13 +37,18 @@ function rerunning(drifted: boolean) {
  */
 export class RoleGrants extends pulumi.ComponentResource {
   readonly #args: RoleGrantsArgs;
+  readonly #probes: readonly ProvenRole[];
 
   constructor(name: string, args: RoleGrantsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:RoleGrants", name, {}, opts);
     this.#args = args;
     const grants = this.#grant(`roles-${name}`);
-    const probes = args.roles.all.map((role) => this.#probe(role, grants));
-    this.registerOutputs(proveAgain(probes).then(() => ({})));
+    this.#probes = args.roles.all.map((role) => this.#probe(role, grants));
+  }
+
+  /** Ends the component: no client waits for the proof that comes after `last`. */
+  prove(last: pulumi.Input<unknown>): void {
+    this.registerOutputs(proveAgain(this.#probes, last).then(() => ({})));
   }
 
   #grant(name: string): pulumi.Resource {

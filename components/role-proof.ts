@@ -19,11 +19,12 @@ function isOfThisUpdate(stdout: string): boolean {
 }
 
 /**
- * Repeats, at the end of an update, the probes that it had no other reason to run: no update ends without a proof of
+ * Repeats, once `last` is known, the probes that an update had no other reason to run: none ends without a proof of
  * every role. Ends the program where a role can do what it should not, or cannot do what it should. A preview runs none.
  */
-export async function proveAgain(roles: readonly ProvenRole[]): Promise<void> {
+export async function proveAgain(roles: readonly ProvenRole[], last: pulumi.Input<unknown>): Promise<void> {
   if (pulumi.runtime.isDryRun() || roles.length === 0) return;
+  await valueOf(pulumi.output(last));
   const settled = roles.map(({ probe, settings, environment }) =>
     pulumi
       .all([probe.stdout, pulumi.unsecret(pulumi.all(environment))] as const)

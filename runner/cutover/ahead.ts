@@ -4,7 +4,6 @@ import { advanceSlot } from "./changes.ts";
 import { type AheadReport, compareRound } from "./compare-ahead.ts";
 import { describeRows } from "./compare-rows.ts";
 import { compareSchemas } from "./compare-schema.ts";
-import { updateTarget } from "./fill.ts";
 import { isFollowing, startFollowing } from "./follow.ts";
 import { guardTables, unguardedTables } from "./guards.ts";
 import { clearPending, type Pending, readPending, savePending } from "./pending-rows.ts";
@@ -12,7 +11,7 @@ import { changeSlot, endReplication, hasSlot, makeChangeSlot } from "./replicate
 import type { Cutover } from "./request.ts";
 import { comparisonPins, type Pair, withPairs } from "./row-sums.ts";
 import { withAdmin } from "./session.ts";
-import { readState } from "./state.ts";
+import { readState, updateTarget } from "./state.ts";
 import { differencesError } from "./verify.ts";
 import { secondsSince } from "./work.ts";
 

@@ -1,28 +1,26 @@
-import type pg from "pg";
 import { readChanges } from "./changes.ts";
 import type { AheadReport } from "./compare-ahead.ts";
 import { compareRows, describeRows, describeTables, rewritten } from "./compare-rows.ts";
 import { compareSchemas } from "./compare-schema.ts";
 import { type Beat, catchUp } from "./heartbeat.ts";
+
 import { readPending } from "./pending-rows.ts";
 import { changeSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
-import { comparisonPins, type Pair, withPairs } from "./row-sums.ts";
+import type { Pair, TwoPairs } from "./row-sums.ts";
+import { momentOf } from "./unwritten.ts";
 import { compareSequences, type VerifyReport } from "./verify.ts";
 import { secondsSince } from "./work.ts";
 
 /** The rows that were written since the comparison ahead of the freeze. */
-async function compareWritten(
-  { source, target, beat }: { source: pg.Client; target: pg.Client; beat: Beat },
-  cutover: Cutover,
-  pairs: readonly Pair[],
-) {
-  const tables = await describeTables(pairs[0] as Pair);
+async function compareWritten(pair: Pair, cutover: Cutover, beat: Beat) {
+  const [source, target] = pair;
+  const tables = await describeTables(pair);
   const { rows, files } = await readPending(target);
   const { parts } = await readChanges(source, changeSlot(cutover), tables, [beat]);
   for (const part of parts) rows.merge(part);
   for (const name of rewritten(tables, files)) rows.add(name, "all");
-  return { tables: tables.tables.length, ...(await compareRows(pairs, tables, rows)) };
+  return { tables: tables.tables.length, ...(await compareRows([pair], tables, rows)) };
 }
 
 async function compareRest([source, target]: Pair, cutover: Cutover) {
@@ -31,33 +29,36 @@ async function compareRest([source, target]: Pair, cutover: Cutover) {
   return { count, differences: [...schema, ...differences] };
 }
 
+/** What was compared, and the moment of the target from which on it holds as long as nothing is written there. */
+export interface TouchedComparison {
+  readonly verify: VerifyReport;
+  readonly moment: string;
+}
+
 /**
  * Compares a frozen source with a target that has followed it: definitions, owners, grants and sequences whole, of the
  * rows those that were written since `ahead`. All others were the same then, and have not been written since: neither
  * on the source, whose log names every write, nor on the target, where only replication may write.
  */
 export async function compareTouched(
-  source: pg.Client,
-  target: pg.Client,
+  [first, second]: TwoPairs,
   cutover: Cutover,
   ahead: AheadReport,
-): Promise<VerifyReport> {
+): Promise<TouchedComparison> {
   const start = performance.now();
-  await source.query(comparisonPins);
-  return withPairs(cutover, 2, async (pairs) => {
-    const [first, second] = pairs as readonly [Pair, Pair];
-    const beat = await catchUp(source, target);
-    const [rows, rest] = await Promise.all([
-      compareWritten({ source, target, beat }, cutover, [first]),
-      compareRest(second, cutover),
-    ]);
-    return {
-      tables: rows.tables,
-      rows: rows.rows,
-      sequences: rest.count,
-      differences: [...describeRows(rows), ...rest.differences],
-      seconds: secondsSince(start),
-      ahead,
-    };
-  });
+  const beat = await catchUp(...first);
+  const moment = await momentOf(first[1]);
+  const [rows, rest] = await Promise.all([
+    compareWritten(first, cutover, beat),
+    compareRest(second, cutover),
+  ]);
+  const verify = {
+    tables: rows.tables,
+    rows: rows.rows,
+    sequences: rest.count,
+    differences: [...describeRows(rows), ...rest.differences],
+    seconds: secondsSince(start),
+    ahead,
+  };
+  return { verify, moment };
 }

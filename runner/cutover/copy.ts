@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
-import { listSequences } from "./catalog.ts";
 import { applySettings } from "./database-settings.ts";
 import { fillTables } from "./fill-tables.ts";
 import { copyLargeObjects } from "./large-objects.ts";
@@ -8,6 +7,7 @@ import { applyGrants, applyOwners, existingRoles, revokeDefaults } from "./owner
 import { refreshViews, runPostData, splitPostData } from "./post-data.ts";
 import type { Move } from "./request.ts";
 import { dumpSchema } from "./schema.ts";
+import { copySequences } from "./sequences.ts";
 import { withAdmin } from "./session.ts";
 import { type Snapshot, withSnapshot } from "./snapshot.ts";
 import { listSchemas } from "./wipe.ts";
@@ -35,14 +35,6 @@ export interface CopyReport {
 const tuning = `
   SET synchronous_commit = off; SET maintenance_work_mem = '256MB'; SET session_replication_role = replica;
   SET standard_conforming_strings = on`;
-
-/** Numbers follow the rows: read last, they are never behind a row that was copied. */
-export async function copySequences(source: pg.Client, target: pg.Client): Promise<number> {
-  const sequences = await listSequences(source);
-  for (const { name, last, called } of sequences)
-    await target.query("SELECT setval(to_regclass($1), $2::bigint, $3)", [name, last, called]);
-  return sequences.length;
-}
 
 async function carryOwnership(target: pg.Client, snapshot: Snapshot, options: CopyOptions): Promise<void> {
   const { owners, declaredRoles } = options;

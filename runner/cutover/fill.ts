@@ -3,7 +3,7 @@ import { RefusedError } from "../user-error.ts";
 import { type CopyReport, copyDatabase } from "./copy.ts";
 import { removeGuards, restoreLargeObjectWrites, setReadOnlySetting } from "./guards.ts";
 import type { Cutover } from "./request.ts";
-import { clearState, identityOf, readState, type TargetState, writeState } from "./state.ts";
+import { clearState, readState, type TargetState, writeState } from "./state.ts";
 import { listContents, wipe } from "./wipe.ts";
 
 /**
@@ -61,14 +61,4 @@ export async function fillTarget(
   const report = await copyDatabase({ ...cutover, snapshot: copy.snapshot });
   await writeState(client, "target", { ...state, phase: "filled", report: { copy: report } });
   return report;
-}
-
-/** Changes what the target remembers. */
-export async function updateTarget(client: pg.Client, changes: Partial<TargetState>): Promise<TargetState> {
-  const state = await readState(client, "target");
-  if (state === undefined)
-    throw new RefusedError(`The target ${await identityOf(client)} has not been filled by a cutover`);
-  const next = { ...state, ...changes, report: { ...state.report, ...changes.report } };
-  await writeState(client, "target", next);
-  return next;
 }

@@ -1,10 +1,10 @@
 import type pg from "pg";
 import { RefusedError } from "../user-error.ts";
-import { fillTarget, updateTarget } from "./fill.ts";
+import { fillTarget } from "./fill.ts";
 import { findObstacles, type Obstacles } from "./obstacles.ts";
 import { endReplication, isReplicating, subscribe, withReplicationSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
-import { identityOf, readState } from "./state.ts";
+import { identityOf, readState, updateTarget } from "./state.ts";
 
 /** A slot that nobody reads makes the source keep its log for ever: work that fails leaves none. */
 export async function orEndReplication<T>(cutover: Cutover, work: () => Promise<T>): Promise<T> {

@@ -87,7 +87,11 @@ async function raiseUntilComplete(
  * a failure leaves the source as it was. Throws RefusedError where another stack froze it, or where something
  * stands that no guard stops.
  */
-export async function freeze(source: ConnectionSettings, holder: string): Promise<Freeze> {
+export async function freeze(
+  source: ConnectionSettings,
+  holder: string,
+  spared: readonly number[] = [],
+): Promise<Freeze> {
   return withAdmin(source, async (client) => {
     await holdCutoverLock(client);
     await refuseWhatCannotBeFrozen(client);
@@ -96,7 +100,7 @@ export async function freeze(source: ConnectionSettings, holder: string): Promis
     const pid = await backendOf(client);
     try {
       const [state, ended] = await endingBlockers(source, pid, (reaper) =>
-        raiseUntilComplete(client, holder, [pid, reaper]),
+        raiseUntilComplete(client, holder, [pid, reaper, ...spared]),
       );
       const proof = await proveFrozen(client);
       await writeState(client, "source", { ...state, proved: true });

@@ -2,8 +2,7 @@ import type pg from "pg";
 import { withTransaction } from "../connection.ts";
 import type { AheadReport } from "./compare-ahead.ts";
 import type { TableFiles } from "./compare-rows.ts";
-import { updateTarget } from "./fill.ts";
-import { stateSchema } from "./state.ts";
+import { stateSchema, updateTarget } from "./state.ts";
 import { TouchedRows } from "./touched.ts";
 
 /** What a comparison has left to be compared again. */

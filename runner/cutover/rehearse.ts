@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { CopyReport } from "./copy.ts";
-import { fillTarget, updateTarget } from "./fill.ts";
+import { fillTarget } from "./fill.ts";
 import { follow, orEndReplication, refuseToReplicate } from "./follow.ts";
 import { freezeInForce } from "./freeze.ts";
 import { giveBack } from "./give-back.ts";
@@ -10,7 +10,7 @@ import { writeRecord } from "./record.ts";
 import { endReplication, withReplicationSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
-import { holdCutoverLock, identityOf, readState } from "./state.ts";
+import { holdCutoverLock, identityOf, readState, updateTarget } from "./state.ts";
 import { differencesError, type VerifyReport, verifyDatabases } from "./verify.ts";
 import { secondsSince } from "./work.ts";
 
@@ -29,19 +29,29 @@ export interface RehearsalReport extends Obstacles {
 /** The freeze, the proof of it and the stages' own start, measured on small databases. */
 const fixedSeconds = 2;
 
+async function withExportedSnapshot<T>(
+  { source }: Cutover,
+  use: (snapshot: string) => Promise<T>,
+): Promise<T> {
+  return withAdmin(source, async (holder) => {
+    await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    const { rows } = await holder.query("SELECT pg_export_snapshot() AS id");
+    return use(rows[0].id);
+  });
+}
+
 /**
  * After a completed switch, the target may be filled again only as long as it is still what it was at the
- * switch, which the frozen source shows.
+ * switch, which the frozen source shows. Where its sequences stand does not count: a crash moves them on.
  */
 async function releaseTarget(client: pg.Client, source: pg.Client, cutover: Cutover): Promise<boolean> {
   const state = await readState(client, "target");
   if (state?.phase === "kept") return false;
   if (state?.phase !== "active") return true;
   const frozen = await freezeInForce(source, cutover.stack);
-  const same =
-    frozen !== undefined &&
-    frozen.epoch === state.epoch &&
-    (await verifyDatabases(cutover)).differences.length === 0;
+  const compare = () =>
+    withExportedSnapshot(cutover, (snapshot) => verifyDatabases({ ...cutover, snapshot }));
+  const same = frozen?.epoch === state.epoch && (await compare()).differences.length === 0;
   await updateTarget(client, { phase: same ? "filled" : "kept" });
   return same;
 }
@@ -49,11 +59,7 @@ async function releaseTarget(client: pg.Client, source: pg.Client, cutover: Cuto
 /** Lends a snapshot of the source: an ordinary one, or the one at which a replication slot begins. */
 async function withMoment<T>(cutover: Cutover, use: (snapshot: string) => Promise<T>): Promise<T> {
   if (cutover.method === "replicate") return withReplicationSlot(cutover, use);
-  return withAdmin(cutover.source, async (holder) => {
-    await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-    const { rows } = await holder.query("SELECT pg_export_snapshot() AS id");
-    return use(rows[0].id);
-  });
+  return withExportedSnapshot(cutover, use);
 }
 
 async function copyAndVerify(

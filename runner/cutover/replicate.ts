@@ -157,7 +157,8 @@ export async function openTarget(target: pg.Client): Promise<void> {
   await removeTargetGuards(target);
   await clearPending(target);
   const state = await readState(target, "target");
-  if (state?.ahead !== undefined) await writeState(target, "target", { ...state, ahead: undefined });
+  if (state?.ahead !== undefined)
+    await writeState(target, "target", { ...state, ahead: undefined, compared: undefined });
 }
 
 /** Ends what a comparison ahead of a freeze needs; replication goes on. Safe to repeat. */

@@ -24,6 +24,17 @@ export async function withPairs<T>(
   });
 }
 
+/** Two of them. */
+export type TwoPairs = readonly [Pair, Pair];
+
+/** Lends two pairs. */
+export async function withTwoPairs<T>(
+  sides: Pick<Move, "source" | "target">,
+  use: (pairs: TwoPairs) => Promise<T>,
+): Promise<T> {
+  return withPairs(sides, 2, (pairs) => use(pairs as unknown as TwoPairs));
+}
+
 /** Lets a session read one moment: that of an exported snapshot, or the one in which it reads first. */
 export async function beginReading(client: pg.Client, snapshot?: string): Promise<void> {
   const join = snapshot === undefined ? "" : `; SET TRANSACTION SNAPSHOT '${snapshot}'`;

@@ -1,9 +1,5 @@
 import type pg from "pg";
-import { ensureAhead } from "./ahead.ts";
-import type { AheadReport } from "./compare-ahead.ts";
-import { freeze, freezeInForce } from "./freeze.ts";
-import { giveBackAfterFailure } from "./give-back.ts";
-import { holdClients } from "./pgbouncer/clients.ts";
+import { freezeInForce } from "./freeze.ts";
 import { endComparison } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
@@ -33,15 +29,6 @@ export async function withTarget<T>(
   });
 }
 
-/** What can be done before the freeze: with replication, all but what is written meanwhile. */
-export async function prepare(target: pg.Client, cutover: Cutover): Promise<AheadReport | null> {
-  if (cutover.method === "copy") return null;
-  const { source, stack } = cutover;
-  const frozen = await withAdmin(source, (client) => freezeInForce(client, stack));
-  if (frozen === undefined) return ensureAhead(target, cutover);
-  return (await readState(target, "target"))?.ahead ?? null;
-}
-
 /** Lends both sides once the source is frozen; the freeze ends every session that was there before. */
 export async function withFrozen<T>(
   target: pg.Client,
@@ -55,9 +42,8 @@ export async function withFrozen<T>(
     });
   const done = await attempt();
   if (done !== undefined) return done.result;
-  await prepare(target, cutover);
-  await holdClients(cutover);
-  await freeze(cutover.source, cutover.stack);
+  const { freezeSource } = await import("./freeze-source.ts");
+  await orThaw(cutover, () => freezeSource(target, cutover));
   const { result } = (await attempt()) as { result: T };
   return result;
 }
@@ -67,6 +53,7 @@ export async function orThaw<T>(cutover: Cutover, stage: () => Promise<T>): Prom
   try {
     return await stage();
   } catch (error) {
+    const { giveBackAfterFailure } = await import("./give-back.ts");
     await giveBackAfterFailure(cutover);
     if (cutover.method === "replicate") await endComparison(cutover).catch(() => {}); // the next run does it
     throw error;

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { UserError } from "../user-error.ts";
+import { RefusedError, UserError } from "../user-error.ts";
 import type { AheadReport } from "./compare-ahead.ts";
 
 export const identifier = pg.escapeIdentifier;
@@ -28,6 +28,14 @@ export interface SourceState {
   readonly movedTo?: string;
 }
 
+/** A comparison that found no difference; the report of it is `verify`. */
+export interface FrozenComparison {
+  /** Of the freeze. */
+  readonly epoch: string;
+  /** When the target was read, as its server counts transactions. */
+  readonly moment: string;
+}
+
 /** What the target remembers: its presence says that this program filled the database, and may empty it. */
 export interface TargetState {
   readonly phase: "filling" | "filled" | "verified" | "active" | "kept";
@@ -39,6 +47,8 @@ export interface TargetState {
   readonly replicating?: boolean;
   /** What was compared ahead of the freeze; the rows that are to be compared again stand in `pending`. */
   readonly ahead?: AheadReport | undefined;
+  /** The comparison under the freeze, where the run that froze the source has made it. */
+  readonly compared?: FrozenComparison | undefined;
   /** The run of the program that completed the switch. */
   readonly attempt?: string;
   /** Figures of the steps, for the record. */
@@ -95,6 +105,16 @@ export async function writeState<S extends Side>(
     `INSERT INTO ${stateSchema}.state VALUES ($1, $2) ON CONFLICT (side) DO UPDATE SET value = excluded.value`,
     [side, JSON.stringify(value)],
   );
+}
+
+/** Changes what the target remembers. */
+export async function updateTarget(client: pg.Client, changes: Partial<TargetState>): Promise<TargetState> {
+  const state = await readState(client, "target");
+  if (state === undefined)
+    throw new RefusedError(`The target ${await identityOf(client)} has not been filled by a cutover`);
+  const next = { ...state, ...changes, report: { ...state.report, ...changes.report } };
+  await writeState(client, "target", next);
+  return next;
 }
 
 /** Forgets a side's state; the schema goes with the last one. */

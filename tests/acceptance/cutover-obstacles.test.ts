@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { withClient } from "../../runner/connection.ts";
+import { reachFreeze } from "../../runner/cutover/live-stages.ts";
 import { findObstacles, type Obstacles } from "../../runner/cutover/obstacles.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
 import { release } from "../../runner/cutover/release.ts";
 import type { Cutover } from "../../runner/cutover/request.ts";
-import { reachFreeze } from "../../runner/cutover/switch.ts";
 import { stopCluster } from "../../runner/server/cluster.ts";
 import { serverProcess } from "../../runner/server/pid-file.ts";
 import {

@@ -2,17 +2,11 @@ import assert from "node:assert/strict";
 import { statSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
+import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/frozen-stages.ts";
+import { reachFreeze, reachPause, reachResume } from "../../runner/cutover/live-stages.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
 import { release } from "../../runner/cutover/release.ts";
 import type { Cutover } from "../../runner/cutover/request.ts";
-import {
-  reachComplete,
-  reachCopy,
-  reachFreeze,
-  reachPause,
-  reachResume,
-  reachVerify,
-} from "../../runner/cutover/switch.ts";
 import { missingWrites, startWriter, type Writer } from "../support/acknowledged-writer.ts";
 import {
   acknowledgedTable,

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/frozen-stages.ts";
+import { reachFreeze, reachPrepare } from "../../runner/cutover/live-stages.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
 import type { Cutover } from "../../runner/cutover/request.ts";
-import { reachComplete, reachFreeze, reachPrepare, reachVerify } from "../../runner/cutover/switch.ts";
+import { readStatus } from "../../runner/cutover/status.ts";
 import { verifyDatabases } from "../../runner/cutover/verify.ts";
 import { asRole, type CutoverClusters, startCutoverClusters } from "../support/cutover-clusters.ts";
 import { runVerb, sql, urlOf } from "../support/databases.ts";
@@ -88,6 +90,36 @@ test("a row that replication lost is found under the freeze, which ends at once;
   const { verify } = await reachComplete(cutover);
   assert.equal(verify.ahead?.rows, 1350);
   assert.deepEqual((await verifyDatabases(cutover)).differences, []);
+});
+
+test("the run that freezes compares as well; what is changed on the target after that is found by the stage that reports it", async () => {
+  const cutover = await following("early", oddTables);
+  await reachPrepare(cutover);
+  await sql(cutover.source, "UPDATE other SET note = 'written after the comparison' WHERE id = 77");
+  const { epoch } = await reachFreeze(cutover);
+  assert.equal((await readStatus(cutover.target)).asTarget?.compared?.epoch, epoch);
+  await sql(
+    cutover.target,
+    "SET session_replication_role = replica; UPDATE other SET note = 'spoiled' WHERE id = 77",
+  );
+  await reachCopy(cutover);
+  await assert.rejects(
+    reachVerify(cutover),
+    /public\.other: 1 rows on both sides, but their contents differ$/,
+  );
+  await sql(cutover.source, "UPDATE other SET note = 'writable' WHERE id = 77");
+});
+
+test("a sequence that gave numbers on the new side since the comparison goes on from there", async () => {
+  const numbered = "CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text)";
+  const cutover = await following("numbered", numbered);
+  await sql(cutover.source, "INSERT INTO numbered (note) SELECT 'old' FROM generate_series(1, 5)");
+  await reachVerify(cutover);
+  await sql(cutover.target, "INSERT INTO numbered (note) VALUES ('by a migration')");
+  await reachComplete(cutover);
+  assert.deepEqual(await sql(cutover.target, "INSERT INTO numbered (note) VALUES ('new') RETURNING id"), [
+    { id: 7 },
+  ]);
 });
 
 test("what was changed on the target before the comparison ahead is found while the source stays in use", async () => {

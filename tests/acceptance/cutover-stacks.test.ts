@@ -36,7 +36,7 @@ const configOf = ({ admin: { host, port, password } }: ThrowawayCluster) => ({
 function configureNext(cutover: Record<string, unknown>): void {
   const pgbouncer = { adminUrl, configFile: bouncer.configFile };
   const from = "organization/pgstack/prod";
-  project.configure("next", { ...configOf(fresh), cutover: { from, pgbouncer, ...cutover } });
+  project.configure("next", { ...configOf(fresh), protect: false, cutover: { from, pgbouncer, ...cutover } });
 }
 
 const on = ({ admin }: ThrowawayCluster): ConnectionSettings => ({ ...admin, database: database.name });
@@ -193,6 +193,16 @@ test("a switch by copy is named step by step in the preview; a migration that fa
   project.remove("migrations/20250102000000_broken.sql");
 });
 
+test("a new stack that is destroyed in the middle of a switch gives the source back as it was", async () => {
+  const before = await stateOf(old);
+  await killedSwitch("cutover-verify", "all");
+  await assert.rejects(sql(on(old), write), /frozen for a cutover/);
+  await done(project.pgstack("destroy", "next", "--yes"));
+  assert.deepEqual(await stateOf(old), before);
+  await clientsGoOn();
+  assert.deepEqual([...writer.failures], []);
+});
+
 test("a switch, killed and run again, moves every write and the clients, freezes the old database, and going back thaws it as it was", async () => {
   const before = await stateOf(old);
   await killedSwitch("cutover-verify", "all");
@@ -255,7 +265,6 @@ test("the way back is the same switch the other way round, and then the old stac
   await nothingIsMissing(old);
   await assert.rejects(sql(on(fresh), write), /frozen for a cutover/);
   project.configure("next", { ...configOf(fresh), protect: false });
-  await done(project.pulumi("state", "unprotect", "--all", "--yes", "--stack", "next"));
   await done(project.pgstack("destroy", "next", "--yes"));
   project.configure("prod", configOf(old));
   await done(up("prod"));

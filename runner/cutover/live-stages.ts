@@ -1,0 +1,52 @@
+import { RefusedError } from "../user-error.ts";
+import type { AheadReport } from "./compare-ahead.ts";
+import { freezeSource, prepare } from "./freeze-source.ts";
+import { type Clients, holdClients, sendClients } from "./pgbouncer/clients.ts";
+import type { CutoverRecord } from "./record.ts";
+import type { Cutover } from "./request.ts";
+import { withAdmin } from "./session.ts";
+import { orThaw, withTarget } from "./sides.ts";
+import { holdCutoverLock, readState, reportOf } from "./state.ts";
+import type { VerifyReport } from "./verify.ts";
+
+/** Makes the clients behind PgBouncer wait, before the source is frozen. */
+export async function reachPause(cutover: Cutover): Promise<Clients> {
+  const none = { databases: [] };
+  return withTarget(
+    cutover,
+    () => none,
+    () => holdClients(cutover),
+  );
+}
+
+/**
+ * Makes the target follow the source and compares both, while the source is in use: see ahead.ts. Under a freeze in
+ * force it does nothing.
+ */
+export async function reachPrepare(cutover: Cutover): Promise<AheadReport | null> {
+  return withTarget(
+    cutover,
+    (state) => reportOf<VerifyReport>(state, "verify").ahead ?? null,
+    (target) => orThaw(cutover, () => prepare(target, cutover)),
+  );
+}
+
+/** Makes the source read-only, once: see freeze.ts. */
+export async function reachFreeze(cutover: Cutover): Promise<CutoverRecord["freeze"]> {
+  return withTarget(
+    cutover,
+    (state) => reportOf<CutoverRecord>(state, "record").freeze,
+    (target) => orThaw(cutover, () => freezeSource(target, cutover)),
+  );
+}
+
+/** Sends the clients behind PgBouncer to the target, which has taken over; unless they have moved on from it. */
+export async function reachResume(cutover: Cutover): Promise<Clients> {
+  return withAdmin(cutover.target, async (target) => {
+    await holdCutoverLock(target, cutover.log);
+    if ((await readState(target, "target"))?.phase !== "active")
+      throw new RefusedError("The target has not taken over: its clients cannot be sent to it");
+    if ((await readState(target, "source"))?.movedTo !== undefined) return { databases: [] };
+    return sendClients(cutover);
+  });
+}
