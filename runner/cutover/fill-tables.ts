@@ -56,8 +56,8 @@ async function copyPiece(
   return copied;
 }
 
-/** What is done once all rows of a table are there: its indexes side by side, the slow kinds first, then statistics. */
-function afterRows({ name }: CopyTable, indexes: readonly SchemaEntry[]): Task<CopyPair>[] {
+/** Makes indexes of one table side by side, the slow kinds first, and then its statistics. */
+function makeIndexes(name: string, indexes: readonly SchemaEntry[]): Task<CopyPair>[] {
   const analyze: Task<CopyPair> = async ({ writer }) => {
     await writer.query(`ANALYZE ${name}`);
     return [];
@@ -72,6 +72,22 @@ function afterRows({ name }: CopyTable, indexes: readonly SchemaEntry[]): Task<C
       left--;
       return left === 0 ? [analyze] : [];
     });
+}
+
+/**
+ * What is done once all rows of a table are there. Its constraints come first, one by one: each locks the table against
+ * its indexes, and would wait for them while other tables could be copied.
+ */
+function afterRows(table: CopyTable, entries: readonly SchemaEntry[]): Task<CopyPair>[] {
+  const [constraint, ...constraints] = entries.filter(({ type }) => type === "CONSTRAINT");
+  const indexes = entries.filter(({ type }) => type !== "CONSTRAINT");
+  if (constraint === undefined) return makeIndexes(table.name, indexes);
+  return [
+    async ({ writer }) => {
+      await writer.query(constraint.sql);
+      return afterRows(table, [...constraints, ...indexes]);
+    },
+  ];
 }
 
 /**
