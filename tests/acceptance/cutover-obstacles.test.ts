@@ -70,6 +70,20 @@ test("a rehearsal names what stands in the way, and what travels changed or not 
   ]);
 });
 
+test("an extension that the target's server lacks is named by a rehearsal, and the source stays as it is", async () => {
+  const pair = await clusters.pair("lacking");
+  const lines: string[] = [];
+  const cutover = { ...pair, log: (line: string) => void lines.push(line) };
+  // as far as both servers say, it is one that only the source's has
+  await sql(cutover.source, "CREATE EXTENSION hstore");
+  await sql(cutover.source, "UPDATE pg_extension SET extname = 'only_there' WHERE extname = 'hstore'");
+  await assert.rejects(rehearse(cutover), /only_there/);
+  assert.ok(
+    lines.includes("in the way of a switch: extension only_there is not installed on the target's server"),
+  );
+  await sql(cutover.source, "CREATE TABLE writable (x int)");
+});
+
 test("encodings and sort orders that differ are said before anything is copied", async () => {
   const cutover = await clusters.pair("texts");
   const narrow = { ...cutover, target: { ...cutover.target, database: "narrow" } };
