@@ -1,19 +1,12 @@
 import type { Socket } from "node:net";
 import type pg from "pg";
+import { CopyIn, CopyQuery, type Wire } from "../copy-in.ts";
 
 /** The first byte of a message of the wire protocol: https://www.postgresql.org/docs/current/protocol-message-formats.html */
 const message = { copyData: 0x64, copyDone: 0x63, error: 0x45 };
 const headerBytes = 5;
 
 type Chunk = (bytes: Buffer) => void;
-
-/** What the connection of a pg client offers beyond its types. */
-interface Wire {
-  readonly stream: Socket;
-  query(text: string): void;
-  endCopyFrom(): void;
-  sendCopyFail(reason: string): void;
-}
 
 /** Cuts a stream of messages in two: runs of CopyData as they are, and every other message whole. */
 class CopySplitter {
@@ -56,37 +49,6 @@ class CopySplitter {
   }
 }
 
-/** The part of a pg query object that the client calls; see `Submittable` in its types. */
-abstract class CopyQuery {
-  readonly done: Promise<void>;
-  readonly text: string;
-  rows = 0;
-  protected settle!: { resolve: () => void; reject: (error: Error) => void };
-  protected error: Error | undefined;
-
-  constructor(text: string) {
-    this.text = text;
-    this.done = new Promise((resolve, reject) => {
-      this.settle = { resolve, reject };
-    });
-    this.done.catch(() => {});
-  }
-
-  abstract submit(connection: pg.Connection): void;
-  handleError(error: Error): void {
-    this.error = error;
-    this.settle.reject(error);
-  }
-  handleCommandComplete({ text }: { text: string }): void {
-    this.rows = Number(text.replace("COPY ", ""));
-  }
-  handleRowDescription(): void {}
-  handleDataRow(): void {}
-  handleReadyForQuery(): void {
-    if (this.error === undefined) this.settle.resolve();
-  }
-}
-
 /** COPY … TO STDOUT, whose CopyData messages go to `data` unread. */
 class CopyOut extends CopyQuery {
   /** Bytes of rows, without the protocol's own. */
@@ -120,31 +82,12 @@ class CopyOut extends CopyQuery {
   }
 }
 
-/** COPY … FROM STDIN, into which `start` pours raw CopyData messages. */
-class CopyIn extends CopyQuery {
-  wire: Wire | undefined;
-  #start: () => void;
-
-  constructor(text: string, start: () => void) {
-    super(text);
-    this.#start = start;
-  }
-
-  submit(connection: pg.Connection): void {
-    this.wire = connection as unknown as Wire;
-    this.wire.query(this.text);
-  }
-
-  handleCopyInResponse(): void {
-    this.#start();
-  }
-
-  pour(bytes: Buffer, source: Socket): void {
-    const target = this.wire?.stream;
-    if (target === undefined || target.write(bytes)) return;
-    source.pause();
-    target.once("drain", () => source.resume());
-  }
+/** Passes bytes on to a COPY; the source rests while the target has enough. */
+function pour({ wire }: CopyIn, bytes: Buffer, source: Socket): void {
+  const target = wire?.stream;
+  if (target === undefined || target.write(bytes)) return;
+  source.pause();
+  target.once("drain", () => source.resume());
 }
 
 /** What passed between two servers. */
@@ -165,7 +108,7 @@ export async function relayCopy(
   copyIn: string,
 ): Promise<Copied> {
   const incoming = new CopyIn(copyIn, () => source.query(outgoing as unknown as pg.Submittable));
-  const outgoing = new CopyOut(copyOut, (bytes, from) => incoming.pour(bytes, from));
+  const outgoing = new CopyOut(copyOut, (bytes, from) => pour(incoming, bytes, from));
   try {
     target.query(incoming as unknown as pg.Submittable);
     await Promise.race([outgoing.done, incoming.done]);

@@ -16,6 +16,8 @@ export interface ProgramRun {
   /** Server settings of its sessions (`-c name=value`, PGOPTIONS). */
   readonly sessionSettings?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** An open file that the program reads as its standard input. */
+  readonly input?: number | undefined;
   /** Each line of standard error as it comes. */
   readonly onLine?: ((line: string) => void) | undefined;
   /** Reads standard output; without it, that is thrown away. */
@@ -45,7 +47,7 @@ export async function runProgram(run: ProgramRun): Promise<number> {
   run.signal?.throwIfAborted();
   const child = spawn(join(run.programs.directory, run.program), run.args, {
     env: environmentFor(run),
-    stdio: ["ignore", run.onOutput === undefined ? "ignore" : "pipe", "pipe"],
+    stdio: [run.input ?? "ignore", run.onOutput === undefined ? "ignore" : "pipe", "pipe"],
   });
   const stop = () => child.kill("SIGTERM");
   run.signal?.addEventListener("abort", stop);

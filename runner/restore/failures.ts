@@ -1,3 +1,4 @@
+import { entryLabel } from "../dump/archive.ts";
 import type { ArchiveEntry } from "../dump/archive-parser.ts";
 
 /** An object of a dump that could not be made. */
@@ -60,4 +61,9 @@ export class FailureReader {
   get failures(): Failure[] {
     return this.#failures.map(({ entry, lines }) => ({ entry, message: lines.join(" ") }));
   }
+}
+
+/** One failure for people: the object, then PostgreSQL's message. */
+export function failureText({ entry, message }: Failure): string {
+  return entry === undefined ? message : `${entryLabel(entry)}: ${message}`;
 }

@@ -1,38 +1,14 @@
 import pg from "pg";
 import { withClient, withTransaction } from "../connection.ts";
 import type { ArchiveEntry } from "../dump/archive-parser.ts";
-import type { Programs } from "../server/programs.ts";
 import { UserError } from "../user-error.ts";
 import { readRights, rightsDifference } from "./access.ts";
-import { type Failure } from "./failures.ts";
-import {
-  extensionTables,
-  type Frame,
-  givePublic,
-  giveServers,
-  makeExtensions,
-  makeSchemas,
-} from "./frame.ts";
-import type { FreshDatabase } from "./fresh-database.ts";
-import { type Load, load } from "./load.ts";
-import type { RestorePlan } from "./plan.ts";
+import type { Failure } from "./failures.ts";
+import { fillTables } from "./fill-tables.ts";
+import { type Filling, loading } from "./filling.ts";
+import { extensionTables, givePublic, giveServers, makeExtensions, makeSchemas } from "./frame.ts";
+import { load } from "./load.ts";
 import { compareRows } from "./rows.ts";
-
-/** All that filling a fresh database needs. */
-export interface Filling {
-  readonly fresh: FreshDatabase;
-  readonly path: string;
-  readonly plan: RestorePlan;
-  readonly frame: Frame;
-  readonly owner: string;
-  readonly programs: Programs;
-  readonly jobs: number;
-  readonly tablespaces: boolean;
-  readonly signal: AbortSignal;
-  readonly onTable: () => void;
-  /** Measures a part of the work under a name. */
-  readonly timed: <T>(part: string, work: () => Promise<T>) => Promise<T>;
-}
 
 /**
  * Makes everything that the dump holds and checks the rows. Gives what could not be made while the rest is right;
@@ -57,26 +33,11 @@ export async function fill(filling: Filling): Promise<Failure[]> {
   );
   const rest = await timed("data and indexes", async () => [
     ...(await load({ ...loading(filling, forAdmin), role: undefined, sections: ["data"], jobs: 1 })),
-    ...(await load({ ...loading(filling, forOwner), sections: ["data", "post-data"] })),
+    ...(await fillTables(filling, forOwner)),
   ]);
   const views = await timed("materialized views", () => refreshViews(filling));
   await timed("row counts", () => checkRows(filling, forOwner));
   return [...own.failures, ...preData, ...rest, ...views];
-}
-
-function loading(filling: Filling, entries: readonly ArchiveEntry[]): Load {
-  return {
-    programs: filling.programs,
-    path: filling.path,
-    connection: filling.fresh.admin,
-    role: filling.owner,
-    entries,
-    sections: ["pre-data", "data", "post-data"],
-    jobs: filling.jobs,
-    tablespaces: filling.tablespaces,
-    signal: filling.signal,
-    onTable: filling.onTable,
-  };
 }
 
 /** Rows of extensions' own tables are the admin's to write. */

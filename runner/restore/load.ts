@@ -1,13 +1,10 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { ConnectionSettings } from "../connection.ts";
-import { entryLabel } from "../dump/archive.ts";
 import type { ArchiveEntry } from "../dump/archive-parser.ts";
 import { runProgram } from "../dump/run-program.ts";
 import type { Programs } from "../server/programs.ts";
 import { UserError } from "../user-error.ts";
-import { type Failure, FailureReader, isDispensable } from "./failures.ts";
+import { type Failure, FailureReader, failureText, isDispensable } from "./failures.ts";
+import { useList, withList } from "./use-list.ts";
 
 /** One run of pg_restore over chosen entries of a dump. */
 export interface Load {
@@ -20,16 +17,15 @@ export interface Load {
   readonly sections: readonly ("pre-data" | "data" | "post-data")[];
   readonly jobs: number;
   readonly tablespaces: boolean;
+  /** Megabytes for the building of an index; the server's own setting where it is not given. */
+  readonly indexMemory?: number;
   readonly signal: AbortSignal;
   /** Called as pg_restore begins the rows of a table. */
   readonly onTable?: () => void;
 }
 
-/**
- * For these sessions alone: a restore that is lost is begun again, so its commits need not wait for the disk, and
- * indexes are built in memory where they fit.
- */
-const sessionSettings = { synchronous_commit: "off", maintenance_work_mem: "256MB" };
+/** For these sessions alone: a restore that is lost is begun again, so its commits need not wait for the disk. */
+export const sessionSettings = { synchronous_commit: "off" };
 
 /**
  * Loads the entries. Gives the objects that could not be made while the rest is right (constraints, indexes, …);
@@ -37,22 +33,15 @@ const sessionSettings = { synchronous_commit: "off", maintenance_work_mem: "256M
  */
 export async function load(load: Load): Promise<Failure[]> {
   if (load.entries.length === 0) return [];
-  const folder = await mkdtemp(join(tmpdir(), "pgstack-restore-"));
-  try {
-    const list = join(folder, "list");
-    await writeFile(list, load.entries.map(({ id }) => `${id}; 0 0 -\n`).join(""));
-    return await runRestore(load, list);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return withList(load.entries, (list) => runRestore(load, list));
 }
 
-function restoreArguments(load: Load, list: string): string[] {
+function restoreArguments(load: Load): string[] {
   return [
     "--no-owner",
     "--no-privileges",
     "--verbose",
-    `--use-list=${list}`,
+    useList,
     `--jobs=${load.jobs}`,
     `--dbname=${load.connection.database}`,
     ...(load.role === undefined ? [] : [`--role=${load.role}`]),
@@ -62,7 +51,7 @@ function restoreArguments(load: Load, list: string): string[] {
   ];
 }
 
-async function runRestore(load: Load, list: string): Promise<Failure[]> {
+async function runRestore(load: Load, list: number): Promise<Failure[]> {
   const reader = new FailureReader(load.entries);
   const stop = new AbortController();
   const onLine = (line: string) => {
@@ -73,9 +62,13 @@ async function runRestore(load: Load, list: string): Promise<Failure[]> {
   const code = await runProgram({
     programs: load.programs,
     program: "pg_restore",
-    args: restoreArguments(load, list),
+    args: restoreArguments(load),
+    input: list,
     connection: load.connection,
-    sessionSettings,
+    sessionSettings: {
+      ...sessionSettings,
+      ...(load.indexMemory !== undefined && { maintenance_work_mem: `${load.indexMemory}MB` }),
+    },
     signal: AbortSignal.any([load.signal, stop.signal]),
     onLine,
   }).catch((error) => {
@@ -89,7 +82,19 @@ async function runRestore(load: Load, list: string): Promise<Failure[]> {
   return reader.failures;
 }
 
-/** One failure for people: the object, then PostgreSQL's message. */
-export function failureText({ entry, message }: Failure): string {
-  return entry === undefined ? message : `${entryLabel(entry)}: ${message}`;
+/** Loads side by side. The first that fails ends the others, and is thrown once they have ended. */
+export async function loadTogether(loads: readonly Load[]): Promise<Failure[]> {
+  const stop = new AbortController();
+  const thrown: unknown[] = [];
+  const failures = await Promise.all(
+    loads.map((one) =>
+      load({ ...one, signal: AbortSignal.any([one.signal, stop.signal]) }).catch((error) => {
+        thrown.push(error);
+        stop.abort();
+        return [];
+      }),
+    ),
+  );
+  if (thrown.length > 0) throw thrown[0];
+  return failures.flat();
 }

@@ -3,7 +3,9 @@ import { tableData } from "../dump/archive.ts";
 import { type Output, reportProgress } from "../dump/progress.ts";
 import { UserError } from "../user-error.ts";
 import { databaseProperties } from "./database-properties.ts";
-import { applyRights, type Filling, fill, sanitize } from "./fill.ts";
+import { failureText } from "./failures.ts";
+import { applyRights, fill, sanitize } from "./fill.ts";
+import type { Filling } from "./filling.ts";
 import { readFrame } from "./frame.ts";
 import {
   createFresh,
@@ -14,7 +16,6 @@ import {
   swap,
   withRestoreLock,
 } from "./fresh-database.ts";
-import { failureText } from "./load.ts";
 import { missingTablespaces } from "./preflight.ts";
 import { prepare } from "./prepare.ts";
 import { forgetRestores, type RestoreRecord, recordedRestore, recordRestore } from "./record.ts";
@@ -88,6 +89,7 @@ async function replace(
       ...{ fresh, frame, owner, signal, timed, jobs: request.jobs, path: request.path },
       plan: prepared.plan,
       programs: prepared.programs,
+      encoding: prepared.dump.archive.encoding,
       tablespaces: missingTablespaces(prepared.facts, prepared.dump.archive).length === 0,
       onTable: () => begun++,
     };
