@@ -1,3 +1,6 @@
+import "./components/runner-process.ts"; // these two before whatever loads Pulumi
+import "./components/lean-pulumi.ts";
+
 import * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config.ts";
 import { Cutover } from "./components/cutover.ts";
@@ -5,6 +8,7 @@ import { Database } from "./components/database.ts";
 import { Dump } from "./components/dump.ts";
 import { Instance } from "./components/instance.ts";
 import { LoginRole } from "./components/login-role.ts";
+import { meanwhile } from "./components/meanwhile.ts";
 import { Migrations, readFiles } from "./components/migrations.ts";
 import { administratorOutput, urlsOf } from "./components/outputs.ts";
 import { createProvider } from "./components/provider.ts";
@@ -13,17 +17,18 @@ import { checkRights } from "./components/rights-check.ts";
 import { RoleGrants } from "./components/role-grants.ts";
 import { Roles } from "./components/roles.ts";
 
-Reflect.deleteProperty(Error, "prepareStackTrace"); // Pulumi's look for source maps, of which Node needs none: a sixth of the time
-
 const config = loadConfig();
 const { protect, passwords, adopt } = config;
 const { importOnly } = adopt;
-const files = importOnly ? [] : readFiles(config.migrations);
 const { owner: ownerName, name: databaseName } = config.database;
 
 const instance = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
 const { administrator, resource: deletedWith } = instance;
-const check = await checkRights(config, instance);
+const [files, check] = [
+  meanwhile(importOnly ? [] : readFiles(config.migrations)),
+  meanwhile(checkRights(config, instance)),
+];
+if (!pulumi.runtime.isDryRun()) await Promise.all([files, check]); // a preview changes nothing, and goes on
 const providers = [createProvider(administrator, instance)];
 
 const ownerRole = new LoginRole(
@@ -82,7 +87,7 @@ const applied = importOnly
       "migrations",
       {
         settings: config.migrations,
-        files,
+        files: await files,
         administrator,
         owner: { user: ownerName, password: ownerRole.password, database: databaseName },
         deletedWith: stackDatabase,
@@ -97,7 +102,7 @@ const grants =
   applied &&
   new RoleGrants(
     "grants",
-    { roles: stackRoles, epoch, after: [applied.applied], check },
+    { roles: stackRoles, epoch, after: [applied.applied], check: await check },
     { providers, transformations },
   );
 const dumped =

@@ -51,9 +51,11 @@ export class Migrations extends pulumi.ComponentResource {
   constructor(name: string, args: MigrationsArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Migrations", name, {}, options);
     const { files } = args;
-    const environment = environmentOf(args);
+    const environment = environmentOf(args, args.owner);
+    const asAdmin = environmentOf(args, { ...args.owner, password: undefined });
     const request = { settings: args.settings, files };
-    const check = checkDatabase(request, { environment, database: args.deletedWith }, this);
+    const checked = { asOwner: environment, asAdmin, database: args.deletedWith };
+    const check = checkDatabase(request, checked, this);
     const plan = check.then((found) => ({ found, kept: keptFiles(files, historyOf(found), args.settings) }));
     const apply = plan.then((plan) => createApply(name, args, { environment, ...plan }, this));
     this.applied = apply;
@@ -69,12 +71,13 @@ export class Migrations extends pulumi.ComponentResource {
 }
 
 /**
- * Reads the migrations' files. Call it before anything is declared: the engine goes on with what it knows when a fault
- * of a file ends the program, and would freeze a cutover's source for nothing. A fault prints without a stack.
+ * Reads the migrations' files. An update has to read them before anything is declared: the engine goes on with what it
+ * knows when a fault of a file ends the program, and would freeze a cutover's source for nothing. A fault prints without
+ * a stack.
  */
-export function readFiles(settings: MigrationSettings): MigrationFile[] {
+export async function readFiles(settings: MigrationSettings): Promise<MigrationFile[]> {
   try {
-    const files = readMigrations(projectPath(settings.directory), settings.directory);
+    const files = await readMigrations(projectPath(settings.directory), settings.directory);
     keptFiles(files, { rows: [] }, settings);
     return files;
   } catch (error) {
@@ -86,7 +89,7 @@ function historyOf(result: CheckResult | undefined) {
   return { rows: (result?.applied ?? []).map((name) => ({ name })) };
 }
 
-function environmentOf({ administrator, owner }: MigrationsArgs): Environment {
+function environmentOf({ administrator }: MigrationsArgs, owner: Login): Environment {
   return {
     ...connectionEnvironment(administrator, owner),
     PGSTACK_ADMIN_USER: administrator.user,

@@ -27,6 +27,10 @@ async function run(args: string[]): Promise<ExitCode> {
     ...parseWords(verb, rest),
     env: process.env,
     stdin: () => text(process.stdin),
+    lines: async function* () {
+      const { createInterface } = await import("node:readline"); // few verbs read lines
+      yield* createInterface({ input: process.stdin });
+    },
     print: (line) => process.stdout.write(`${line}\n`),
     log: (line) => process.stderr.write(`${line}\n`),
     terminal: process.stderr.isTTY === true,

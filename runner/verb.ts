@@ -13,6 +13,8 @@ export interface Call {
   readonly env: NodeJS.ProcessEnv;
   /** All of standard input (resources send their settings there as JSON). */
   readonly stdin: () => Promise<string>;
+  /** The same a line at a time, as they come. */
+  readonly lines: () => AsyncIterable<string>;
   /** A result, to standard output; a newline is added. */
   readonly print: (text: string) => void;
   /** Everything else, to standard error; a newline is added. */

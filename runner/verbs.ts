@@ -21,6 +21,7 @@ export const verbs: Record<string, Load> = {
 
 /** Verbs that a stack's resources and the entry script call; most read JSON from standard input. */
 export const resourceVerbs: Record<string, Load> = {
+  answers: () => import("./verbs/answers.ts"),
   "cutover-check": () => import("./verbs/cutover-check.ts"),
   "cutover-complete": () => import("./verbs/cutover-complete.ts"),
   "cutover-copy": () => import("./verbs/cutover-copy.ts"),

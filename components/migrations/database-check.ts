@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CheckRequest, CheckResult } from "../../runner/migrations/check.ts";
-import { askRunner } from "../ask-runner.ts";
+import { askRunner, valueOf } from "../ask-runner.ts";
 
 const unread: Partial<Record<CheckResult["database"], string>> = {
   unreachable:
@@ -20,23 +20,30 @@ function report(result: CheckResult, resource: pulumi.Resource): void {
     pulumi.log.warn(verdict === "refuse" ? `${message} (\`up\` refuses until then.)` : message, resource);
 }
 
+type Environment = Readonly<Record<string, pulumi.Input<string>>>;
+
 /** The database to ask, and the PG* variables that lead there. */
 export interface Checked {
-  readonly environment: Record<string, pulumi.Input<string>>;
+  readonly asOwner: Environment;
+  /** As the admin, who becomes the owner where the server lets him. */
+  readonly asAdmin: Environment;
   readonly database: pulumi.CustomResource;
 }
 
 /**
- * Asks the runner how the files and the database stand to each other. Undefined where the database is still to be made: at
- * the preview of the first `up`.
+ * Asks the runner how the files and the database stand to each other: as the admin, who is known before the owner's
+ * password is, and as the owner where that gives no answer. Undefined where the database is still to be made: at the
+ * preview of the first `up`.
  */
 export async function checkDatabase(
   request: CheckRequest,
-  { environment, database }: Checked,
+  { asOwner, asAdmin, database }: Checked,
   resource: pulumi.Resource,
 ): Promise<CheckResult | undefined> {
-  const known = pulumi.all([environment, database.id]).apply(([variables]) => variables);
-  const result = await askRunner<CheckResult>("migrations-check", request, known);
+  const ask = (environment: Environment) => askRunner<CheckResult>("migrations-check", request, environment);
+  const [early, id] = await Promise.all([ask(asAdmin), valueOf(database.id)]);
+  if (id === undefined) return undefined;
+  const result = early?.database === "read" ? early : await ask(asOwner);
   if (result !== undefined) report(result, resource);
   return result;
 }

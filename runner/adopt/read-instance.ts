@@ -32,9 +32,9 @@ function checkFacts(facts: { administers: boolean; database: string }, { user }:
 }
 
 /** The newest migration of the project, where the database has objects and no history of them. */
-function baselineOf(recorded: boolean, tables: number): string | undefined {
+async function baselineOf(recorded: boolean, tables: number): Promise<string | undefined> {
   if (recorded || tables === 0) return undefined;
-  return readMigrations(projectPath(migrationsDirectory), migrationsDirectory).at(-1)?.name;
+  return (await readMigrations(projectPath(migrationsDirectory), migrationsDirectory)).at(-1)?.name;
 }
 
 /**
@@ -59,6 +59,6 @@ export async function readInstance(client: pg.Client, settings: ConnectionSettin
       ...(sslRootCert !== undefined && { sslRootCert }),
     },
     ...{ database, roles, objects, effective, versionTables },
-    baseline: baselineOf(facts.recorded, database.tables),
+    baseline: await baselineOf(facts.recorded, database.tables),
   };
 }

@@ -58,7 +58,7 @@ export function settingsOf(call: Pick<Call, "env" | "flags">): MigrationSettings
 }
 
 /** The files of a call's directory. */
-export function filesOf({ directory }: Pick<MigrationSettings, "directory">): MigrationFile[] {
+export function filesOf({ directory }: Pick<MigrationSettings, "directory">): Promise<MigrationFile[]> {
   return readMigrations(projectPath(directory), directory);
 }
 

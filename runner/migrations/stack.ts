@@ -42,7 +42,7 @@ export async function applyManifest(
   env: NodeJS.ProcessEnv,
   log: (line: string) => void,
 ): Promise<StackResult> {
-  const files = readMigrations(projectPath(manifest.directory), manifest.directory);
+  const files = await readMigrations(projectPath(manifest.directory), manifest.directory);
   const kept = keptBy(manifest, files);
   const before = previousOutput<Partial<StackResult>>(env)?.recorded ?? [];
   const leaving = new Set(before.filter((name) => !kept.has(name)));

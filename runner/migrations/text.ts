@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { RefusedError } from "../user-error.ts";
 
 /** The offset of the first byte that is not UTF-8. */
@@ -36,10 +36,10 @@ export function decode(bytes: Buffer, file: string): string {
 /** SHA-256 of a script in hex, blind to trailing blanks and to blank lines around it. */
 export function checksum(script: string): string {
   const plain = script.replace(/[ \t\r\f]+$/gm, "").replace(/^\n+|\n+$/g, "");
-  return createHash("sha256").update(plain).digest("hex");
+  return hash("sha256", plain);
 }
 
 /** SHA-256 in hex of a script as it is stored. */
 export function sumOf(script: string): string {
-  return createHash("sha256").update(script).digest("hex");
+  return hash("sha256", script);
 }

@@ -40,7 +40,7 @@ export async function planCatchUp(call: Pick<Call, "env" | "flags">): Promise<Ca
   if ((facts.config.adopt as { importOnly?: boolean } | undefined)?.importOnly === true) return undefined;
   const access = { owner: resolveTarget(call), admin: resolveAdminTarget(call) };
   const settings = settingsOf(call);
-  const files = filesOf(settings);
+  const files = await filesOf(settings);
   keptFiles(files, { rows: [] }, settings);
   const { token } = await withClient(access.admin, (client) =>
     readHistory(client, historyTable(settings.table)),

@@ -85,7 +85,7 @@ async function missingMigrations(
   const rows = await readTable(path, programs, historyTable(settings.table));
   const history = { rows: rows.map(({ name = "" }) => ({ name })) };
   const dumped = new Set(history.rows.map(({ name }) => name));
-  const files = readMigrations(projectPath(settings.directory), settings.directory);
+  const files = await readMigrations(projectPath(settings.directory), settings.directory);
   return keptFiles(files, history, settings)
     .map(({ name }) => name)
     .filter((name) => !dumped.has(name));

@@ -8,7 +8,7 @@ const missingRole = /role "(.*)" does not exist/;
 
 /** Runs the migrations of a folder on an empty scratch database; roles that they take as given are made on the way. */
 export async function fillFrom(directory: string, { settings, client }: ScratchDatabase): Promise<void> {
-  const files = readMigrations(directory, directory);
+  const files = await readMigrations(directory, directory);
   const kept = () => new Set(files.map(({ name }) => name));
   const request = {
     access: { owner: settings },

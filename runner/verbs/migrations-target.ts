@@ -12,7 +12,7 @@ const migrationsTarget: Verb = {
   run: async (call) => {
     const [direction, to = "latest"] = call.words;
     const settings = { ...settingsOf(call), to: "latest" };
-    const files = filesOf(settings);
+    const files = await filesOf(settings);
     const { migrations } = await readStatus(accessOf(call), files, settings);
     const known = new Set(files.map(({ name }) => name));
     const applied = migrations.filter(({ name, appliedAt }) => appliedAt !== undefined && known.has(name));

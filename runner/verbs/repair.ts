@@ -22,7 +22,7 @@ const repair: Verb = {
   run: async (call) => {
     const [name] = call.words;
     const settings = settingsOf(call);
-    const request = { access: accessOf(call), files: filesOf(settings), settings, log: call.log };
+    const request = { access: accessOf(call), files: await filesOf(settings), settings, log: call.log };
     if (call.flags.next !== undefined) return goOn(request, call, name);
     const accept = call.flags.yes === true;
     const edited = await repairEdited(request, name, accept);

@@ -30,7 +30,7 @@ const status: Verb = {
   flags: { ...migrationFlags, json: { type: "boolean" } },
   run: async (call) => {
     const settings = settingsOf(call);
-    const found = await readStatus(accessOf(call), filesOf(settings), settings, expectedOf(call));
+    const found = await readStatus(accessOf(call), await filesOf(settings), settings, expectedOf(call));
     call.print(call.flags.json === true ? JSON.stringify(found) : render(found));
     for (const { message } of [...found.findings, ...found.warnings]) call.log(message);
     return found.clean ? ExitCode.done : ExitCode.differs;

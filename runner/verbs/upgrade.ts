@@ -2,7 +2,7 @@ import { applyMigrations } from "../migrations/apply.ts";
 import { accessWithoutStack, filesOf, runFlags, runUsage, settingsOf } from "../migrations/call.ts";
 import { sequenceOf } from "../migrations/plan.ts";
 import { resolveTarget } from "../migrations/revision.ts";
-import { ExitCode } from "../user-error.ts";
+import { ExitCode, RefusedError } from "../user-error.ts";
 import type { Verb } from "../verb.ts";
 
 const upgrade: Verb = {
@@ -10,9 +10,13 @@ const upgrade: Verb = {
   usage: `upgrade [REV] (--url URL | --stack S) ${runUsage}`,
   flags: runFlags,
   run: async (call) => {
-    const [to = "latest"] = call.words;
+    const [to = "latest", ...more] = call.words;
+    if (more.length > 0)
+      throw new RefusedError(
+        "Expected at most one revision: a name, the unique beginning of one, +1 or latest.",
+      );
     const settings = settingsOf(call);
-    const files = filesOf(settings);
+    const files = await filesOf(settings);
     const { applied, history } = await applyMigrations({
       access: accessWithoutStack(call),
       files,

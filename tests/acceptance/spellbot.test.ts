@@ -38,7 +38,7 @@ test("the example's migrations build its models exactly, and lead back to an emp
     for (const { database } of databases) await client.query(`CREATE DATABASE ${database}`);
   });
   const programs = cluster.place.programs.directory;
-  const files = readMigrations(projectPath("migrations"));
+  const files = await readMigrations(projectPath("migrations"));
   const request = { access: { owner: migrated }, settings: defaultSettings, log: () => {} };
   const kept = () => new Set(files.map(({ name }) => name));
   await applyMigrations({ ...request, files, kept, leaving: new Set() });

@@ -62,6 +62,9 @@ export async function callVerb(
       ...parseWords(verb, args),
       env,
       stdin: async () => stdin,
+      lines: async function* () {
+        yield* stdin.split("\n");
+      },
       print,
       log,
       terminal: false,
@@ -136,8 +139,8 @@ export async function makeBench(cluster: ThrowawayCluster): Promise<Bench> {
         `${file}.sql`,
         `-- migrate: up ${options}\n${up}\n-- migrate: down${down === undefined ? " irreversible" : `\n${down}`}\n`,
       ),
-    apply: (settings = {}, leaving = [], as = owner) => {
-      const files = readMigrations(directory, "migrations");
+    apply: async (settings = {}, leaving = [], as = owner) => {
+      const files = await readMigrations(directory, "migrations");
       return applyMigrations({
         access: { owner: as },
         files,

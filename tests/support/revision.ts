@@ -83,7 +83,7 @@ async function checkBothWays(one: RevisionCase, live: ConnectionSettings, direct
   const models = await freshDatabase(one.models);
   const dump = (settings: ConnectionSettings) => dumpSchema(scratch.programs, settings);
   const start = await dump(live);
-  const files = readMigrations(directory, "migrations");
+  const files = await readMigrations(directory, "migrations");
   const kept = () => new Set(files.map(({ name }) => name));
   const run = { access: { owner: live }, settings: defaultSettings, log: () => {} };
   await applyMigrations({ ...run, files, kept, leaving: new Set() });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -8,15 +8,19 @@ import { readScript } from "../../runner/migrations/script.ts";
 import { parseSqlFile } from "../../runner/migrations/sql-file.ts";
 import { parseStatements } from "../../runner/migrations/syntax.ts";
 import { decode } from "../../runner/migrations/text.ts";
+import { RefusedError } from "../../runner/user-error.ts";
 
 const parse = (text: string) => parseSqlFile(text, "1_x", "migrations/1_x.sql");
 const whole = (up: string, down = "SELECT 1;") => `-- migrate: up\n${up}\n-- migrate: down\n${down}\n`;
 
-function withFiles(files: Record<string, string | Buffer>, use: (directory: string) => void): void {
+async function withFiles(
+  files: Record<string, string | Buffer>,
+  use: (directory: string) => Promise<void>,
+): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "pgstack-files-"));
   try {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
-    use(directory);
+    await use(directory);
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -115,29 +119,29 @@ test("a script is split where PostgreSQL would split it", async () => {
   }
 });
 
-test("migrations are ordered by the number of the revision, in any locale", () => {
+test("migrations are ordered by the number of the revision, in any locale", async () => {
   const script = whole("SELECT 1;");
-  withFiles(
+  await withFiles(
     { "10_a.sql": script, "9_b.sql": script, "11-c.sql": script, "12.d.sql": script, "README.md": "" },
-    (directory) => {
+    async (directory) => {
       assert.deepEqual(
-        readMigrations(directory).map(({ name }) => name),
+        (await readMigrations(directory)).map(({ name }) => name),
         ["9_b", "10_a", "11-c", "12.d"],
       );
     },
   );
 });
 
-test("two files of one revision, and names without one, are refused together with every other fault", () => {
-  withFiles(
+test("two files of one revision, and names without one, are refused together with every other fault", async () => {
+  await withFiles(
     {
       "1_a.sql": whole("SELECT 1;"),
       "01_b.sql": whole("SELECT 1;"),
       "init.sql": whole("SELECT 1;"),
       "2_c.sql": "",
     },
-    (directory) => {
-      assert.throws(
+    async (directory) => {
+      await assert.rejects(
         () => readMigrations(directory, "m"),
         (error: Error) => {
           assert.match(error.message, /m\/init\.sql: expected a name of the form <revision>_<slug>/);
@@ -150,18 +154,36 @@ test("two files of one revision, and names without one, are refused together wit
   );
 });
 
-test("a TypeScript migration is kept without its types and may import nothing that could change", () => {
+test("a file that cannot be read, one whose ending is in capitals, and a folder that is none are refused", async () => {
+  await withFiles({ "1_a.sql": whole("SELECT 1;"), "2_b.SQL": whole("SELECT 2;") }, async (directory) => {
+    symlinkSync("/nowhere", join(directory, "3_c.sql"));
+    symlinkSync("/", join(directory, "4_d.sql"));
+    await assert.rejects(
+      () => readMigrations(directory, "m"),
+      (error: Error) => {
+        assert.match(error.message, /m\/2_b\.SQL: expected an ending in small letters/);
+        assert.match(error.message, /m\/3_c\.sql: cannot be read: ENOENT/);
+        assert.match(error.message, /m\/4_d\.sql: cannot be read: EISDIR/);
+        return error instanceof RefusedError;
+      },
+    );
+    await assert.rejects(() => readMigrations(join(directory, "1_a.sql")), /does not exist/);
+    await assert.rejects(() => readMigrations(join(directory, "none")), /does not exist/);
+  });
+});
+
+test("a TypeScript migration is kept without its types and may import nothing that could change", async () => {
   const ok =
     'import type { Client } from "pg";\nexport async function up(client: Client): Promise<void> { await client.query("SELECT 1"); }\nexport const down = "SELECT 2";\n';
-  withFiles({ "1_a.ts": ok }, (directory) => {
-    const [found] = readMigrations(directory);
+  await withFiles({ "1_a.ts": ok }, async (directory) => {
+    const [found] = await readMigrations(directory);
     assert.doesNotMatch(found?.up ?? "", /Promise<void>|import type/);
     assert.equal(found?.language, "js");
   });
-  withFiles({ "1_a.ts": `import { x } from "./x.ts";\n${ok}` }, (directory) => {
-    assert.throws(() => readMigrations(directory, "m"), /m\/1_a\.ts:1: imports "\.\/x\.ts"/);
+  await withFiles({ "1_a.ts": `import { x } from "./x.ts";\n${ok}` }, async (directory) => {
+    await assert.rejects(() => readMigrations(directory, "m"), /m\/1_a\.ts:1: imports "\.\/x\.ts"/);
   });
-  withFiles({ "1_a.ts": "export const up = 'SELECT 1';" }, (directory) => {
-    assert.throws(() => readMigrations(directory, "m"), /m\/1_a\.ts: expected "export const down/);
+  await withFiles({ "1_a.ts": "export const up = 'SELECT 1';" }, async (directory) => {
+    await assert.rejects(() => readMigrations(directory, "m"), /m\/1_a\.ts: expected "export const down/);
   });
 });
