@@ -25,7 +25,7 @@ export function compareNames(a: string, b: string): number {
 function byPrefix(wanted: string, sequence: readonly string[]): number {
   const exact = sequence.findIndex((name) => name === wanted || name.match(form)?.[1] === wanted);
   if (exact >= 0) return exact;
-  const found = sequence.filter((name) => name.startsWith(wanted));
+  const found = wanted === "" ? [] : sequence.filter((name) => name.startsWith(wanted));
   if (found.length === 1) return sequence.indexOf(found[0] as string);
   if (found.length > 1)
     throw new RefusedError(`Revision "${wanted}" is not unique: ${found.join(", ")}. Give more of the name.`);

@@ -85,6 +85,16 @@ async function prepare(client: pg.Client, statements: readonly string[], owner: 
   });
 }
 
+/** What migrations keep is their owner's; a right that is missing is no bug of the program. */
+function explainRights(error: unknown, { user, database }: ConnectionSettings): unknown {
+  if (!(error instanceof pg.DatabaseError) || error.code !== "42501") return error;
+  return new UserError(
+    `"${user}" lacks a right in database "${database}": ${error.message}. Migrations are run, and their history is read, as the ` +
+      "database's owner: connect as that role.",
+    { cause: error },
+  );
+}
+
 /** Lends a session that runs as the owner; closes it afterwards. Throws UserError where no connection is to be had. */
 export async function withSession<T>(access: Access, use: (session: Session) => Promise<T>): Promise<T> {
   const [client, settings, identity] = await connect(access);
@@ -99,6 +109,8 @@ export async function withSession<T>(access: Access, use: (session: Session) => 
       openSecond: () => openClient(settings),
       resetSql: [...reset, ...standing].join("; "),
     });
+  } catch (error) {
+    throw explainRights(error, access.owner);
   } finally {
     await client.end().catch(() => {});
   }

@@ -4,6 +4,7 @@ import { historyTable, readHistory } from "./history.ts";
 import type { Warning } from "./lint.ts";
 import type { MigrationFile } from "./migration.ts";
 import { makePlan, type Standing, type State } from "./plan.ts";
+import { compareNames } from "./revision.ts";
 import { type Access, withSession } from "./session.ts";
 import type { MigrationSettings } from "./settings.ts";
 import { keptFiles } from "./target.ts";
@@ -38,25 +39,33 @@ export interface Expected {
 
 const clean: readonly StatusRow["state"][] = ["applied", "squashed", "held back"];
 
-function rowOf({ name, state, row }: Standing, missing: ReadonlySet<string>): StatusRow {
-  if (row === undefined) return { name, state: missing.has(name) ? "missing" : state };
+function rowOf({ name, state, row }: Standing): StatusRow {
+  if (row === undefined) return { name, state };
   const { appliedAt, appliedBy, milliseconds } = row;
   return { name, state, appliedAt: appliedAt.toISOString(), appliedBy, milliseconds };
 }
 
-/** Those that the stack says are applied, and the database lacks. */
-function missingFrom(standings: readonly Standing[], expected: Expected | undefined): Set<string> {
-  const names = standings.map(({ name }) => name);
-  const upTo = expected?.head == null ? -1 : names.indexOf(expected.head);
-  const lost = standings.slice(0, upTo + 1).filter(({ row }) => row === undefined);
-  return new Set(lost.map(({ name }) => name));
+/** Those that the stack says are applied, and the database lacks; the last of them may have no file either. */
+function missingFrom(standings: readonly Standing[], head: string | null | undefined): Set<string> {
+  if (head == null || standings.some(({ name, row }) => name === head && row !== undefined)) return new Set();
+  const lost = standings.filter(({ name, row }) => row === undefined && compareNames(name, head) < 0);
+  return new Set([...lost.map(({ name }) => name), head]);
+}
+
+/** The rows of a status: every standing, and what is missing though no file tells of it. */
+function rowsOf(standings: readonly Standing[], missing: ReadonlySet<string>): StatusRow[] {
+  const rows = standings.map(rowOf);
+  const listed = rows.map((row) => (missing.has(row.name) ? ({ ...row, state: "missing" } as const) : row));
+  const names = new Set(rows.map(({ name }) => name));
+  const unlisted = [...missing].filter((name) => !names.has(name));
+  return [...listed, ...unlisted.map((name) => ({ name, state: "missing" }) as const)];
 }
 
 function missingFinding(missing: ReadonlySet<string>): Finding[] {
   if (missing.size === 0) return [];
   const message =
     `The stack's state says that these are applied, and the database lacks them (it was made again, or restored from an older dump): ` +
-    `${[...missing].join(", ")}. ./pgstack up applies them.`;
+    `${[...missing].join(", ")}. ./pgstack up applies those that have a file.`;
   return [{ verdict: "note", message }];
 }
 
@@ -71,8 +80,8 @@ export function readStatus(
     const history = await readHistory(client, historyTable(settings.table));
     const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
     const plan = makePlan(files, history, kept, settings.baseline);
-    const missing = missingFrom(plan.standings, expected);
-    const migrations = plan.standings.map((standing) => rowOf(standing, missing));
+    const missing = missingFrom(plan.standings, expected?.head);
+    const migrations = rowsOf(plan.standings, missing);
     return {
       database: access.owner.database,
       head: history.rows.at(-1)?.name ?? null,

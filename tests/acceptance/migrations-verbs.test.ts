@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { withClient } from "../../runner/connection.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { type Bench, makeBench } from "../support/migrations.ts";
+import { type Bench, callVerb, makeBench } from "../support/migrations.ts";
 
 let cluster: ThrowawayCluster;
 before(async () => {
@@ -28,6 +29,34 @@ test("upgrade and downgrade take names, prefixes, steps and zero, and need no fi
   assert.match((await bench.run("downgrade", "07")).stderr, /no revision "07"/);
   assert.equal((await bench.run("downgrade", "0")).code, 0);
   assert.deepEqual(await bench.query("SELECT to_regclass('t1')"), [null]);
+});
+
+test("a revision that says nothing, or one too many, is refused", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  assert.match((await bench.run("upgrade", "01", "02")).stderr, /at most one revision/);
+  assert.match((await bench.run("downgrade", "01", "02")).stderr, /one revision/);
+  assert.equal((await bench.run("upgrade", "01")).code, 0);
+  for (const verb of ["upgrade", "downgrade"])
+    assert.match((await bench.run(verb, "")).stderr, /There is no revision ""/);
+});
+
+test("a user without the right to run migrations, or to read their history, is told so", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await withClient(bench.admin, (client) =>
+    client.query("CREATE ROLE stranger_to_migrations LOGIN PASSWORD 'secret'"),
+  );
+  const { host, port, database } = bench.owner;
+  const url = `postgres://stranger_to_migrations:secret@${host}:${port}/${database}?sslmode=disable`;
+  const words = ["--url", url, "--directory", bench.directory];
+  const refusal = /"stranger_to_migrations" lacks a right in .*permission denied.* connect as that role/;
+  for (const verb of ["upgrade", "status", "downgrade"]) {
+    const failed = await callVerb(verb, verb === "downgrade" ? ["0", ...words] : words);
+    assert.equal(failed.code, 1, verb);
+    assert.match(failed.stderr, refusal);
+    if (verb === "upgrade") await bench.run("upgrade");
+  }
 });
 
 test("going back one step takes what was applied last, though its revision is older", async () => {
@@ -69,6 +98,30 @@ test("status tells how each migration stands and ends with 3 until all is applie
     ["04_t4", "pending"],
     ["025_late", "pending"],
   ]);
+});
+
+test("status shows as missing what the stack says is applied, its head even without a file", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  await bench.run("upgrade", "01");
+  bench.migration("04_t4", "SELECT 4", "SELECT 4");
+  const { user, password, host, port, database } = bench.owner;
+  const databaseUrl = `postgres://${user}:${password}@${host}:${port}/${database}?sslmode=disable`;
+  const facts = { name: "dev", config: {}, outputs: { databaseUrl, admin: bench.admin } };
+  const states = async (head: string) => {
+    const env = {
+      PGSTACK_STACK: JSON.stringify({ ...facts, outputs: { ...facts.outputs, migrations: { head } } }),
+    };
+    const found = await callVerb("status", ["--stack", "dev", "--json", "--directory", bench.directory], env);
+    assert.equal(found.code, 3);
+    const rows = JSON.parse(found.stdout).migrations as { name: string; state: string }[];
+    return Object.fromEntries(rows.map(({ name, state }) => [name, state]));
+  };
+  const others = { "01_t1": "applied", "02_t2": "missing", "04_t4": "pending" };
+  assert.deepEqual(await states("03_t3"), { ...others, "03_t3": "missing" });
+  assert.deepEqual(await states("01_t1"), { ...others, "02_t2": "pending", "03_t3": "pending" });
+  bench.remove("03_t3.sql");
+  assert.deepEqual(await states("03_t3"), { ...others, "03_t3": "missing" });
 });
 
 test("an edited migration is refused with both checksums and the ways out, until repair accepts it", async () => {
