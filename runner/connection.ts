@@ -143,6 +143,11 @@ export async function openClient(settings: ConnectionSettings, kind: SessionKind
   }
 }
 
+/** Whether a failure to connect says that the server knows no such database. */
+export function isMissingDatabase(error: unknown): boolean {
+  return ((error as Error).cause as { code?: string } | undefined)?.code === "3D000";
+}
+
 function refuse(settings: ConnectionSettings, error: unknown): never {
   const reason = (error as Error).message || (error as NodeJS.ErrnoException).code || "no answer";
   throw new UserError(`Cannot connect to ${describe(settings)}: ${reason}`, { cause: error });

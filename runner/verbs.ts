@@ -33,6 +33,7 @@ export const resourceVerbs: Record<string, Load> = {
   "cutover-resume": () => import("./verbs/cutover-resume.ts"),
   "cutover-thaw": () => import("./verbs/cutover-thaw.ts"),
   "cutover-verify": () => import("./verbs/cutover-verify.ts"),
+  "database-state": () => import("./verbs/database-state.ts"),
   "dump-delete": () => import("./verbs/dump-delete.ts"),
   "dump-ensure": () => import("./verbs/dump-ensure.ts"),
   "instance-ensure": () => import("./verbs/instance-ensure.ts"),

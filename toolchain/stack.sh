@@ -158,6 +158,20 @@ run_pulumi() {
   pulumi_on_stack "$command" "$stack" "$@"
 }
 
+# A database that was dropped behind the stack's back is in its state still, and an update fails.
+database_is_gone() {
+  (export_stack "$1" && [ "$(node "$root/runner/main.ts" database-state --stack "$1")" = absent ]) 2>/dev/null
+}
+
+# The update once more, after the state has been told what is gone.
+update_anew() {
+  say "the database of stack $1 was dropped behind its back; making it again"
+  (cd "$root" && pulumi refresh --stack "$1" --yes --skip-preview --suppress-outputs --non-interactive) >&2 || return $?
+  stack=$1
+  shift
+  (cd "$root" && exec pulumi up --stack "$stack" "$@")
+}
+
 pulumi_on_stack() {
   command=$1 stack=$2
   shift 2
@@ -169,7 +183,11 @@ pulumi_on_stack() {
   case " $* " in *" --diff "*) [ "$command" = refresh ] || set -- --show-full-output "$@" ;; esac
   code=0
   (cd "$root" && exec pulumi "$command" --stack "$stack" "$@") || code=$?
-  case $code in 0) ;; 7) exit 3 ;; *) exit 1 ;; esac # 7: --expect-no-changes met changes
+  case $command-$code in
+    up-0 | up-7 | up-8) ;; # 7: --expect-no-changes met changes; 8: the user said no
+    up-*) ! database_is_gone "$stack" || { code=0 && update_anew "$stack" "$@" || code=$?; } ;;
+  esac
+  case $code in 0) ;; 7) exit 3 ;; *) exit 1 ;; esac
 }
 
 option_of() { # the value of flag $1 among the other words

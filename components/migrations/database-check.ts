@@ -6,7 +6,7 @@ const unread: Partial<Record<CheckResult["database"], string>> = {
   unreachable:
     "The database could not be asked what is applied, so this preview goes by the files alone: edited, unknown and missing migrations do not show.",
   absent:
-    "The stack has made this database, and it is gone. ./pgstack refresh tells the stack, and the next ./pgstack up makes it again.",
+    "The stack has made this database, and it is gone. ./pgstack up makes it again; plain pulumi needs a refresh first.",
 };
 
 /** Tells what the database says, as far as a person should hear it. */

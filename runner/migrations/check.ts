@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
+import { isMissingDatabase } from "../connection.ts";
 import { UserError } from "../user-error.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { type History, historyTable, readHistory } from "./history.ts";
@@ -65,8 +66,7 @@ export async function checkDatabase(access: Access, request: CheckRequest): Prom
     return await withSession(access, ({ client }) => check(client, request));
   } catch (error) {
     if (!(error instanceof UserError) || error.exitCode !== 1) throw error;
-    const missing = (error.cause as { code?: string } | undefined)?.code === "3D000";
-    return missing
+    return isMissingDatabase(error)
       ? { database: "absent", reason: error.message, token: randomUUID(), ...nothing }
       : { database: "unreachable", reason: error.message, token: "", ...nothing };
   }

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type ConnectionSettings, withClient } from "../connection.ts";
+import { type ConnectionSettings, isMissingDatabase, withClient } from "../connection.ts";
 import { UserError } from "../user-error.ts";
 import { catalogSettings } from "./catalog.ts";
 import { type Statement, sqlOf, together } from "./plan.ts";
@@ -41,7 +41,8 @@ interface Drift {
   readonly publicDrifted: boolean;
 }
 
-const noDrift: Drift = { plan: [], drifted: [], publicDrifted: false };
+/** Of a database to come: a new one gives PUBLIC what it should not have, and all is to be said again if it was lost. */
+const newDatabase: Drift = { plan: [], drifted: [], publicDrifted: true };
 
 /** Of roles that exist: those to come have nothing yet, and no one expects them to. */
 async function driftIn(client: pg.Client, { rights }: RightsCheckRequest): Promise<Drift> {
@@ -65,7 +66,7 @@ async function ask(
   exists: boolean,
 ): Promise<Omit<RightsCheck, "admin">> {
   await client.query(`BEGIN READ ONLY; ${catalogSettings}`);
-  const { plan, ...drift } = exists ? await driftIn(client, request) : noDrift;
+  const { plan, ...drift } = exists ? await driftIn(client, request) : newDatabase;
   const refusals = await preflight(client, request, plan);
   await client.query("COMMIT");
   return { refusals, statements: plan.map(sqlOf), ...drift };
@@ -83,9 +84,6 @@ function fromFailure(error: unknown, admin: ConnectionSettings, database: string
     `GRANT CONNECT, CREATE ON DATABASE "${database}" TO "${admin.user}"`;
   return { admin: admin.user, ...nothing, refusals: [refusal] };
 }
-
-const isMissingDatabase = (error: unknown) =>
-  ((error as Error).cause as { code?: string } | undefined)?.code === "3D000";
 
 /**
  * Asks the server, as its admin, whether the stack can have what it asks for and whether its rights still hold. A

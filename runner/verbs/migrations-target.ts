@@ -1,8 +1,25 @@
+import { isMissingDatabase } from "../connection.ts";
 import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/call.ts";
+import type { MigrationFile } from "../migrations/migration.ts";
 import { resolveTarget } from "../migrations/revision.ts";
-import { readStatus } from "../migrations/status.ts";
+import type { MigrationSettings } from "../migrations/settings.ts";
+import { readStatus, type StatusRow } from "../migrations/status.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import type { Call, Verb } from "../verb.ts";
+
+/** How the migrations stand; in a database that is gone none is applied, and the update that follows makes it again. */
+async function standingsOf(
+  call: Call,
+  files: readonly MigrationFile[],
+  settings: MigrationSettings,
+): Promise<readonly StatusRow[]> {
+  try {
+    return (await readStatus(accessOf(call), files, settings)).migrations;
+  } catch (error) {
+    if (!isMissingDatabase(error)) throw error;
+    return files.map(({ name }) => ({ name, state: "pending" }));
+  }
+}
 
 /** What the entry script puts into a stack's `migrations.to` for `upgrade` and `downgrade`. */
 const migrationsTarget: Verb = {
@@ -13,7 +30,7 @@ const migrationsTarget: Verb = {
     const [direction, to = "latest"] = call.words;
     const settings = { ...settingsOf(call), to: "latest" };
     const files = await filesOf(settings);
-    const { migrations } = await readStatus(accessOf(call), files, settings);
+    const migrations = await standingsOf(call, files, settings);
     const known = new Set(files.map(({ name }) => name));
     const applied = migrations.filter(({ name, appliedAt }) => appliedAt !== undefined && known.has(name));
     const sequence = direction === "down" ? applied : migrations.filter(({ name }) => known.has(name));

@@ -107,18 +107,24 @@ test("a database that was made again behind the stack's back gets its migrations
   await done(project.pgstack("preview", "--expect-no-changes"));
 });
 
-test("a database that is gone is told by preview, and comes back after a refresh", async () => {
+test("a database that is gone is told by preview, and up makes it again", async () => {
   await query("DROP DATABASE app WITH (FORCE)", "postgres");
   assert.match(
     await done(project.pgstack("preview")),
     /warning: The stack has made this database, and it is gone\..*database "app" does not exist/s,
   );
-  const failed = await project.pgstack("up", "--skip-preview");
-  assert.equal(failed.code, 1);
-  assert.match(failed.output, /database "app" does not exist/);
-  await done(project.pgstack("refresh"));
-  configure({ migrations: { baseline: "02_b" }, passwords: { app_owner: "another one" } });
   await done(project.pgstack("up", "--skip-preview"));
+  assert.deepEqual(await history(), ["01_a", "02_b", "03_c"]);
+  await done(project.pgstack("preview", "--expect-no-changes"));
+});
+
+test("upgrade of a stack sets its target and applies what is pending, though the database is gone", async () => {
+  const behind = await project.pgstack("upgrade", "02", "--stack", "dev");
+  assert.equal(behind.code, 2);
+  assert.match(behind.output, /"02" is behind what is applied: use \.\/pgstack downgrade/);
+  await query("DROP DATABASE app WITH (FORCE)", "postgres");
+  await done(project.pgstack("upgrade", "--stack", "dev", "--skip-preview"));
+  assert.match(project.read("Pulumi.dev.yaml"), /to: latest/);
   assert.deepEqual(await history(), ["01_a", "02_b", "03_c", "04_d"]);
   await done(project.pgstack("preview", "--expect-no-changes"));
 });
