@@ -80,8 +80,12 @@ function standingNow(applied: number, head: string | undefined, left: number): s
 async function applyPending(run: Run, pending: readonly MigrationFile[], before: History): Promise<void> {
   const done = before.rows.filter(({ statementsDone }) => statementsDone === null).map(({ name }) => name);
   const doneBefore = done.length;
-  const jobs = pending.map((file) => upJob(run, file));
-  const pipeline = new Pipeline(run, jobs);
+  const jobs: Job[] = [];
+  const jobAt = (index: number) => (jobs[index] ??= upJob(run, pending[index] as MigrationFile));
+  const pipeline = new Pipeline(run, (job) => {
+    const index = jobs.lastIndexOf(job) + 1;
+    return index < pending.length ? jobAt(index) : undefined;
+  });
   const { loadUmzug } = await import("./umzug.ts"); // most runs find nothing to do
   const umzug = new (loadUmzug())({
     migrations: pending.map((file, index) => ({
@@ -89,7 +93,7 @@ async function applyPending(run: Run, pending: readonly MigrationFile[], before:
       up: async () => {
         const left = pending.length + doneBefore - done.length;
         const after = () => standingNow(done.length, done.at(-1), left);
-        const job = jobs[index] as Job;
+        const job = jobAt(index);
         const stepwise = async () => (await loadStepwise()).runStepwise(run, job, file);
         await runJob(run, job, after, stepwise, pipeline);
         done.push(file.name);

@@ -30,13 +30,14 @@ interface Next {
  */
 export class Pipeline {
   readonly #run: Run;
-  readonly #next: ReadonlyMap<Job, Job>;
+  readonly #next: (job: Job) => Job | undefined;
   readonly #sent = new Map<Job, Sent>();
   #stopped = false;
 
-  constructor(run: Run, jobs: readonly Job[]) {
+  /** @param next the job behind one, which is read while the server is at work */
+  constructor(run: Run, next: (job: Job) => Job | undefined) {
     this.#run = run;
-    this.#next = new Map(jobs.slice(0, -1).map((job, index) => [job, jobs[index + 1] as Job]));
+    this.#next = next;
   }
 
   /** Runs a job and sends the one behind it; false, and nothing done, for one that has to be run by itself. Throws as `runScript`. */
@@ -63,7 +64,7 @@ export class Pipeline {
   }
 
   #after(job: Job): Next | undefined {
-    const next = this.#next.get(job);
+    const next = this.#next(job);
     const segment = next && onlySegment(next);
     return segment && { job: next, segment, marker: randomUUID() };
   }

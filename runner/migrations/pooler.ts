@@ -3,7 +3,7 @@ import type pg from "pg";
 import { RefusedError } from "../user-error.ts";
 
 /** The number of the server's process that answers. */
-export async function backendOf(client: pg.Client): Promise<number> {
+async function backendOf(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ pid: number }>("SELECT pg_catalog.pg_backend_pid() AS pid");
   return rows[0]?.pid ?? 0;
 }
@@ -29,13 +29,15 @@ async function losesSession(client: pg.Client, second: pg.Client): Promise<boole
  * Refuses a pooler that gives each transaction another session of the server: locks and settings of a session would be
  * lost, or reach others. A pooler shows by the process number that it makes up; one that keeps sessions apart is
  * let pass.
+ * @param pid the server's process that answered the client
  */
 export async function refuseTransactionPooler(
   client: pg.Client,
+  pid: number,
   openSecond: () => Promise<pg.Client>,
 ): Promise<void> {
   const announced = (client as unknown as { processID: number | null }).processID;
-  if (announced === (await backendOf(client))) return;
+  if (announced === pid) return;
   const second = await openSecond();
   try {
     if (await losesSession(client, second))

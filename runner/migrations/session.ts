@@ -1,7 +1,7 @@
 import pg from "pg";
 import { type ConnectionSettings, connectionFromEnvironment, openClient } from "../connection.ts";
 import { UserError } from "../user-error.ts";
-import { backendOf, refuseTransactionPooler } from "./pooler.ts";
+import { refuseTransactionPooler } from "./pooler.ts";
 
 /** Who a run of migrations connects as. */
 export interface Access {
@@ -65,13 +65,21 @@ async function connect({ owner, admin }: Access): Promise<[pg.Client, Connection
   }
 }
 
-/** The server ends a statement whose client was killed, so that its locks go with it (PostgreSQL 14 and newer). */
-async function watchClient(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ able: boolean }>(
-    "SELECT pg_catalog.current_setting('server_version_num')::int >= 140000 AS able",
-  );
-  return rows[0]?.able === true ? ["SET client_connection_check_interval = '1s'"] : [];
+interface Backend {
+  readonly pid: number;
+  readonly version: number;
 }
+
+async function backendOf(client: pg.Client): Promise<Backend> {
+  const { rows } = await client.query<Backend>(
+    "SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_setting('server_version_num')::int AS version",
+  );
+  return rows[0] as Backend;
+}
+
+/** The server ends a statement whose client was killed, so that its locks go with it (PostgreSQL 14 and newer). */
+const watchClient = ({ version }: Backend) =>
+  version >= 140_000 ? ["SET client_connection_check_interval = '1s'"] : [];
 
 async function prepare(client: pg.Client, statements: readonly string[], owner: string): Promise<void> {
   if (statements.length === 0) return;
@@ -99,12 +107,13 @@ function explainRights(error: unknown, { user, database }: ConnectionSettings): 
 export async function withSession<T>(access: Access, use: (session: Session) => Promise<T>): Promise<T> {
   const [client, settings, identity] = await connect(access);
   try {
-    await refuseTransactionPooler(client, () => openClient(settings));
-    const standing = [...(await watchClient(client)), ...identity];
+    const backend = await backendOf(client);
+    await refuseTransactionPooler(client, backend.pid, () => openClient(settings));
+    const standing = [...watchClient(backend), ...identity];
     await prepare(client, standing, access.owner.user);
     return await use({
       client,
-      pid: await backendOf(client),
+      pid: backend.pid,
       owner: access.owner.user,
       openSecond: () => openClient(settings),
       resetSql: [...reset, ...standing].join("; "),
