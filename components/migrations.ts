@@ -1,7 +1,6 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { CheckResult } from "../runner/migrations/check.ts";
-import { readMigrations } from "../runner/migrations/directory.ts";
 import { isFolded, manifestOf } from "../runner/migrations/manifest.ts";
 import type { MigrationFile } from "../runner/migrations/migration.ts";
 import { sequenceOf } from "../runner/migrations/plan.ts";
@@ -9,8 +8,8 @@ import type { MigrationRecord } from "../runner/migrations/record.ts";
 import type { MigrationSettings } from "../runner/migrations/settings.ts";
 import type { StackResult } from "../runner/migrations/stack.ts";
 import { keptFiles } from "../runner/migrations/target.ts";
-import { projectPath } from "../runner/project.ts";
 import { UserError } from "../runner/user-error.ts";
+import { askRunner } from "./ask-runner.ts";
 import { connectionEnvironment, type Login } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
 import { checkDatabase } from "./migrations/database-check.ts";
@@ -71,13 +70,13 @@ export class Migrations extends pulumi.ComponentResource {
 }
 
 /**
- * Reads the migrations' files. An update has to read them before anything is declared: the engine goes on with what it
- * knows when a fault of a file ends the program, and would freeze a cutover's source for nothing. A fault prints without
- * a stack.
+ * The migrations' files, as the runner reads them. An update has to wait for them before anything is declared: the engine
+ * goes on with what it knows when a fault of a file ends the program, and would freeze a cutover's source for nothing. A
+ * fault prints without a stack.
  */
 export async function readFiles(settings: MigrationSettings): Promise<MigrationFile[]> {
+  const files = (await askRunner<MigrationFile[]>("migrations-read", settings, {})) ?? [];
   try {
-    const files = await readMigrations(projectPath(settings.directory), settings.directory);
     keptFiles(files, { rows: [] }, settings);
     return files;
   } catch (error) {

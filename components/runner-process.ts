@@ -14,9 +14,8 @@ interface Waiting {
 }
 
 // Started as this module is loaded, and so before Pulumi is: by the time of the first question it is ready.
-const child = spawn(process.execPath, ["runner/main.ts", "answers", "rights-check", "migrations-check"], {
-  cwd: projectRoot,
-});
+const first = ["migrations-read", "rights-check", "migrations-check"];
+const child = spawn(process.execPath, ["runner/main.ts", "answers", ...first], { cwd: projectRoot });
 const handles: Handle[] = [child, ...[child.stdin, child.stdout, child.stderr].map((one) => one as Socket)];
 const waiting = new Map<number, Waiting>();
 let asked = 0;

@@ -51,6 +51,7 @@ export const resourceVerbs: Record<string, Load> = {
   "migration-revert": () => import("./verbs/migration-revert.ts"),
   "migrations-check": () => import("./verbs/migrations-check.ts"),
   "migrations-apply": () => import("./verbs/migrations-apply.ts"),
+  "migrations-read": () => import("./verbs/migrations-read.ts"),
   "migrations-target": () => import("./verbs/migrations-target.ts"),
   "url-password": () => import("./verbs/url-password.ts"),
 };

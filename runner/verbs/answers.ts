@@ -16,7 +16,7 @@ async function ask(call: Call, name: string, question: string): Promise<{ answer
 }
 
 function errorOf(error: unknown): { error: string } {
-  return { error: error instanceof UserError ? `error: ${error.message}` : String((error as Error).stack) };
+  return { error: error instanceof UserError ? error.message : String((error as Error).stack) };
 }
 
 async function answerLine(call: Call, line: string): Promise<void> {
