@@ -22,13 +22,14 @@ const { protect, passwords, adopt } = config;
 const { importOnly } = adopt;
 const { owner: ownerName, name: databaseName } = config.database;
 
+const updates = !pulumi.runtime.isDryRun(); // a preview changes nothing: it goes on while it is told what is there
+const files = meanwhile(importOnly ? [] : readFiles(config.migrations));
+if (updates) await files;
+
 const instance = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
 const { administrator, resource: deletedWith } = instance;
-const [files, check] = [
-  meanwhile(importOnly ? [] : readFiles(config.migrations)),
-  meanwhile(checkRights(config, instance)),
-];
-if (!pulumi.runtime.isDryRun()) await Promise.all([files, check]); // a preview changes nothing, and goes on
+const check = meanwhile(checkRights(config, instance));
+if (updates) await check;
 const providers = [createProvider(administrator, instance)];
 
 const ownerRole = new LoginRole(
