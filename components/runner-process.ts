@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
+import { linesOf } from "../runner/lines.ts";
 import { projectRoot } from "../runner/project.ts";
 
 /** What keeps this process waiting as long as it is open. */
@@ -19,7 +20,6 @@ const child = spawn(process.execPath, ["runner/main.ts", "answers", ...first], {
 const handles: Handle[] = [child, ...[child.stdin, child.stdout, child.stderr].map((one) => one as Socket)];
 const waiting = new Map<number, Waiting>();
 let asked = 0;
-let unread = "";
 let complaints = "";
 
 /** The program waits for the runner only while a question is open. It ends when the program does. */
@@ -42,12 +42,12 @@ function giveUp(): void {
   waiting.clear();
 }
 
+async function listen(): Promise<void> {
+  for await (const line of linesOf(child.stdout)) settle(line);
+}
+
 hold();
-child.stdout.setEncoding("utf8").on("data", (text: string) => {
-  const lines = (unread + text).split("\n");
-  unread = lines.pop() ?? "";
-  for (const line of lines) settle(line);
-});
+listen().catch(giveUp);
 child.stderr.setEncoding("utf8").on("data", (text: string) => {
   complaints += text;
 });

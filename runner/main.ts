@@ -1,5 +1,6 @@
 import { enableCompileCache } from "node:module";
 import { text } from "node:stream/consumers";
+import { linesOf } from "./lines.ts";
 import { ExitCode, RefusedError, UserError } from "./user-error.ts";
 import { resourceVerbs, verbs } from "./verbs.ts";
 import { parseWords } from "./words.ts";
@@ -27,10 +28,7 @@ async function run(args: string[]): Promise<ExitCode> {
     ...parseWords(verb, rest),
     env: process.env,
     stdin: () => text(process.stdin),
-    lines: async function* () {
-      const { createInterface } = await import("node:readline"); // few verbs read lines
-      yield* createInterface({ input: process.stdin });
-    },
+    lines: () => linesOf(process.stdin),
     print: (line) => process.stdout.write(`${line}\n`),
     log: (line) => process.stderr.write(`${line}\n`),
     terminal: process.stderr.isTTY === true,
