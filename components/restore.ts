@@ -2,7 +2,7 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/check.ts";
 import type { RestoreReport } from "../runner/restore/report.ts";
-import { askRunner } from "./ask-runner.ts";
+import { askRunner, valueOf } from "./ask-runner.ts";
 import type { MigrationsConfig } from "./config/migrations.ts";
 import type { RestoreConfig } from "./config/restore.ts";
 import { runner } from "./runner.ts";
@@ -54,7 +54,8 @@ export class Restore extends pulumi.ComponentResource {
   async #foretell({ config, owner, migrations, connection }: RestoreArgs): Promise<void> {
     if (!pulumi.runtime.isDryRun()) return;
     const request: RestoreCheckRequest = { restore: { ...config, owner }, migrations };
-    const outlook = await askRunner<RestoreOutlook | null>("restore-check", request, connection);
+    const known = (await valueOf(pulumi.output(connection))) ?? {}; // the dump can be looked at before there is a server
+    const outlook = await askRunner<RestoreOutlook | null>("restore-check", request, known);
     if (outlook) for (const line of foretold(config.from, outlook)) pulumi.log.warn(line, this);
   }
 }

@@ -10,12 +10,13 @@ import { keptFiles } from "../migrations/target.ts";
 import { projectPath } from "../project.ts";
 import type { Programs } from "../server/programs.ts";
 import { asksFor, overwriteFlag, type RestoreSettings } from "./ensure.ts";
+import { lossesBy } from "./losses.ts";
 import { installedPgRestores, pgRestoreFor, refuseLoss } from "./preflight.ts";
 import { readScript } from "./prepare.ts";
-import { refuseNoDump } from "./read-dump.ts";
+import { refuseNoDump, refuseOtherDump } from "./read-dump.ts";
 import { recordedRestore } from "./record.ts";
 import type { RestoreReport } from "./report.ts";
-import { inspectTarget, lossesBy } from "./target.ts";
+import { inspectTarget } from "./target.ts";
 
 /** What a preview asks of a restore to come. */
 export interface RestoreCheckRequest {
@@ -36,20 +37,20 @@ export interface RestoreOutlook {
 
 /**
  * The restore's part in a preview: reads the dump's table of contents and the database, and changes nothing. A
- * database that is not there or does not answer tells nothing. Throws RefusedError for what
+ * database that is not there, is not known yet (undefined) or does not answer tells nothing of itself. Throws RefusedError for what
  * `up` would refuse, UserError for a dump that cannot be read.
  */
 export async function checkRestore(
-  target: ConnectionSettings,
+  target: ConnectionSettings | undefined,
   request: RestoreCheckRequest,
 ): Promise<RestoreOutlook | undefined> {
-  const client = await openClient(target).catch(() => undefined);
+  const client = target && (await openClient(target).catch(() => undefined));
   if (client === undefined) {
-    refuseNoDump(request.restore.from);
+    await refuseWrongDump(request.restore);
     return undefined;
   }
   try {
-    return await outlook(client, target, request);
+    return await outlook(client, request);
   } finally {
     await client.end().catch(() => {});
   }
@@ -57,24 +58,28 @@ export async function checkRestore(
 
 async function outlook(
   client: pg.Client,
-  { database }: ConnectionSettings,
   { restore, migrations }: RestoreCheckRequest,
 ): Promise<RestoreOutlook | undefined> {
   const { from: path, owner, overwrite, sanitize } = restore;
   const recorded = await recordedRestore<RestoreReport>(client);
   if (recorded !== undefined && asksFor(restore, recorded)) return undefined;
-  refuseNoDump(path);
+  await refuseWrongDump(restore);
   await readScript(sanitize);
   const installed = await installedPgRestores();
   const versions = await archiveVersions(path, installed[0]);
   const programs = pgRestoreFor(installed, versions, await inspectTarget(client, owner));
   const contents = await readContents(path, programs, () => 0);
   if (contents === undefined) return undefined;
-  const lost = await lossesBy(contents, client, true);
-  if (!overwrite) refuseLoss(lost, database, overwriteFlag);
+  const lost = await lossesBy(contents, client, historyTable(migrations.table));
+  if (!overwrite) refuseLoss(lost, client.database ?? "", overwriteFlag);
   const tables = contents.entries.filter(({ type }) => type === "TABLE DATA").length;
   const missing = await missingMigrations(path, programs, migrations);
   return { serverVersion: versions.server, tables, lost, missing };
+}
+
+async function refuseWrongDump({ from, sha256 }: RestoreCheckRequest["restore"]): Promise<void> {
+  refuseNoDump(from);
+  await refuseOtherDump(from, sha256);
 }
 
 async function missingMigrations(

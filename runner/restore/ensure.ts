@@ -61,7 +61,6 @@ export async function ensureRestore(
       sanitize: settings.sanitize,
       overwrite: settings.overwrite,
       overwriteFlag,
-      protectRows: true,
       record: true,
     },
     output,

@@ -114,7 +114,7 @@ export function refuseLoss(lost: readonly string[], database: string, flag: stri
     .join("");
   const more = lost.length > 50 ? `\n  and ${lost.length - 50} more` : "";
   throw new RefusedError(
-    `The restore would drop from database "${database}" what the dump does not replace:${shown}${more}\n` +
+    `The restore would drop from database "${database}":${shown}${more}\n` +
       `Nothing was changed. To go on and lose it: ${flag}`,
   );
 }

@@ -4,11 +4,12 @@ import { archiveVersions } from "../dump/archive.ts";
 import type { Output } from "../dump/progress.ts";
 import type { Programs } from "../server/programs.ts";
 import { RefusedError } from "../user-error.ts";
+import { lossesBy } from "./losses.ts";
 import { planRestore, type RestorePlan } from "./plan.ts";
 import { installedPgRestores, pgRestoreFor, refuseFullServer, refuseLoss, refuseUnfit } from "./preflight.ts";
 import { readDump, refuseNoDump, type WholeDump } from "./read-dump.ts";
 import type { RestoreRequest } from "./restore.ts";
-import { inspectTarget, lossesBy, type TargetFacts } from "./target.ts";
+import { inspectTarget, type TargetFacts } from "./target.ts";
 
 /** What a restore goes by. */
 export interface Prepared {
@@ -40,7 +41,7 @@ export async function prepare(
   refuseUnfit(facts, dump.archive, target.user, owner);
   if (isLocal(target)) await refuseFullServer(facts, dump.archive.textBytes);
   if (!request.overwrite) {
-    const lost = await withClient(target, (client) => lossesBy(dump.archive, client, request.protectRows));
+    const lost = await withClient(target, (client) => lossesBy(dump.archive, client, request.history));
     refuseLoss(lost, target.database, request.overwriteFlag);
   }
   return { dump, facts, programs, script, plan: planRestore(dump.archive, facts.owner?.superuser === true) };

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readContents } from "../dump/contents.ts";
-import { checksumOf, looksLikeDump } from "../dump/files.ts";
+import { type Checksum, checksumOf, looksLikeDump } from "../dump/files.ts";
 import { readWhole, type Whole } from "../dump/read-whole.ts";
 import { type DumpReport, readReport } from "../dump/report.ts";
 import type { Programs } from "../server/programs.ts";
@@ -22,6 +22,18 @@ export function refuseNoDump(path: string): void {
     );
 }
 
+/** Refuses a dump that is not the expected one, for which it is read; `expected` is its SHA-256, where that is fixed. */
+export async function refuseOtherDump(path: string, expected: string | undefined): Promise<void> {
+  if (expected !== undefined) refuseOther(path, await checksumOf(path), expected);
+}
+
+function refuseOther(path: string, { sha256 }: Checksum, expected: string | undefined): void {
+  if (expected === undefined || expected === sha256) return;
+  throw new RefusedError(
+    `The dump ${path} has the SHA-256 ${sha256}, expected was ${expected}. Nothing was changed.`,
+  );
+}
+
 /**
  * Reads a dump whole: every byte where it is the very one that its report verified, else every row as well. Throws
  * UserError where it is damaged, RefusedError where it is not the one that is expected.
@@ -36,10 +48,7 @@ export async function readDump(
   const report = await readReport(path);
   const verified = report && (await readVerified(path, report, programs, signal));
   const { archive, checksum } = verified ?? (await readWhole(path, programs, signal));
-  if (expected !== undefined && expected !== checksum.sha256)
-    throw new RefusedError(
-      `The dump ${path} has the SHA-256 ${checksum.sha256}, expected was ${expected}. Nothing was changed.`,
-    );
+  refuseOther(path, checksum, expected);
   return { path, archive, checksum, report: verified && report };
 }
 

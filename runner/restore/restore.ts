@@ -1,6 +1,7 @@
 import { type ConnectionSettings, describe, withClient } from "../connection.ts";
 import { tableData } from "../dump/archive.ts";
 import { type Output, reportProgress } from "../dump/progress.ts";
+import type { HistoryTable } from "../migrations/history.ts";
 import { UserError } from "../user-error.ts";
 import { databaseProperties } from "./database-properties.ts";
 import { failureText } from "./failures.ts";
@@ -36,10 +37,10 @@ export interface RestoreRequest {
   readonly sanitize: string | undefined;
   /** Writes into the database which dump it came from (for resources, which ask before they restore again). */
   readonly record: boolean;
-  /** Agrees to the loss of what the dump does not replace. */
+  /** Agrees to the loss of what the target holds. */
   readonly overwrite: boolean;
-  /** Rows in the target need that agreement too, even where the dump holds their tables. */
-  readonly protectRows: boolean;
+  /** The stack's history of migrations, which is made again after the restore; another one than our own is data. */
+  readonly history?: HistoryTable | undefined;
   /** What a refusal tells people to set. */
   readonly overwriteFlag: string;
 }

@@ -1,6 +1,7 @@
 import { jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { withInterrupt } from "../dump/run-program.ts";
+import { historyTable } from "../migrations/history.ts";
 import { projectPath } from "../project.ts";
 import { type CaughtUp, catchUp, planCatchUp } from "../restore/catch-up.ts";
 import type { RestoreReport } from "../restore/report.ts";
@@ -37,7 +38,6 @@ function requestOf(call: Call): RestoreRequest {
     sanitize: sanitizeOf(call),
     overwrite: call.flags.overwrite === true,
     record: false,
-    protectRows: false,
     overwriteFlag: "--overwrite",
   };
 }
@@ -73,8 +73,9 @@ const restore: Verb = {
     json: { type: "boolean" },
   },
   run: async (call) => {
-    const request = requestOf(call);
     const plan = call.flags.stack === undefined ? undefined : await planCatchUp(call); // refuses before all else
+    const history = plan && historyTable(plan.settings.table);
+    const request = { ...requestOf(call), history };
     const report = await withInterrupt((signal) => restoreDump(request, call, signal));
     let migrations: CaughtUp | undefined;
     try {

@@ -179,7 +179,7 @@ test("rights on objects survive a second restore, by the directory format and wi
   const made = await dumpTo("rich", path, "--format", "directory", "--jobs", "2", "--compression", "none");
   assert.equal(made.code, 0, made.stderr);
   const session = await openClient(as("reader", "target"));
-  const restored = await restoreInto("target", path, "--jobs", "max");
+  const restored = await restoreInto("target", path, "--jobs", "max", "--overwrite");
   assert.equal(restored.code, 0, restored.stderr);
   await assert.rejects(session.query("SELECT 1"));
   const rights = await sql(
@@ -205,6 +205,55 @@ test("the target's own objects are named before anything is dropped, with the fl
   const forced = await restoreInto("target", join(folder, "rich.dump"), "--overwrite");
   assert.equal(forced.code, 0, forced.stderr);
   assert.equal((await sql(on("target"), "SELECT to_regclass('mine') IS NULL AS gone"))[0]?.gone, true);
+});
+
+test("a restore by hand fills empty tables unasked, and names the rows that it would replace", async () => {
+  await sql(cluster.admin, "CREATE DATABASE hand");
+  await sql(on("hand"), "CREATE TABLE t (id int PRIMARY KEY, filler text)");
+  const path = join(folder, "hand.dump");
+  await dumpTo("plain", path);
+  const filled = await restoreInto("hand", path);
+  assert.equal(filled.code, 0, filled.stderr);
+  await sql(on("hand"), "DELETE FROM t WHERE id > 1; SELECT lo_from_bytea(0, 'x')");
+  const refused = await restoreInto("hand", path);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /rows of public\.t\n {2}large objects: 1\n[\s\S]*--overwrite/);
+  assert.deepEqual(await sql(on("hand"), "SELECT id FROM t"), [{ id: 1 }]);
+});
+
+test("rows that the one who restores may not see are no less in the way", async () => {
+  await sql(cluster.admin, "CREATE ROLE keeper LOGIN PASSWORD 'keeper' CREATEDB IN ROLE app");
+  await sql(cluster.admin, "CREATE DATABASE veiled");
+  await sql(
+    on("veiled"),
+    `CREATE TABLE t (id int PRIMARY KEY, filler text); INSERT INTO t VALUES (1); ALTER TABLE t OWNER TO app;
+    ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY`,
+  );
+  const refused = await runVerb([
+    ...["restore", join(folder, "hand.dump"), "--owner", "app"],
+    ...["--url", urlOf(cluster, "veiled", "keeper")],
+  ]);
+  assert.equal(refused.code, 2, refused.stderr);
+  assert.match(refused.stderr, /rows of public\.t\n/);
+});
+
+test("a preview refuses another dump than the expected one, even before there is a server", async () => {
+  const from = join(folder, "hand.dump");
+  const check = (environment: Record<string, string>, restore: Record<string, string>) =>
+    runVerb(["restore-check"], {
+      stdin: JSON.stringify({ environment, request: { restore: { from, owner: "app", ...restore } } }),
+    });
+  const known = { PGHOST: cluster.admin.host, PGPORT: String(cluster.admin.port), PGDATABASE: "hand" };
+  const login = { ...known, PGUSER: "postgres", PGPASSWORD: cluster.admin.password ?? "" };
+  for (const environment of [{}, login]) {
+    const other = await check(environment, { sha256: "0".repeat(64) });
+    assert.equal(other.code, 2, other.stderr);
+    assert.match(other.stderr, /has the SHA-256 [0-9a-f]{64}, expected was 0{64}/);
+  }
+  const { sha256 } = JSON.parse(readFileSync(`${from}.json`, "utf8"));
+  assert.equal((await check({}, { sha256 })).stdout.trim(), "null");
+  const absent = await check({}, { from: `${from}.gone` });
+  assert.match(absent.stderr, /There is no dump at .*gone/);
 });
 
 test("a dump that is cut short or of an unknown version is refused before the target is touched", async () => {
@@ -335,11 +384,11 @@ test("a failing sanitize script gives the restore up; a right one runs before an
   const write = (text: string) => writeFileSync(script, text);
   const path = join(folder, "rich.dump");
   write("UPDATE users SET name = 'masked'; SELECT 1 / 0");
-  const failed = await restoreInto("target", path, "--sanitize", script);
+  const failed = await restoreInto("target", path, "--sanitize", script, "--overwrite");
   assert.equal(failed.code, 1);
   assert.match(failed.stderr, /sanitize script failed: division by zero[\s\S]*as it was before/);
   write("UPDATE users SET name = 'masked'");
-  const done = await restoreInto("target", path, "--sanitize", script);
+  const done = await restoreInto("target", path, "--sanitize", script, "--overwrite");
   assert.equal(done.code, 0, done.stderr);
   assert.deepEqual(await sql(on("target"), "SELECT DISTINCT name FROM users"), [{ name: "masked" }]);
 });

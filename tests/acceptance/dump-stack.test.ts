@@ -85,7 +85,10 @@ test("a restore over rows is refused by preview, with what it would drop and the
   await up({ dump: { ...dump, label: "third" } });
   assert.deepEqual(dumps(), ["copy-second.dump", "copy-third.dump"]);
   await admin("CREATE TABLE notes AS SELECT 1 AS x; ALTER TABLE notes OWNER TO app; TRUNCATE users CASCADE");
-  configure({ dump: { ...dump, label: "third" }, restore: { from: "dumps/copy-second.dump" } });
+  const from = "dumps/copy-second.dump";
+  configure({ dump: { ...dump, label: "third" }, restore: { from, sha256: "0".repeat(64) } });
+  assert.match((await project.pgstack("preview", "copy")).output, /has the SHA-256 .*, expected was 0{64}/);
+  configure({ dump: { ...dump, label: "third" }, restore: { from } });
   const refused = await project.pgstack("preview", "copy");
   assert.equal(refused.code, 1, refused.output);
   assert.match(refused.output, /TABLE public\.badges[\s\S]*TABLE public\.notes[\s\S]*rows of public\.notes/);
