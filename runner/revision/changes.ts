@@ -46,14 +46,17 @@ function withRenames(
   }
 }
 
-function planned(from: FactBase, to: FactBase, assumedRoles: string[]): Plan {
-  const options: PlanOptions = {
+function optionsFor(assumedRoles: readonly string[]): PlanOptions {
+  return {
     scope: "database",
-    renames: "prompt",
-    assumedRoles,
+    assumedRoles: [...assumedRoles],
     intentRules: extrasRules,
     redactSecrets: false,
   };
+}
+
+function planned(from: FactBase, to: FactBase, assumedRoles: readonly string[]): Plan {
+  const options: PlanOptions = { ...optionsFor(assumedRoles), renames: "prompt" };
   const first = plan(from, to, options);
   const renames = first.renameCandidates.filter(
     ({ kind, status }) => status === "unambiguous" && renamedWithoutAsking.has(kind),
@@ -79,12 +82,17 @@ function attempt(make: () => Plan): Plan {
  */
 export function changesBetween(from: FactBase, to: FactBase, roles: readonly string[]): Changes {
   const renames = withIndexRenames(from, to);
-  const { actions, deltas, preamble } = attempt(() => planned(renames.facts, to, [...roles]));
+  const { actions, deltas, preamble } = attempt(() => planned(renames.facts, to, roles));
   return {
     actions: freeNamesFirst(completed([...renames.actions, ...actions], to), from, to),
     deltas: deltas.filter(({ verb }) => verb !== "link" && verb !== "unlink"),
     forwardReferences: preamble.some(({ name }) => name === "check_function_bodies"),
   };
+}
+
+/** Plans how a schema is made in an empty database, where no name can be an old one's. Pure. */
+export function creationOf(schema: FactBase, empty: FactBase, roles: readonly string[]): Action[] {
+  return completed(attempt(() => plan(empty, schema, optionsFor(roles))).actions, schema);
 }
 
 /** Runs of actions that one transaction may hold; a run that may hold none is marked. */

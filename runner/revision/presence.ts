@@ -30,15 +30,16 @@ const conditions: Readonly<Record<string, string>> = {
     WHERE t.oid >= 16384 AND (t.typtype IN ('d', 'e') OR c.relkind = 'c')`,
 };
 
-const presenceQuery = `SELECT ${Object.entries(conditions)
-  .map(([name, query]) => `EXISTS (${query}) AS "${name}"`)
-  .join(", ")}`;
+/** Each query once: some names share one. */
+const queries = [...new Set(Object.values(conditions))];
+
+const presenceQuery = `SELECT ARRAY[${queries.map((query) => `EXISTS (${query})`).join(", ")}] AS found`;
 
 /** Reads which of them a database has. */
 export async function readPresence(client: pg.Client): Promise<ReadonlySet<string>> {
-  const { rows } = await client.query<Record<string, boolean>>(presenceQuery);
-  const found = Object.entries(rows[0] ?? {}).filter(([, present]) => present);
-  return new Set(found.map(([name]) => name));
+  const { rows } = await client.query<{ found: boolean[] }>(presenceQuery);
+  const found = new Set(queries.filter((_, index) => rows[0]?.found[index]));
+  return new Set(Object.entries(conditions).flatMap(([name, query]) => (found.has(query) ? [name] : [])));
 }
 
 /** The catalog that one of the reader's queries lists: the last that follows a FROM of its outermost level. */

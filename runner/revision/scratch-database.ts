@@ -2,8 +2,7 @@ import type { FactBase } from "@supabase/pg-delta/core";
 import pg from "pg";
 import { type ConnectionSettings, withClient } from "../connection.ts";
 import type { Catalog } from "./catalog.ts";
-import { changesBetween, segmentsOf } from "./changes.ts";
-import { runOnScratch } from "./run-on-scratch.ts";
+import { creationOf, type Segment, segmentsOf } from "./changes.ts";
 import type { ScratchServer } from "./scratch-server.ts";
 
 /** An open connection to a database of the scratch server. */
@@ -41,12 +40,21 @@ export async function withScratchDatabases<T>(
 /** Statements of one transaction: the more objects one has made, the longer it takes to make the next. */
 const batchSize = 200;
 
+/** What makes a segment, as one message of several transactions: to wait for each would cost more than to run it. */
+function messageOf({ actions, transactional }: Segment): string {
+  const statements = actions.map(({ sql }) => sql.replace(/;?\s*$/, ";"));
+  if (!transactional) return statements.join("\n");
+  return Array.from({ length: Math.ceil(statements.length / batchSize) }, (_, index) => {
+    const batch = statements.slice(index * batchSize, (index + 1) * batchSize);
+    return ["BEGIN;", ...batch, "COMMIT;"].join("\n");
+  }).join("\n");
+}
+
 /**
  * Builds a schema in an empty database from what was read of another's catalog. A dump would not do: pg_dump's
  * own output need not load again.
  */
 export async function copySchema(
-  server: ScratchServer,
   client: pg.Client,
   empty: FactBase,
   schema: FactBase,
@@ -54,10 +62,6 @@ export async function copySchema(
 ): Promise<void> {
   await client.query("SELECT set_config('search_path', $1, false)", [searchPath]);
   await client.query("SET check_function_bodies = off");
-  for (const { actions } of segmentsOf(changesBetween(empty, schema, roles).actions))
-    for (let start = 0; start < actions.length; start += batchSize) {
-      const batch = actions.slice(start, start + batchSize).map(({ sql }) => sql.replace(/;?\s*$/, ";"));
-      await runOnScratch(server, client, batch.join("\n"));
-    }
+  for (const segment of segmentsOf(creationOf(schema, empty, roles))) await client.query(messageOf(segment));
   await client.query("RESET check_function_bodies");
 }

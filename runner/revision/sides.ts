@@ -86,7 +86,7 @@ async function copyOf(
   const { roles, unread } = catalog;
   const facts = managedView(catalog.facts, []);
   if (server.private) await createRoles(client, roles);
-  await copySchema(server, client, empty, facts, catalog).catch((error) => refuseCopy(unread, error));
+  await copySchema(client, empty, facts, catalog).catch((error) => refuseCopy(unread, error));
   return { facts, roles, unread, dump: begun(dumpWritten(ground, settings)) };
 }
 
