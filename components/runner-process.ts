@@ -21,6 +21,7 @@ const handles: Handle[] = [child, ...[child.stdin, child.stdout, child.stderr].m
 const waiting = new Map<number, Waiting>();
 let asked = 0;
 let complaints = "";
+let ended = false;
 
 /** The program waits for the runner only while a question is open. It ends when the program does. */
 function hold(): void {
@@ -37,6 +38,7 @@ function settle(line: string): void {
 }
 
 function giveUp(): void {
+  ended = true;
   for (const { reject } of waiting.values())
     reject(new Error(`The runner ended before it had answered. ${complaints}`.trim()));
   waiting.clear();
@@ -58,6 +60,7 @@ child.on("error", giveUp).on("close", giveUp);
 export function askProcess(verb: string, question: object): Promise<unknown> {
   return new Promise((resolve, reject) => {
     waiting.set(++asked, { resolve, reject });
+    if (ended) return giveUp();
     hold();
     child.stdin.write(`${asked} ${verb} ${JSON.stringify(question)}\n`);
   });

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
+import { askProcess } from "../../components/runner-process.ts";
 import { linesOf } from "../../runner/lines.ts";
 import { callVerb } from "../support/migrations.ts";
 
@@ -43,4 +45,22 @@ test("every question gets its own answer, or what is wrong with it, whatever the
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+/** The runner that this process has started. */
+function runnerOf(parent: number): number {
+  const table = execFileSync("ps", ["-eo", "ppid=,pid=,args="], { encoding: "utf8" });
+  const rows = table.split("\n").map((line) => line.trim().split(/\s+/));
+  const found = rows.filter(([ppid, , ...args]) => Number(ppid) === parent && args.includes("answers"));
+  assert.equal(found.length, 1, table);
+  return Number(found[0]?.[1]);
+}
+
+test("a runner that is killed leaves no question without an answer, nor those that come later", async () => {
+  const question = { request: { directory: "migrations" }, environment: {} };
+  assert.ok(Array.isArray(await askProcess("migrations-read", question)));
+  process.kill(runnerOf(process.pid), "SIGKILL");
+  const open = Array.from({ length: 3 }, () => askProcess("no-such-verb", {}));
+  for (const one of open) await assert.rejects(one, /The runner ended before it had answered/);
+  await assert.rejects(askProcess("migrations-read", question), /The runner ended/);
 });
