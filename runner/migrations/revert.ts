@@ -26,7 +26,8 @@ function downJob(run: Run, { name, language }: Migration, down: string): Job {
   });
 }
 
-function refuseIrreversible(name: string): never {
+/** Throws RefusedError. */
+export function refuseIrreversible(name: string): never {
   throw new RefusedError(
     `Migration ${name} is irreversible: it has no down script. Go forward with a new migration, or restore a dump.`,
   );

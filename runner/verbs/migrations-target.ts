@@ -1,9 +1,11 @@
 import { isMissingDatabase } from "../connection.ts";
 import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/call.ts";
 import type { MigrationFile } from "../migrations/migration.ts";
+import { refuseIrreversible } from "../migrations/revert.ts";
 import { resolveTarget } from "../migrations/revision.ts";
 import type { MigrationSettings } from "../migrations/settings.ts";
 import { readStatus, type StatusRow } from "../migrations/status.ts";
+import { keptFiles } from "../migrations/target.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
 import type { Call, Verb } from "../verb.ts";
 
@@ -19,6 +21,21 @@ async function standingsOf(
     if (!isMissingDatabase(error)) throw error;
     return files.map(({ name }) => ({ name, state: "pending" }));
   }
+}
+
+/** What the update would stop at is refused while the stack's configuration is as it was. Throws RefusedError. */
+function refuseImpossible(
+  target: string,
+  files: readonly MigrationFile[],
+  applied: readonly StatusRow[],
+  settings: MigrationSettings,
+): void {
+  const kept = new Set(
+    keptFiles(files, { rows: applied }, { ...settings, to: target }).map(({ name }) => name),
+  );
+  const leaving = new Set(applied.map(({ name }) => name).filter((name) => !kept.has(name)));
+  const irreversible = files.find(({ name, down }) => leaving.has(name) && down === null);
+  if (irreversible !== undefined) refuseIrreversible(irreversible.name);
 }
 
 /** What the entry script puts into a stack's `migrations.to` for `upgrade` and `downgrade`. */
@@ -38,7 +55,9 @@ const migrationsTarget: Verb = {
     const kept = resolveTarget(to, names, applied.length);
     if (direction === "up" && kept < applied.length)
       throw new RefusedError(`"${to}" is behind what is applied: use ./pgstack downgrade.`);
-    call.print(direction === "up" && kept === names.length ? "latest" : (names[kept - 1] ?? "0"));
+    const target = direction === "up" && kept === names.length ? "latest" : (names[kept - 1] ?? "0");
+    refuseImpossible(target, files, applied, settings);
+    call.print(target);
     return ExitCode.done;
   },
 };

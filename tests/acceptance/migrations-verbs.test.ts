@@ -174,6 +174,24 @@ test("a stack's target is named after steps from what is applied", async () => {
   assert.equal(await target("up", "02"), "02_t2");
 });
 
+test("a target that the stack's update would stop at is refused before the stack's configuration changes", async () => {
+  using bench = await makeBench(cluster);
+  three(bench);
+  bench.migration("04_t4", "CREATE TABLE t4 (id int)");
+  await bench.run("upgrade");
+  const irreversible = await bench.run("migrations-target", "down", "-2");
+  assert.equal(irreversible.code, 2);
+  assert.match(irreversible.stderr, /04_t4 is irreversible/);
+  const { user, password, host, port, database } = bench.owner;
+  const databaseUrl = `postgres://${user}:${password}@${host}:${port}/${database}?sslmode=disable`;
+  const facts = { name: "dev", config: { migrations: { baseline: "04_t4" } } };
+  const env = { PGSTACK_STACK: JSON.stringify({ ...facts, outputs: { databaseUrl, admin: bench.admin } }) };
+  const words = ["down", "03", "--stack", "dev", "--directory", bench.directory];
+  const folded = await callVerb("migrations-target", words, env);
+  assert.equal(folded.code, 2);
+  assert.match(folded.stderr, /lies before the baseline 04_t4/);
+});
+
 test("status warns of what is pending by name, line and size of a table that exists, and of no other", async () => {
   using bench = await makeBench(cluster);
   await bench.query("CREATE TABLE big AS SELECT generate_series(1, 1000) AS id");
