@@ -8,7 +8,6 @@ import { Database } from "./components/database.ts";
 import { Dump } from "./components/dump.ts";
 import { Instance } from "./components/instance.ts";
 import { LoginRole } from "./components/login-role.ts";
-import { meanwhile } from "./components/meanwhile.ts";
 import { Migrations, readFiles } from "./components/migrations.ts";
 import { administratorOutput, urlsOf } from "./components/outputs.ts";
 import { createProvider } from "./components/provider.ts";
@@ -16,6 +15,7 @@ import { Restore } from "./components/restore.ts";
 import { checkRights } from "./components/rights-check.ts";
 import { RoleGrants } from "./components/role-grants.ts";
 import { Roles } from "./components/roles.ts";
+import { meanwhile } from "./runner/meanwhile.ts";
 
 const config = loadConfig();
 const { protect, passwords, adopt } = config;

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { meanwhile } from "../meanwhile.ts";
 import { RefusedError } from "../user-error.ts";
 import { MigrationFailure } from "./failure.ts";
 import { findingsOf } from "./findings.ts";
@@ -16,9 +17,10 @@ import type { MigrationSettings } from "./settings.ts";
 /** What to apply, and how. */
 export interface ApplyRequest {
   readonly access: Access;
-  readonly files: readonly MigrationFile[];
+  /** They may be read while the connection is opened. */
+  readonly files: readonly MigrationFile[] | Promise<readonly MigrationFile[]>;
   /** Names of the files that the target keeps, given what is applied. */
-  readonly kept: (history: History) => ReadonlySet<string>;
+  readonly kept: (history: History, files: readonly MigrationFile[]) => ReadonlySet<string>;
   readonly settings: Omit<MigrationSettings, "to">;
   /** Applied ones that are about to be reverted by the end of their records. */
   readonly leaving: ReadonlySet<string>;
@@ -127,7 +129,8 @@ async function storeDowns(run: Run, files: readonly MigrationFile[]): Promise<vo
 /** Takes over a database that has the baseline's schema already; true where that recorded something. */
 async function adopt(
   run: Run,
-  { files, settings, access }: ApplyRequest,
+  { settings, access }: ApplyRequest,
+  files: readonly MigrationFile[],
   { rows }: History,
 ): Promise<boolean> {
   const done = new Set(rows.map(({ name }) => name));
@@ -139,32 +142,46 @@ async function adopt(
 
 /** The record of a migration that becomes part of the baseline ends; the mark tells its end to revert nothing. */
 async function markFolded({ session, table }: Run, baseline: string | null): Promise<void> {
-  const { rows } = await session.client.query<{ name: string }>(`SELECT name FROM ${table.sql}`);
-  const folded = rows.map(({ name }) => name).filter((name) => isFolded(name, baseline));
+  const names = async () =>
+    (await session.client.query<{ name: string }>(`SELECT name FROM ${table.sql}`)).rows.map(
+      ({ name }) => name,
+    );
+  const folded = baseline === null ? [] : (await names()).filter((name) => isFolded(name, baseline));
   await session.client.query(
     `UPDATE ${table.sql} SET baseline = NOT baseline WHERE baseline <> (name = ANY ($1::text[]))`,
     [folded],
   );
 }
 
+async function applyLocked(
+  request: ApplyRequest,
+  run: Run,
+  files: readonly MigrationFile[],
+): Promise<ApplyResult> {
+  const { session, table } = run;
+  const { kept, settings } = request;
+  await ensureHistory(session.client, table);
+  const found = await readHistory(session.client, table);
+  const adopted = await adopt(run, request, files, found);
+  const before = adopted ? await readHistory(session.client, table) : found;
+  const plan = makePlan(files, before, kept(before, files), settings.baseline);
+  refuse(plan, request);
+  if (plan.pending.length > 0) await applyPending(run, plan.pending, before);
+  await storeDowns(run, plan.newDowns);
+  await markFolded(run, settings.baseline);
+  const history = await readHistory(session.client, table);
+  await request.afterwards?.(session.client, history);
+  return { applied: plan.pending.map(({ name }) => name), history };
+}
+
 /** Applies everything pending up to the target, in order, under the lock. Throws RefusedError, MigrationFailure. */
 export async function applyMigrations(request: ApplyRequest): Promise<ApplyResult> {
-  const { access, files, kept, settings, log } = request;
+  const { access, settings, log } = request;
   const table = historyTable(settings.table);
-  return withSession(access, (session) =>
-    withMigrationLock(session.client, table, log, async () => {
-      const run: Run = { session, table, settings, log };
-      await ensureHistory(session.client, table);
-      const found = await readHistory(session.client, table);
-      const before = (await adopt(run, request, found)) ? await readHistory(session.client, table) : found;
-      const plan = makePlan(files, before, kept(before), settings.baseline);
-      refuse(plan, request);
-      if (plan.pending.length > 0) await applyPending(run, plan.pending, before);
-      await storeDowns(run, plan.newDowns);
-      await markFolded(run, settings.baseline);
-      const history = await readHistory(session.client, table);
-      await request.afterwards?.(session.client, history);
-      return { applied: plan.pending.map(({ name }) => name), history };
-    }),
-  );
+  const reading = meanwhile(request.files);
+  return withSession(access, async (session) => {
+    const files = await reading;
+    const run: Run = { session, table, settings, log };
+    return withMigrationLock(session.client, table, log, () => applyLocked(request, run, files));
+  });
 }

@@ -16,13 +16,13 @@ const upgrade: Verb = {
         "Expected at most one revision: a name, the unique beginning of one, +1 or latest.",
       );
     const settings = settingsOf(call);
-    const files = await filesOf(settings);
     const { applied, history } = await applyMigrations({
       access: accessWithoutStack(call),
-      files,
-      kept: (history) => {
+      files: filesOf(settings),
+      kept: (history, files) => {
         const sequence = sequenceOf(files, history);
-        const present = sequence.filter((name) => history.rows.some((row) => row.name === name)).length;
+        const done = new Set(history.rows.map(({ name }) => name));
+        const present = sequence.filter((name) => done.has(name)).length;
         return new Set(sequence.slice(0, resolveTarget(to, sequence, present)));
       },
       settings,
