@@ -13,8 +13,13 @@ const unread: Partial<Record<CheckResult["database"], string>> = {
 function report(result: CheckResult, resource: pulumi.Resource): void {
   const gap = unread[result.database];
   if (gap !== undefined) pulumi.log.warn(`${gap} ${result.reason}`, resource);
-  if (result.pending.length > 0)
-    pulumi.log.info(`${result.pending.length} to apply: ${result.pending.join(", ")}`, resource);
+  const { adopting, pending } = result;
+  if (adopting.length > 0)
+    pulumi.log.info(
+      `${adopting.length} to record, if the schema is theirs: ${adopting.join(", ")}`,
+      resource,
+    );
+  if (pending.length > 0) pulumi.log.info(`${pending.length} to apply: ${pending.join(", ")}`, resource);
   for (const { message } of result.warnings) pulumi.log.warn(message, resource);
   for (const { verdict, message } of result.findings)
     pulumi.log.warn(verdict === "refuse" ? `${message} (\`up\` refuses until then.)` : message, resource);

@@ -3,7 +3,6 @@ import type { AheadReport } from "./compare-ahead.ts";
 import { compareRows, describeRows, describeTables, rewritten } from "./compare-rows.ts";
 import { compareSchemas } from "./compare-schema.ts";
 import { type Beat, catchUp } from "./heartbeat.ts";
-
 import { readPending } from "./pending-rows.ts";
 import { changeSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";

@@ -34,16 +34,6 @@ const givens = `
     FROM pg_catalog.pg_extension JOIN pg_catalog.pg_namespace n ON n.oid = extnamespace
   ORDER BY step`;
 
-async function holdsTables(client: pg.Client, history: string): Promise<boolean> {
-  const { rows } = await client.query<{ filled: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-         AND c.oid <> pg_catalog.to_regclass($1)) AS filled`,
-    [history],
-  );
-  return rows[0]?.filled === true;
-}
-
 async function programsFor(client: pg.Client): Promise<Programs> {
   const { rows } = await client.query<{ major: number }>(
     "SELECT pg_catalog.current_setting('server_version_num')::int / 10000 AS major",
@@ -113,16 +103,15 @@ async function readerOf({ owner, admin }: Access): Promise<ConnectionSettings> {
 
 /**
  * Records the baseline's migrations as applied on a database that has their schema already, after building them on a
- * scratch server and comparing the two. An empty database is left to be migrated. Resolves to what was recorded.
+ * scratch server and comparing the two.
  * Throws RefusedError that lists the differences.
  */
 export async function adoptBaseline(
   run: Run,
   access: Access,
   files: readonly MigrationFile[],
-): Promise<readonly MigrationFile[]> {
+): Promise<void> {
   const { client } = run.session;
-  if (files.length === 0 || !(await holdsTables(client, run.table.sql))) return [];
   run.log(`comparing the schema with what ${files.length} migrations up to the baseline build`);
   const found = await differences(run, await readerOf(access), files);
   if (found.length > 0)
@@ -133,5 +122,4 @@ export async function adoptBaseline(
   const rows = files.map((file) => insertSql(run.table, file, { duration: noTime, baseline: true }));
   await client.query(`BEGIN; ${rows.join("; ")}; COMMIT`);
   run.log(`recorded ${files.length} migrations as applied`);
-  return files;
 }

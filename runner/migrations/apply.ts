@@ -1,6 +1,7 @@
 import pg from "pg";
 import { meanwhile } from "../meanwhile.ts";
 import { RefusedError } from "../user-error.ts";
+import { adoptable } from "./adoptable.ts";
 import { MigrationFailure } from "./failure.ts";
 import { findingsOf } from "./findings.ts";
 import { ensureHistory, type History, historyTable, insertSql, readHistory, timeSince } from "./history.ts";
@@ -131,13 +132,13 @@ async function adopt(
   run: Run,
   { settings, access }: ApplyRequest,
   files: readonly MigrationFile[],
-  { rows }: History,
+  history: History,
 ): Promise<boolean> {
-  const done = new Set(rows.map(({ name }) => name));
-  const folded = files.filter(({ name }) => isFolded(name, settings.baseline));
-  if (!settings.adopt || folded.length === 0 || folded.some(({ name }) => done.has(name))) return false;
+  const found = await adoptable(run.session.client, settings, files, history);
+  if (found.length === 0) return false;
   const { adoptBaseline } = await import("./adopt.ts"); // brings much with it, and is rarely asked for
-  return (await adoptBaseline(run, access, folded)).length > 0;
+  await adoptBaseline(run, access, found);
+  return true;
 }
 
 /** The record of a migration that becomes part of the baseline ends; the mark tells its end to revert nothing. */

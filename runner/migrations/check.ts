@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { isMissingDatabase } from "../connection.ts";
 import { UserError } from "../user-error.ts";
+import { adoptable } from "./adoptable.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { type History, historyTable, readHistory } from "./history.ts";
 import type { Warning } from "./lint.ts";
@@ -13,7 +14,10 @@ import { keptFiles } from "./target.ts";
 
 /** What a preview asks of the database. */
 export interface CheckRequest {
-  readonly settings: Pick<MigrationSettings, "directory" | "table" | "to" | "outOfOrder" | "baseline">;
+  readonly settings: Pick<
+    MigrationSettings,
+    "directory" | "table" | "to" | "outOfOrder" | "baseline" | "adopt"
+  >;
   /** As the preview has read them: to read them again would take longer than all else here. */
   readonly files: readonly MigrationFile[];
 }
@@ -26,6 +30,8 @@ export interface CheckResult {
   readonly reason?: string;
   /** Names of what is applied, in the order of application. */
   readonly applied: readonly string[];
+  /** Names of what `up` would record as applied, if the database has what they build. */
+  readonly adopting: readonly string[];
   /** Names of what `up` would apply. */
   readonly pending: readonly string[];
   /** Goes into the `migrations` resource: as long as nothing is missing it is what the last run left in the database. */
@@ -49,19 +55,22 @@ async function check(client: pg.Client, { settings, files }: CheckRequest): Prom
   const history = await readHistory(client, historyTable(settings.table));
   const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
   const plan = makePlan(files, history, kept, settings.baseline);
+  const adopting = new Set((await adoptable(client, settings, files, history)).map(({ name }) => name));
+  const pending = plan.pending.filter(({ name }) => !adopting.has(name));
   return {
     database: "read",
     applied: history.rows.map(({ name }) => name),
-    pending: plan.pending.map(({ name }) => name),
+    adopting: [...adopting],
+    pending: pending.map(({ name }) => name),
     token: tokenOf(history, plan),
     findings: findingsOf(plan, settings, undefined),
-    warnings: await lintPending(client, plan.pending),
+    warnings: await lintPending(client, pending),
   };
 }
 
 /** The database's part in a preview. A database that cannot be read is a result too; a wrong target throws RefusedError. */
 export async function checkDatabase(access: Access, request: CheckRequest): Promise<CheckResult> {
-  const nothing = { applied: [], pending: [], findings: [], warnings: [] };
+  const nothing = { applied: [], adopting: [], pending: [], findings: [], warnings: [] };
   try {
     return await withSession(access, ({ client }) => check(client, request));
   } catch (error) {

@@ -117,6 +117,9 @@ test("without importOnly the stack takes charge: the baseline is recorded, the p
     "migrations/20240102000000_plays.sql",
     "-- migrate: up\nCREATE TABLE plays (id int);\n-- migrate: down\nDROP TABLE plays;\n",
   );
+  const preview = await done(project.pgstack("preview", "taken"));
+  assert.match(preview, /1 to record, if the schema is theirs: 20240101000000_games/);
+  assert.match(preview, /1 to apply: 20240102000000_plays/);
   const log = await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
   assert.match(log, /recorded 1 migrations? as applied/);
   const { stdout, stderr } = await project.pgstack("status", "--stack", "taken", "--json");
