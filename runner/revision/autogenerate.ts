@@ -8,7 +8,7 @@ import { newFileNames } from "./file-name.ts";
 import { afterChangesInPlace } from "./in-place.ts";
 import type { SqlSource } from "./models.ts";
 import { prove } from "./proof.ts";
-import { renameHints } from "./renames.ts";
+import { renameHints } from "./rename-hints.ts";
 import { renderMigration } from "./render.ts";
 import { type Ground, type Origin, type Sides, withSides } from "./sides.ts";
 import { type Step, stepsBetween } from "./steps.ts";

@@ -1,13 +1,17 @@
 import type { Delta, FactBase, StableId } from "@supabase/pg-delta/core";
 import { type Action, type Plan, type PlanOptions, plan } from "@supabase/pg-delta/plan";
 import { ExitCode, UserError } from "../user-error.ts";
+import { withCollatedTypes } from "./collations.ts";
 import { completed } from "./completed.ts";
 import { withExtrasMadeAgain } from "./extras/again.ts";
 import { extrasRules } from "./extras/extras.ts";
-import { withIndexRenames } from "./index-renames.ts";
+import { withExpressionsDropped } from "./generated-columns.ts";
 import { pathOf } from "./managed-view.ts";
-import { freeNamesFirst } from "./name-order.ts";
+import { defaultsAfterRenames, freeNamesFirst, renamesInFront } from "./name-order.ts";
+import { withoutRemadeTables } from "./remade-tables.ts";
+import { withSilentRenames } from "./silent-renames.ts";
 import { piecesOf } from "./sql-text.ts";
+import { withTypesChangedOnce } from "./type-changes.ts";
 
 /** What leads from one schema to another, in the order in which it works. */
 export interface Changes {
@@ -18,15 +22,7 @@ export interface Changes {
 }
 
 /** Kinds without rows of their own: one that differs by nothing but its name is renamed without asking. */
-const renamedWithoutAsking = new Set([
-  "constraint",
-  "sequence",
-  "trigger",
-  "policy",
-  "function",
-  "procedure",
-  "foreignTable",
-]);
+const renamedWithoutAsking = new Set(["trigger", "policy", "function", "procedure", "foreignTable"]);
 
 type Candidate = Plan["renameCandidates"][number];
 
@@ -63,11 +59,11 @@ function planned(from: FactBase, to: FactBase, assumedRoles: readonly string[]):
   );
   const second = withRenames(from, to, options, renames) ?? first;
   const again = withExtrasMadeAgain(from, to, second.actions);
-  return again === to ? second : planned(from, again, assumedRoles);
+  return again === to ? second : { ...planned(from, again, assumedRoles), deltas: second.deltas };
 }
 
 /** The planner refuses by throwing: what it cannot do is a difference that stays, with the reason it gives. */
-function attempt(make: () => Plan): Plan {
+function attempt<T>(make: () => T): T {
   try {
     return make();
   } catch (error) {
@@ -81,12 +77,24 @@ function attempt(make: () => Plan): Plan {
  * @param roles those that exist on the server, whom grants and policies may name
  */
 export function changesBetween(from: FactBase, to: FactBase, roles: readonly string[]): Changes {
-  const renames = withIndexRenames(from, to);
-  const { actions, deltas, preamble } = attempt(() => planned(renames.facts, to, roles));
+  const [before, after] = withCollatedTypes(from, to);
+  const plain = withExpressionsDropped(before, after);
+  const left = withoutRemadeTables(plain.facts, after);
+  const renames = withSilentRenames(left, after);
+  const { drops, rest, deltas } = attempt(() => {
+    const main = planned(renames.facts, after, roles);
+    return {
+      drops: left === plain.facts ? [] : planned(plain.facts, left, roles).actions,
+      rest: main,
+      deltas: (renames.facts === before ? main : plan(before, after, optionsFor(roles))).deltas,
+    };
+  });
+  const actions = withTypesChangedOnce(rest.actions, renames.facts, after);
+  const all = [...plain.actions, ...drops, ...renamesInFront(renames.actions, actions, from, to)];
   return {
-    actions: freeNamesFirst(completed([...renames.actions, ...actions], to), from, to),
+    actions: defaultsAfterRenames(freeNamesFirst(completed(all, to), from, to), to),
     deltas: deltas.filter(({ verb }) => verb !== "link" && verb !== "unlink"),
-    forwardReferences: preamble.some(({ name }) => name === "check_function_bodies"),
+    forwardReferences: rest.preamble.some(({ name }) => name === "check_function_bodies"),
   };
 }
 

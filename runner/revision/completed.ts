@@ -1,6 +1,7 @@
 import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
+import { withoutMark } from "./extras/again.ts";
 import { isColumn } from "./managed-view.ts";
 import { makingVirtual } from "./virtual-columns.ts";
 
@@ -72,11 +73,19 @@ function newValuesFirst(actions: readonly Action[]): Action[] {
   return [...actions.filter(isNew), ...actions.filter((action) => !isNew(action))];
 }
 
+/** The planner says a table's replica identity twice, and perhaps before the index's columns are NOT NULL. */
+function replicaIdentityLast(actions: readonly Action[]): Action[] {
+  const isIdentity = ({ sql }: Action) => sql.includes(" REPLICA IDENTITY USING INDEX ");
+  const said = new Map(actions.filter(isIdentity).map((action) => [action.sql, action]));
+  return said.size === 0 ? [...actions] : [...actions.filter((one) => !isIdentity(one)), ...said.values()];
+}
+
 /**
  * A plan with what its statements and their order leave out. Pure.
  * @param to the schema that it leads to
  */
 export function completed(actions: readonly Action[], to: FactBase): Action[] {
-  const said = actions.map((action) => ({ ...action, sql: makingVirtual(action.sql) }));
-  return newValuesFirst(withAllParents(withSharedColumns(said.map(onPartitionsToo), to)));
+  const said = actions.map((action) => ({ ...action, sql: makingVirtual(withoutMark(action.sql)) }));
+  const whole = withAllParents(withSharedColumns(said.map(onPartitionsToo), to));
+  return replicaIdentityLast(newValuesFirst(whole));
 }

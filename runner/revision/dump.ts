@@ -29,11 +29,19 @@ function withoutOrder(sql: string): string {
 /** From PostgreSQL 17 (a domain's) and 18 on NOT NULL has a name, which stays as it was through renames. */
 const namedNotNull = /\bCONSTRAINT (?:"(?:[^"]|"")*"|[^\s"]+) NOT NULL\b/g;
 
+const storageOptions =
+  /(?<=\bWITH \()[\w.]+=(?:'(?:[^']|'')*'|\w+)(?:, [\w.]+=(?:'(?:[^']|'')*'|\w+))+(?=\))/g;
+
+/** Storage options are shown in the order in which they were set. */
+function withSortedOptions(sql: string): string {
+  return sql.replace(storageOptions, (options) => options.split(", ").sort().join(", "));
+}
+
 function normalised(body: string): string {
   const lines = body
     .split("\n")
     .filter((line) => line.trim() !== "" && !settings.test(line) && !line.startsWith("--"));
-  return withoutOrder(canonicalSql(lines.join("\n")));
+  return withoutOrder(withSortedOptions(canonicalSql(lines.join("\n"))));
 }
 
 /** Cuts a dump into its objects. Pure. */

@@ -1,10 +1,14 @@
 import type { FactBase } from "@supabase/pg-delta/core";
+import type { Action } from "@supabase/pg-delta/plan";
 import { readCatalog } from "./catalog.ts";
 import { changesBetween } from "./changes.ts";
 import { managedView, withGrantsOf, withValidIndexes } from "./managed-view.ts";
+import { withNewParents } from "./new-parents.ts";
 import { type Moves, movesBetween } from "./parents.ts";
-import { type InPlace, readRenames, renamesOfTypes } from "./renames.ts";
-import { renderScript, type Statement } from "./render.ts";
+import { typesMovedAside } from "./rebuilt-types.ts";
+import type { InPlace } from "./rename-statements.ts";
+import { readRenames, renamesOfTypes } from "./renames.ts";
+import { commentsOn, renderScript, type Statement } from "./render.ts";
 import { runScript } from "./run-script.ts";
 import type { Ground, Sides } from "./sides.ts";
 
@@ -18,17 +22,46 @@ function statementsOf(statements: readonly string[]): Statement[] {
   });
 }
 
-/** Does it all to the start's scratch copy and takes it back, and says what else there was to take back. */
-async function tried(ground: Ground, sides: Sides, inPlace: InPlace): Promise<Sides> {
-  const { server, ignore } = ground;
-  const run = (statements: readonly Statement[]) =>
-    runScript(server, sides.startDatabase, renderScript(statements, true, sides.keywords));
-  const read = async (): Promise<FactBase> => {
-    const { facts } = await readCatalog(sides.startDatabase.client);
-    return managedView(facts, ignore);
+/** The start's scratch copy, on which what is done in place is tried. */
+interface Trial {
+  readonly run: (statements: readonly Statement[]) => Promise<void>;
+  readonly read: () => Promise<FactBase>;
+}
+
+function trialOn({ server, ignore }: Ground, { startDatabase, keywords }: Sides): Trial {
+  return {
+    run: (statements) => runScript(server, startDatabase, renderScript(statements, true, keywords)),
+    read: async () => managedView((await readCatalog(startDatabase.client)).facts, ignore),
   };
+}
+
+/** The moves of tables, with what makes new tables above them, and takes those away again. */
+function placed(moves: Moves, renamed: FactBase, { models, roles }: Sides): InPlace {
+  const [up, down] = [statementsOf(moves.up), statementsOf(moves.down)];
+  if (moves.newParents.length === 0) return { up, down };
+  const above = withNewParents(renamed, models, moves.newParents);
+  const make = changesBetween(renamed, above, roles).actions;
+  const drop = changesBetween(above, renamed, roles).actions;
+  const said = (action: Action) => ({ sql: action.sql, comments: commentsOn(action, new Set()) });
+  return { up: [...make.map(said), ...up], down: [...down, ...drop.map(said)] };
+}
+
+/** Moves tables on the start's copy; none where one does not fit its new parent as it is. */
+async function triedMoves(sides: Sides, renamed: FactBase, { run }: Trial): Promise<InPlace> {
+  const moves = await movesBetween(sides.startDatabase, sides.modelsDatabase);
+  if (moves.up.length === 0) return nothing;
   await sides.dumps;
-  await run(inPlace.up);
+  try {
+    const inPlace = placed(moves, renamed, sides);
+    await run(inPlace.up);
+    return inPlace;
+  } catch {
+    return nothing;
+  }
+}
+
+/** The sides after what was done in place, which is taken back on the start's copy, with what else there is to take back. */
+async function settled(sides: Sides, inPlace: InPlace, { run, read }: Trial): Promise<Sides> {
   const renamed = await read();
   await run(inPlace.down);
   const left = changesBetween(await read(), withValidIndexes(sides.start), sides.roles).actions;
@@ -38,8 +71,12 @@ async function tried(ground: Ground, sides: Sides, inPlace: InPlace): Promise<Si
   return { ...sides, renames, renamed, models: withGrantsOf(sides.models, renamed) };
 }
 
-function withMoves({ up, down }: InPlace, moves: Moves): InPlace {
-  return { up: [...up, ...statementsOf(moves.up)], down: [...statementsOf(moves.down), ...down] };
+/** All names that change in place: those that were asked for, of types, and of types that must give way. */
+function namesBetween({ start, models }: Sides, wanted: readonly string[]): InPlace {
+  const pairs = [...wanted, ...renamesOfTypes(start, models)];
+  const aside = typesMovedAside(start, models);
+  const named = pairs.length === 0 ? nothing : readRenames(start, models, pairs);
+  return { up: [...named.up, ...aside.up], down: [...aside.down, ...named.down] };
 }
 
 /**
@@ -52,12 +89,21 @@ export async function afterChangesInPlace(
   sides: Sides,
   wanted: readonly string[],
 ): Promise<Sides> {
-  const pairs = [...wanted, ...renamesOfTypes(sides.start, sides.models)];
-  const renames = pairs.length === 0 ? nothing : readRenames(sides.start, pairs);
-  const moves = await movesBetween(sides.startDatabase, sides.modelsDatabase);
+  const trial = trialOn(ground, sides);
+  const names = namesBetween(sides, wanted);
+  const rename = async () => {
+    if (names.up.length === 0) return sides.start;
+    await sides.dumps;
+    await trial.run(names.up);
+    return trial.read();
+  };
+  const moves = await triedMoves(sides, await rename(), trial);
   if (moves.up.length > 0)
     try {
-      return await tried(ground, sides, withMoves(renames, moves));
-    } catch {} // a table that does not fit its new parent as it is
-  return pairs.length === 0 ? sides : tried(ground, sides, renames);
+      const inPlace = { up: [...names.up, ...moves.up], down: [...moves.down, ...names.down] };
+      return await settled(sides, inPlace, trial);
+    } catch {
+      await rename(); // inherited columns and constraints do not become what they were
+    }
+  return names.up.length === 0 ? sides : settled(sides, names, trial);
 }

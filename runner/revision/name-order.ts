@@ -1,4 +1,4 @@
-import type { FactBase, StableId } from "@supabase/pg-delta/core";
+import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 
 /** Kinds that share one namespace in a schema: pg_class has one row for each. */
@@ -33,4 +33,47 @@ export function freeNamesFirst(actions: readonly Action[], from: FactBase, to: F
   };
   for (const action of actions) emit(action);
   return [...ordered];
+}
+
+/**
+ * Renames come before all other statements, save those that take a name which another statement frees: these follow it. Pure.
+ */
+export function renamesInFront(
+  renames: readonly Action[],
+  actions: readonly Action[],
+  from: FactBase,
+  to: FactBase,
+): Action[] {
+  const freedBy = new Map<string, Action>();
+  for (const action of actions) for (const name of names(action.destroys, from)) freedBy.set(name, action);
+  const after = Map.groupBy(renames, ({ produces }) => freedBy.get(names(produces, to)[0] ?? ""));
+  const rest = actions.flatMap((action) => [action, ...(after.get(action) ?? [])]);
+  return [...(after.get(undefined) ?? []), ...rest];
+}
+
+/** The sequences that a statement's default draws from. */
+function sequencesOf({ sql, produces, consumes }: Action, to: FactBase): string[] {
+  const id = [...produces, ...consumes].find(({ kind }) => kind === "default" || kind === "column");
+  if (id === undefined || !sql.includes(" SET DEFAULT nextval(")) return [];
+  const edges = to.outgoingEdges({ ...id, kind: "default" } as StableId);
+  return edges.flatMap((edge) => (edge.to.kind === "sequence" ? [encodeId(edge.to)] : []));
+}
+
+/** A default may name a sequence by the name that the same plan gives it: it is set after that. Pure. */
+export function defaultsAfterRenames(actions: readonly Action[], to: FactBase): Action[] {
+  const renames = new Map<string, Action>();
+  for (const action of actions.filter(({ sql }) => /^ALTER SEQUENCE .* RENAME TO /s.test(sql)))
+    for (const id of action.produces) renames.set(encodeId(id), action);
+  if (renames.size === 0) return [...actions];
+  const seen = new Set<Action>();
+  const waiting = new Map<Action, Action[]>();
+  return actions
+    .filter((action) => {
+      seen.add(action);
+      const rename = sequencesOf(action, to).flatMap((key) => renames.get(key) ?? [])[0];
+      if (rename === undefined || seen.has(rename)) return true;
+      waiting.set(rename, [...(waiting.get(rename) ?? []), action]);
+      return false;
+    })
+    .flatMap((action) => [action, ...(waiting.get(action) ?? [])]);
 }

@@ -1,3 +1,4 @@
+import type { StableId } from "@supabase/pg-delta/core";
 import type pg from "pg";
 import type { ScratchDatabase } from "./scratch-database.ts";
 
@@ -6,18 +7,22 @@ interface Link {
   readonly child: string;
   readonly parent: string;
   readonly bound: string | null;
+  readonly parentId: StableId;
 }
 
 /** Statements that move tables below others and away from them, both ways. */
 export interface Moves {
   readonly up: readonly string[];
   readonly down: readonly string[];
+  /** Tables of the models alone, which must be there before others can move below them. */
+  readonly newParents: readonly StableId[];
 }
 
 const name = (schema: string, table: string) => `format('%I.%I', ${schema}.nspname, ${table}.relname)`;
 
 const query = `
-  SELECT ${name("n", "c")} AS child, CASE WHEN p.oid IS NOT NULL THEN ${name("pn", "p")} END AS parent, pg_get_expr(c.relpartbound, c.oid) AS bound
+  SELECT ${name("n", "c")} AS child, CASE WHEN p.oid IS NOT NULL THEN ${name("pn", "p")} END AS parent, pg_get_expr(c.relpartbound, c.oid) AS bound,
+         json_build_object('kind', 'table', 'schema', pn.nspname, 'name', p.relname) AS "parentId"
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent
   LEFT JOIN pg_namespace pn ON pn.oid = p.relnamespace
@@ -55,12 +60,12 @@ function detach({ child, parent, bound }: Link): string {
  */
 export async function movesBetween(start: ScratchDatabase, models: ScratchDatabase): Promise<Moves> {
   const [before, after] = await Promise.all([tablesOf(start.client), tablesOf(models.client)]);
-  const stay = ({ child, parent }: Link) =>
-    [child, parent].every((table) => before.names.has(table) && after.names.has(table));
-  const left = before.links.filter((link) => stay(link) && !after.links.some(same(link)));
-  const taken = after.links.filter((link) => stay(link) && !before.links.some(same(link)));
+  const stays = ({ child }: Link) => before.names.has(child) && after.names.has(child);
+  const left = before.links.filter((link) => stays(link) && !after.links.some(same(link)));
+  const taken = after.links.filter((link) => stays(link) && !before.links.some(same(link)));
   return {
     up: [...left.map(detach), ...taken.map(attach)],
     down: [...taken.map(detach).reverse(), ...left.map(attach).reverse()],
+    newParents: taken.filter(({ parent }) => !before.names.has(parent)).map(({ parentId }) => parentId),
   };
 }

@@ -1,74 +1,124 @@
-import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
+import type { Fact, FactBase } from "@supabase/pg-delta/core";
 import pg from "pg";
 import { RefusedError } from "../user-error.ts";
 import { pathOf } from "./managed-view.ts";
-import type { Statement } from "./render.ts";
+import {
+  type InPlace,
+  type Named,
+  type Place,
+  renamable,
+  statement,
+  statements,
+  valueStatements,
+} from "./rename-statements.ts";
 
-/** Kinds that `--rename` can rename, and how their statement begins. */
-const renamable: Readonly<Record<string, string>> = {
-  table: "TABLE",
-  view: "VIEW",
-  materializedView: "MATERIALIZED VIEW",
-  sequence: "SEQUENCE",
-  index: "INDEX",
-  type: "TYPE",
-  domain: "DOMAIN",
-};
-
-/** Statements that come before all others on the way up, and after all on the way down. */
-export interface InPlace {
-  readonly up: readonly Statement[];
-  readonly down: readonly Statement[];
+/** What renames are read from, and what those before have changed already. */
+interface Naming {
+  readonly facts: FactBase;
+  /** Where what was renamed is now, by its path at the start. */
+  readonly places: Map<string, Place>;
+  /** Schemas that are there, and all that the models have besides. */
+  readonly present: Set<string>;
+  readonly schemas: ReadonlySet<string>;
 }
 
-type Named = StableId & { readonly schema: string; readonly name: string; readonly table?: string };
-
-function statement(id: Named, from: string, to: string, table = id.table): Statement {
-  const quote = pg.escapeIdentifier;
-  const target =
-    table === undefined
-      ? `ALTER ${renamable[id.kind]} ${quote(id.schema)}.${quote(from)} RENAME TO ${quote(to)}`
-      : `ALTER TABLE ${quote(id.schema)}.${quote(table)} RENAME COLUMN ${quote(from)} TO ${quote(to)}`;
-  return { sql: target, comments: [] };
-}
-
-function findNamed(facts: FactBase, path: string): Named {
+/** The objects with a path, such as `users.email` for `public.users.email`. */
+function findNamed(facts: FactBase, path: string): Named[] {
   const found = facts
     .facts()
     .map(({ id }) => id)
-    .filter((id): id is Named => (id.kind in renamable || id.kind === "column") && "schema" in id)
+    .filter((id): id is Named => id.kind in renamable || id.kind === "column" || id.kind === "schema")
     .filter(
-      (id) => pathOf(id) === path || `public.${path}` === pathOf(id) || pathOf(id).endsWith(`.${path}`),
+      (id) => `public.${path}` === pathOf(id) || pathOf(id) === path || pathOf(id).endsWith(`.${path}`),
     );
   const exact = found.filter((id) => pathOf(id) === path || pathOf(id) === `public.${path}`);
-  const [first, ...others] = exact.length > 0 ? exact : found;
-  if (first !== undefined && others.length === 0) return first;
-  const what = first === undefined ? "nothing" : found.map(pathOf).join(", ");
+  return exact.length > 0 ? exact : found;
+}
+
+/** Where an object of the start is after the renames before. */
+function placeOf({ places }: Naming, id: Named): Place {
+  const known = id.table === undefined ? places.get(pathOf(id)) : undefined;
+  if (known !== undefined) return known;
+  const schema = places.get(id.schema)?.name ?? id.schema;
+  const table = id.table === undefined ? undefined : places.get(`${id.schema}.${id.table}`);
+  return { ...id, schema, ...(table && { schema: table.schema, table: table.name }) };
+}
+
+/** The rename of an enum's value, where `path` names one. */
+function renamedValue(naming: Naming, path: string, to: string): InPlace | undefined {
+  for (const { id, payload } of naming.facts.facts()) {
+    if (payload.variant !== "enum") continue;
+    const type = [pathOf(id), pathOf(id).replace(/^public\./, "")].find((one) => path.startsWith(`${one}.`));
+    const value = path.slice((type ?? "").length + 1);
+    if (type === undefined || !(payload.values as string[]).includes(value)) continue;
+    const wanted = to.startsWith(`${type}.`) ? to.slice(type.length + 1) : to;
+    return valueStatements(placeOf(naming, id as Named), value, wanted);
+  }
+  return undefined;
+}
+
+function refuse(path: string, found: readonly Named[]): never {
+  const what = found.length === 0 ? "nothing" : found.map(pathOf).join(", ");
   throw new RefusedError(
-    `--rename ${path}=…: expected one table, column, view, type, sequence or index, found ${what}`,
+    `--rename ${path}=…: expected one schema, table, column, view, type, enum value, sequence or index, found ${what}`,
   );
 }
+
+/** The new name of an object, and its schema where that is another one: NEW is a name, alone or as a path. */
+function newNameOf(
+  schemas: ReadonlySet<string>,
+  id: Named,
+  to: string,
+): Pick<Place, "name"> & { readonly schema?: string } {
+  if (id.kind === "schema") return { name: to };
+  const parent = pathOf(id).slice(0, -id.name.length);
+  const short = parent.slice(parent.indexOf(".") + 1);
+  const prefix = [parent, short].find((one) => one !== "" && to.startsWith(one));
+  if (prefix !== undefined || id.table !== undefined) return { name: to.slice((prefix ?? "").length) };
+  const [schema = "", name] = to.split(/\.(.*)/s);
+  return name !== undefined && schemas.has(schema) ? { schema, name } : { name: to };
+}
+
+/** The rename of an object, which may need a schema that only the models have. */
+function renamedObject(naming: Naming, id: Named, to: string): InPlace {
+  const from = placeOf(naming, id);
+  const place: Place = { ...from, ...newNameOf(naming.schemas, id, to) };
+  if (id.table === undefined) naming.places.set(pathOf(id), place);
+  const [up, down] = [statements(id.kind, from, place), statements(id.kind, place, from)];
+  if (id.kind === "schema" || from.schema === place.schema || naming.present.has(place.schema))
+    return { up, down };
+  naming.present.add(place.schema);
+  const schema = pg.escapeIdentifier(place.schema);
+  return {
+    up: [statement(`CREATE SCHEMA ${schema}`), ...up],
+    down: [...down, statement(`DROP SCHEMA ${schema}`)],
+  };
+}
+
+function readRename(naming: Naming, pair: string): InPlace {
+  const [old = "", to = ""] = pair.split(/=(.*)/s);
+  if (old === "" || to === "")
+    throw new RefusedError(`--rename takes OLD=NEW, such as users.email=mail; found "${pair}"`);
+  const found = findNamed(naming.facts, old);
+  const [id, ...others] = found;
+  if (id !== undefined && others.length === 0) return renamedObject(naming, id, to);
+  return (id === undefined ? renamedValue(naming, old, to) : undefined) ?? refuse(old, found);
+}
+
+const schemasOf = (facts: FactBase) =>
+  facts.facts().flatMap(({ id }) => (id.kind === "schema" ? [id.name] : []));
 
 /**
  * Reads `--rename OLD=NEW`: OLD is a path such as `users.email` or `shop.orders`, NEW a name, alone or as a path.
  * Throws RefusedError where OLD is not one object of the start.
+ * @param wanted the models, whose schemas tables may move to
  */
-export function readRenames(facts: FactBase, pairs: readonly string[]): InPlace {
-  const tables = new Map<string, string>();
-  const both = pairs.map((pair) => {
-    const [old = "", to = ""] = pair.split(/=(.*)/s);
-    if (old === "" || to === "")
-      throw new RefusedError(`--rename takes OLD=NEW, such as users.email=mail; found "${pair}"`);
-    const id = findNamed(facts, old);
-    const parent = pathOf(id).slice(0, -id.name.length);
-    const shortParent = parent.slice(parent.indexOf(".") + 1);
-    const prefix = [parent, shortParent].find((one) => one !== "" && to.startsWith(one)) ?? "";
-    const name = to.slice(prefix.length);
-    const table = id.table === undefined ? undefined : (tables.get(`${id.schema}.${id.table}`) ?? id.table);
-    if (id.kind === "table") tables.set(pathOf(id), name);
-    return { up: statement(id, id.name, name, table), down: statement(id, name, id.name, table) };
-  });
-  return { up: both.map(({ up }) => up), down: both.map(({ down }) => down).reverse() };
+export function readRenames(facts: FactBase, wanted: FactBase, pairs: readonly string[]): InPlace {
+  const present = schemasOf(facts);
+  const schemas = new Set([...present, ...schemasOf(wanted)]);
+  const naming: Naming = { facts, places: new Map(), present: new Set(present), schemas };
+  const all = pairs.map((pair) => readRename(naming, pair));
+  return { up: all.flatMap(({ up }) => up), down: all.toReversed().flatMap(({ down }) => down) };
 }
 
 /** Types and domains that differ by nothing but their name: no row is at stake, so nobody needs to ask. */
@@ -86,58 +136,5 @@ export function renamesOfTypes(from: FactBase, to: FactBase): string[] {
     const [wanted, ...more] = added.get(key) ?? [];
     if (old === undefined || wanted === undefined || others.length + more.length > 0) return [];
     return [`${pathOf(old.id)}=${(wanted.id as Named).name}`];
-  });
-}
-
-/** How alike two names are, from 0 to 1: the share of pairs of letters that both have. */
-function likeness(one: string, other: string): number {
-  const pairs = (text: string) =>
-    new Set([...text].slice(1).map((letter, index) => `${[...text][index]}${letter}`));
-  const [left, right] = [pairs(one.toLowerCase()), pairs(other.toLowerCase())];
-  const shared = [...left].filter((pair) => right.has(pair)).length;
-  return (2 * shared) / Math.max(1, left.size + right.size);
-}
-
-function columnsOf(facts: FactBase, { id }: Fact): Set<string> {
-  const columns = facts.childrenOf(id).filter((child) => child.id.kind === "column");
-  return new Set(
-    columns.map(({ id: column, payload }) => `${(column as Named).name} ${String(payload.type)}`),
-  );
-}
-
-/** How likely a dropped object is the added one under another name, from 0 (it cannot be) up. */
-function score(old: Fact, from: FactBase, added: Fact, to: FactBase): number {
-  const names = likeness((old.id as Named).name, (added.id as Named).name);
-  if (old.id.kind === "column") return old.payload.type === added.payload.type ? 0.5 + names : 0;
-  const [before, after] = [columnsOf(from, old), columnsOf(to, added)];
-  const shared = [...before].filter((column) => after.has(column)).length;
-  return (2 * shared) / (before.size + after.size) >= 0.5 ? 0.5 + names : 0;
-}
-
-function only(one: FactBase, other: FactBase): Fact[] {
-  return one.facts().filter(({ id, parent }) => {
-    const whole = id.kind === "table" || (id.kind === "column" && parent !== undefined && other.has(parent));
-    return whole && !other.has(id);
-  });
-}
-
-/** A line for each pair of a dropped and an added table or column that look alike, with the flag that keeps the data. */
-export function renameHints(from: FactBase, to: FactBase): string[] {
-  const added = new Set(only(to, from));
-  return only(from, to).flatMap((old) => {
-    const rivals = [...added].filter(
-      ({ id, parent }) =>
-        id.kind === old.id.kind && encodeId(parent ?? id) === encodeId(old.parent ?? old.id),
-    );
-    const scored = rivals
-      .map((fact) => ({ fact, score: score(old, from, fact, to) }))
-      .filter((one) => one.score > 0);
-    const best = scored.sort((a, b) => b.score - a.score)[0]?.fact;
-    if (best === undefined) return [];
-    added.delete(best);
-    const name = (best.id as Named).name;
-    return [
-      `${pathOf(old.id)} and ${pathOf(best.id)} look alike: --rename ${pathOf(old.id)}=${name} would keep the data`,
-    ];
   });
 }

@@ -35,7 +35,9 @@ function changedSequence({ sql }: Action, facts: FactBase): Sequence | undefined
  * there first.
  */
 export function raisedFloor(action: Action, facts: FactBase): Statement[] {
-  const floor = action.sql.match(/^ALTER (?:SEQUENCE|TABLE) .* MINVALUE (-?\d+)(?!.*\bRESTART\b)/s)?.[1];
+  const floor = action.sql.match(
+    /^ALTER (?:SEQUENCE|TABLE) (?!.* ADD GENERATED ).* MINVALUE (-?\d+)(?!.*\bRESTART\b)/s,
+  )?.[1];
   const sequence = floor === undefined ? undefined : changedSequence(action, facts);
   if (sequence === undefined || !(Number(sequence.increment) > 0)) return [];
   const name = quoted(sequence.schema, sequence.name);

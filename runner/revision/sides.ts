@@ -6,7 +6,7 @@ import { type DumpedSchema, dumpWritten } from "./dump.ts";
 import { emptySchema } from "./empty-schema.ts";
 import { managedView, withGrantsOf } from "./managed-view.ts";
 import { loadModels, type SqlSource } from "./models.ts";
-import type { InPlace } from "./renames.ts";
+import type { InPlace } from "./rename-statements.ts";
 import { copySchema, createRoles, type ScratchDatabase, withScratchDatabases } from "./scratch-database.ts";
 import type { Scratch } from "./scratch-server.ts";
 import { type UnreadObject, unreadDifferences } from "./unread.ts";

@@ -1,6 +1,7 @@
 import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
+import { conversionAdvice } from "./conversion-advice.ts";
 import { fillerFor } from "./filler.ts";
 import { type ColumnId, isColumn, pathOf } from "./managed-view.ts";
 import { commentsOn, type Statement } from "./render.ts";
@@ -58,7 +59,8 @@ function bringBack(action: Action, id: ColumnId, { to }: Way): Statement[] {
 
 /** Sequences that start to feed a column which was there before go on from its largest value. */
 function sequenceStarts({ from, to }: Way, actions: readonly Action[]): Statement[] {
-  const produced = actions.flatMap(({ produces }) => produces);
+  const renamed = / RENAME TO /;
+  const produced = actions.flatMap(({ sql, produces }) => (renamed.test(sql) ? [] : produces));
   const present = to.facts().filter(({ id }) => (isColumn(id) && from.has(id)) || wasColumn(from, id));
   const destroyed = new Set(actions.flatMap(({ destroys }) => destroys.map(encodeId)));
   return produced.flatMap((id): Statement[] => {
@@ -120,11 +122,30 @@ export interface Running {
   readonly transactional: boolean;
 }
 
+/** True where columns go whose values are computed, and are computed again right after. */
+function isComputedAgain({ destroys }: Action, { from, to }: Way): boolean {
+  const columns = destroys.filter(isColumn);
+  const generated = (facts: FactBase, id: ColumnId) =>
+    typeof facts.get(id)?.payload.generatedExpr === "string";
+  return (
+    columns.length === destroys.length && columns.every((id) => generated(from, id) && generated(to, id))
+  );
+}
+
+function advised(action: Action, way: Way, existing: ReadonlySet<string>): string[] {
+  const { from, to } = way;
+  if (action.dataLoss === "destructive" && action.destroys.length > 0 && isComputedAgain(action, way))
+    return ["its values are computed again below"];
+  const advice = conversionAdvice(action, from, to);
+  if (advice === undefined) return commentsOn(action, existing);
+  return [advice, ...commentsOn({ ...action, dataLoss: "none" }, existing)];
+}
+
 /** The statements of a script, with what rows need that a catalog does not show, and with comments. */
 export function statementsFor(actions: readonly Action[], way: Way, running: Running): Statement[] {
   const existing = tablesOf(way.from);
   const statements = actions.flatMap((action): Statement[] => {
-    const comments = commentsOn(action, existing);
+    const comments = advised(action, way, existing);
     const id = addedWithoutValue(action, way);
     if (id === undefined) return [...raisedFloor(action, way.to), { sql: action.sql, comments }];
     if (way.direction === "down") return bringBack(action, id, way);

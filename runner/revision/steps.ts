@@ -1,9 +1,13 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import { readCatalog } from "./catalog.ts";
 import { type Changes, changesBetween, type Segment, segmentsOf } from "./changes.ts";
+import { withConversions } from "./conversions.ts";
 import { managedView, withValidIndexes } from "./managed-view.ts";
+import { typesMovedAside } from "./rebuilt-types.ts";
+import type { InPlace } from "./rename-statements.ts";
 import { renderScript, type Script } from "./render.ts";
 import { runScript } from "./run-script.ts";
+import type { ScratchDatabase } from "./scratch-database.ts";
 import type { ScratchServer } from "./scratch-server.ts";
 import type { Sides } from "./sides.ts";
 import { statementsFor } from "./statements.ts";
@@ -14,6 +18,13 @@ export interface Step {
   readonly down: Script;
 }
 
+/** All that the steps are made from. */
+interface Walk {
+  readonly server: ScratchServer;
+  readonly sides: Sides;
+  readonly ignore: readonly string[];
+}
+
 /** What lies on the way: the start, and the schema behind each step. */
 interface Stage {
   readonly segment: Segment;
@@ -21,33 +32,53 @@ interface Stage {
   readonly to: FactBase;
 }
 
-function upScript({ segment, from, to }: Stage, changes: Changes, sides: Sides): Script {
+async function upScript({ segment, from, to }: Stage, changes: Changes, sides: Sides): Promise<Script> {
   const way = { direction: "up", from, to } as const;
   const renames = from === sides.renamed ? sides.renames.up : [];
-  const { actions, transactional } = segment;
+  const { transactional } = segment;
   const { forwardReferences } = changes;
+  const actions = await withConversions(sides.modelsDatabase.client, segment.actions, from, to);
   const statements = statementsFor(actions, way, { forwardReferences, transactional });
   return renderScript([...renames, ...statements], transactional, sides.keywords);
 }
 
-function downScript({ from, to }: Pick<Stage, "from" | "to">, sides: Sides): Script {
-  const { actions, forwardReferences } = changesBetween(to, withValidIndexes(from), sides.roles);
+/** The types that the way back must move aside, and the schema after that. */
+async function movedAside(
+  { from, to }: Pick<Stage, "from" | "to">,
+  walk: Walk,
+): Promise<[InPlace, FactBase]> {
+  const aside = typesMovedAside(to, withValidIndexes(from));
+  if (aside.up.length === 0) return [aside, to];
+  const database = to === walk.sides.models ? walk.sides.modelsDatabase : walk.sides.startDatabase;
+  await walk.sides.dumps;
+  const facts = await schemaAfter(walk, database, renderScript(aside.up, true, walk.sides.keywords));
+  await runScript(walk.server, database, renderScript(aside.down, true, walk.sides.keywords));
+  return [aside, facts];
+}
+
+async function downScript(stage: Pick<Stage, "from" | "to">, walk: Walk): Promise<Script> {
+  const { sides } = walk;
+  const [aside, from] = await movedAside(stage, walk);
+  const { actions: planned, forwardReferences } = changesBetween(
+    from,
+    withValidIndexes(stage.from),
+    sides.roles,
+  );
+  const actions = await withConversions(sides.modelsDatabase.client, planned, from, stage.from);
   const transactional = segmentsOf(actions).every((segment, index) => segment.transactional && index === 0);
-  const way = { direction: "down", from: to, to: from } as const;
-  const renames = from === sides.renamed ? sides.renames.down : [];
+  const way = { direction: "down", from, to: stage.from } as const;
+  const renames = stage.from === sides.renamed ? sides.renames.down : [];
   const statements = statementsFor(actions, way, { forwardReferences, transactional });
-  return renderScript([...statements, ...renames], transactional, sides.keywords);
+  return renderScript([...aside.up, ...statements, ...renames], transactional, sides.keywords);
 }
 
 async function schemaAfter(
-  server: ScratchServer,
-  sides: Sides,
-  up: Script,
-  ignore: readonly string[],
+  { server, ignore }: Walk,
+  database: ScratchDatabase,
+  script: Script,
 ): Promise<FactBase> {
-  await sides.dumps;
-  await runScript(server, sides.startDatabase, up);
-  const { facts } = await readCatalog(sides.startDatabase.client);
+  await runScript(server, database, script);
+  const { facts } = await readCatalog(database.client);
   return managedView(facts, ignore);
 }
 
@@ -65,10 +96,13 @@ export async function stepsBetween(
   const segments = planned.length === 0 ? [{ actions: [], transactional: true }] : planned;
   const steps: Step[] = [];
   let from = sides.renamed;
+  const walk = { server, sides, ignore };
   for (const segment of segments) {
-    const up = upScript({ segment, from, to: sides.models }, changes, sides);
-    const to = segment === segments.at(-1) ? sides.models : await schemaAfter(server, sides, up, ignore);
-    steps.push({ up, down: downScript({ from, to }, sides) });
+    const up = await upScript({ segment, from, to: sides.models }, changes, sides);
+    const last = segment === segments.at(-1);
+    if (!last) await sides.dumps;
+    const to = last ? sides.models : await schemaAfter(walk, sides.startDatabase, up);
+    steps.push({ up, down: await downScript({ from, to }, walk) });
     from = to;
   }
   return steps;

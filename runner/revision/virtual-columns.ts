@@ -30,6 +30,11 @@ export function withVirtualColumns(facts: FactBase, columns: readonly ColumnId[]
   return buildFactBase(marked, [...facts.edges], facts.source);
 }
 
+/** Tells the expression of a marked column. */
+export function isVirtual(expression: string): boolean {
+  return expression.endsWith(mark);
+}
+
 /** A statement of the planner's that makes a marked column virtual. Pure. */
 export function makingVirtual(sql: string): string {
   return sql.replaceAll(`${mark}) STORED`, ") VIRTUAL");

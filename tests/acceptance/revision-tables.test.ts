@@ -38,10 +38,20 @@ const cases: RevisionCase[] = [
     afterDown: { "SELECT id || email FROM users": ["1a@b", "2c"] },
   },
   {
+    name: "a table with a serial is renamed, and nothing but names changes",
+    live: "CREATE TABLE zeta (id serial PRIMARY KEY, a int CHECK (a > 0)); CREATE INDEX zeta_a_idx ON zeta (a); CREATE TABLE c (z int REFERENCES zeta); INSERT INTO zeta (a) VALUES (1), (2); DELETE FROM zeta WHERE id = 2",
+    models:
+      "CREATE TABLE alpha (id serial PRIMARY KEY, a int CHECK (a > 0)); CREATE INDEX alpha_a_idx ON alpha (a); CREATE TABLE c (z int REFERENCES alpha)",
+    rename: ["zeta=alpha"],
+    without: [/DROP|CREATE|setval/],
+    afterUp: { "INSERT INTO alpha (a) VALUES (3) RETURNING id": [3] },
+  },
+  {
     name: "an index is renamed",
     live: "CREATE TABLE a (id int); CREATE INDEX a_old ON a (id)",
     models: "CREATE TABLE a (id int); CREATE INDEX a_new ON a (id)",
     up: [/ALTER INDEX public\.a_old RENAME TO a_new/],
+    without: [/DROP|CREATE/],
   },
   {
     name: "a table made under the name that another had before takes the names of keys and sequences",
@@ -146,6 +156,86 @@ const cases: RevisionCase[] = [
     up: [/LONG LOCK/],
     afterUp: { "SELECT a FROM t": [12] },
     afterDown: { "SELECT a FROM t": ["12"] },
+  },
+  {
+    name: "a column's collation changes under an index and a view with its values kept",
+    live: "CREATE TABLE t (a text COLLATE \"C\" NOT NULL, b varchar(9), c text COLLATE \"C\"); CREATE INDEX t_a ON t (a); CREATE VIEW v AS SELECT a FROM t; INSERT INTO t VALUES ('x', 'y', 'z')",
+    models:
+      'CREATE TABLE t (a varchar(50) NOT NULL, b varchar(20) COLLATE "POSIX", c varchar(8) COLLATE "C"); CREATE INDEX t_a ON t (a); CREATE VIEW v AS SELECT a FROM t',
+    without: [/DATA LOSS/],
+    afterUp: { "SELECT a || c FROM t": ["xz"], "SELECT b FROM t": ["y"] },
+    afterDown: { "SELECT a || c FROM t": ["xz"], "SELECT b FROM t": ["y"] },
+  },
+  {
+    name: "generated columns stand on columns and functions that change",
+    live: "CREATE FUNCTION f(x int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT x + 1'; CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) STORED, c int, d int GENERATED ALWAYS AS (f(c)) STORED); CREATE INDEX t_b ON t (b); CREATE VIEW v AS SELECT d FROM t; INSERT INTO t (a, c) VALUES (1, 2)",
+    models:
+      "CREATE FUNCTION f(y int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT y + 1'; CREATE TABLE t (a bigint, b bigint GENERATED ALWAYS AS (a + 1) STORED, c int, d int GENERATED ALWAYS AS (f(c)) STORED); CREATE INDEX t_b ON t (b); CREATE VIEW v AS SELECT d FROM t",
+    up: [/-- its values are computed again below/],
+    without: [/DATA LOSS/],
+    afterUp: { "SELECT b::int + d FROM t": [5] },
+  },
+  {
+    name: "a stored generated column becomes a plain one and keeps its values",
+    live: "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) STORED); INSERT INTO t VALUES (2)",
+    models: "CREATE TABLE t (a int, b bigint DEFAULT 7 NOT NULL)",
+    up: [/ALTER COLUMN b DROP EXPRESSION/],
+    without: [/DATA LOSS/],
+    afterUp: { "SELECT b::int FROM t": [4] },
+  },
+  {
+    name: "columns get types for which no cast exists, and the file says where rows decide",
+    live: "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (p int REFERENCES p, a int, b boolean DEFAULT true, c timestamptz, d int); INSERT INTO t (a, b) VALUES (7, true)",
+    models:
+      "CREATE TABLE p (id uuid PRIMARY KEY); CREATE TABLE t (p uuid REFERENCES p, a jsonb, b bigint DEFAULT 1, c bigint, d text[])",
+    up: [
+      /FAILS where a value of public\.t\.p does not fit uuid/,
+      /TYPE uuid USING p::text::uuid/,
+      /USING to_jsonb\(a\)/,
+    ],
+    afterUp: { "SELECT a::text || '/' || b FROM t": ["7/1"] },
+  },
+  {
+    name: "a shorter string fails where a value is too long instead of cutting it",
+    live: "CREATE TABLE t (a varchar(50), b text, c int); INSERT INTO t VALUES ('abc', 'def', 123)",
+    models: "CREATE TABLE t (a varchar(5), b varchar(5), c varchar(5))",
+    up: [
+      /FAILS where a value of public\.t\.a does not fit character varying\(5\)/,
+      /TYPE character varying\(5\);/,
+    ],
+    afterUp: { "SELECT a || b || c FROM t": ["abcdef123"] },
+  },
+  {
+    name: "an index for the replica identity, options of a key's index, and NOT NULL of a child's column",
+    live: "CREATE TABLE t (a int, b int); CREATE UNIQUE INDEX t_a ON t (a); CREATE TABLE p (a int); CREATE TABLE c (x int) INHERITS (p); CREATE TABLE q (a int, d date) PARTITION BY RANGE (d); CREATE TABLE q1 PARTITION OF q FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+    models:
+      "CREATE TABLE t (a int NOT NULL, b int UNIQUE WITH (fillfactor = 50)) WITH (fillfactor = 60, autovacuum_vacuum_threshold = 5); CREATE UNIQUE INDEX t_a ON t (a); ALTER TABLE t REPLICA IDENTITY USING INDEX t_a; CREATE TABLE p (a int); CREATE TABLE c (x int) INHERITS (p); ALTER TABLE c ALTER a SET NOT NULL; CREATE TABLE q (a int, d date) PARTITION BY RANGE (d); CREATE TABLE q1 PARTITION OF q (d NOT NULL) FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+  },
+  {
+    name: "tables move below parents that the same revision makes, renamed ones too",
+    live: "CREATE TYPE kind AS ENUM ('a'); CREATE TABLE events (id bigint NOT NULL, at date NOT NULL, PRIMARY KEY (id, at)); INSERT INTO events VALUES (1, '2020-01-01'); CREATE TABLE log (at date NOT NULL, k kind); INSERT INTO log VALUES ('2020-01-01', 'a'); CREATE TABLE cat (id int CHECK (id > 0)); INSERT INTO cat VALUES (3)",
+    models:
+      "CREATE TYPE kind AS ENUM ('a'); CREATE TABLE all_events (id bigint NOT NULL, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); CREATE TABLE events PARTITION OF all_events FOR VALUES FROM (MINVALUE) TO ('2030-01-01'); CREATE TABLE later PARTITION OF all_events DEFAULT; CREATE TABLE log (at date NOT NULL, k kind) PARTITION BY RANGE (at); CREATE TABLE old_log PARTITION OF log DEFAULT; CREATE INDEX log_at ON log (at); CREATE TABLE animal (id int CHECK (id > 0)); CREATE TABLE cat (id int CHECK (id > 0)) INHERITS (animal)",
+    rename: ["log=old_log"],
+    without: [/DATA LOSS/],
+    afterUp: {
+      "SELECT id::int FROM all_events": [1],
+      "SELECT k::text FROM log": ["a"],
+      "SELECT id FROM animal": [3],
+    },
+    afterDown: {
+      "SELECT id::int FROM events": [1],
+      "SELECT k::text FROM log": ["a"],
+      "SELECT id FROM cat": [3],
+    },
+  },
+  {
+    name: "a table becomes partitioned under a view, with its sequence, and the file says what is lost",
+    live: "CREATE TABLE log (id bigserial, at date NOT NULL); CREATE INDEX log_at ON log (at); CREATE VIEW v AS SELECT id FROM log; CREATE VIEW w AS SELECT id FROM v",
+    models:
+      "CREATE TABLE log (id bigserial, at date NOT NULL) PARTITION BY RANGE (at); CREATE TABLE log_1 PARTITION OF log DEFAULT; CREATE INDEX log_at ON log (at); CREATE VIEW v AS SELECT id FROM log; CREATE VIEW w AS SELECT id FROM v",
+    up: [/DATA LOSS: table public\.log/],
+    afterUp: { "INSERT INTO log (at) VALUES (now()) RETURNING id::int": [1] },
   },
   {
     name: "what the models do not mention is dropped with a warning, save for what is ignored",

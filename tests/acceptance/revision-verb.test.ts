@@ -164,18 +164,40 @@ test("a kind of object that no revision carries is named", async () => {
   await onDatabase("DROP TABLE odds; DROP TYPE odd CASCADE");
 });
 
-test("the base type of a domain or range type in use stays, and that is said", async () => {
-  const types = (base: string) => `CREATE DOMAIN d AS ${base}; CREATE TYPE r AS RANGE (subtype = ${base})`;
-  await onDatabase(`${types("int")}; CREATE TABLE uses (d d, r r)`);
-  models("a.sql", `${table}; ${types("bigint")}; CREATE TABLE uses (d d, r r)`);
+test("the subtype of a range type in use stays, and that is said", async () => {
+  const types = (base: string) => `CREATE TYPE r AS RANGE (subtype = ${base})`;
+  await onDatabase(`${types("int")}; CREATE TABLE uses (r r)`);
+  models("a.sql", `${table}; ${types("bigint")}; CREATE TABLE uses (r r)`);
   const { code, out, err } = await revision("x", "--url", url());
   assert.deepEqual([code, out], [3, ""]);
-  assert.match(err, /^error: This revision cannot be written: domain "public"\."d": .* column.*"uses"/m);
-  models("a.sql", `${table}; ${types("int").replace("= int", "= bigint")}; CREATE TABLE uses (d d, r r)`);
-  const range = await revision("x", "--url", url());
-  assert.equal(range.code, 3);
-  assert.match(range.err, /"r"/);
-  await onDatabase("DROP TABLE uses; DROP DOMAIN d; DROP TYPE r");
+  assert.match(err, /^error: This revision cannot be written: range type "public"\."r": .* column.*"uses"/m);
+  await onDatabase("DROP TABLE uses; DROP TYPE r");
+});
+
+test("--rename keeps what is in a schema, a table that moves to another one, and an enum value", async () => {
+  const renames = ["app=shop", "t=crm.people", "t.email=mail", "app.e.c=d e"].flatMap((one) => [
+    "--rename",
+    one,
+  ]);
+  await onDatabase(
+    "CREATE SCHEMA app; CREATE TYPE app.e AS ENUM ('c'); CREATE TABLE app.a (id serial, e app.e)",
+  );
+  models(
+    "a.sql",
+    "CREATE SCHEMA crm; CREATE TABLE crm.people (id int PRIMARY KEY, mail text); CREATE SCHEMA shop; CREATE TYPE shop.e AS ENUM ('d e'); CREATE TABLE shop.a (id serial, e shop.e)",
+  );
+  const { code, out, err } = await revision("moves", "--url", url(), ...renames);
+  assert.equal(code, 0, err);
+  const text = readFileSync(out.trim(), "utf8");
+  assert.match(
+    text,
+    /ALTER SCHEMA app RENAME TO shop;[\s\S]*SET SCHEMA crm;[\s\S]*RENAME VALUE 'c' TO 'd e';/,
+  );
+  assert.doesNotMatch(text.split("-- migrate: down")[0] ?? "", /DATA LOSS|DROP/);
+  const wrong = await revision("x", "--url", url(), "--rename", "nosuch=t");
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.err, /--rename nosuch=…: expected one .*, found nothing/);
+  await onDatabase("DROP SCHEMA app CASCADE");
 });
 
 test("a revision that is killed leaves no server and no folder, whenever that is", async () => {

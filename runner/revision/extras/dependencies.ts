@@ -53,3 +53,12 @@ export const dependenciesQuery = `
   SELECT classid, objid, refclassid, refobjid, ${plannersId("classid", "objid", "objsubid")} AS "from",
          ${plannersId("refclassid", "refobjid", "refobjsubid")} AS "to"
   FROM dependency WHERE NOT (classid = refclassid AND objid = refobjid)`;
+
+/** What uses a multirange type, which the planner does not know: it comes and goes with its range type. */
+export const multirangeUsesQuery = `
+  SELECT ${plannersId("d.classid", "d.objid", "d.objsubid")} AS "from",
+         json_build_object('kind', 'type', 'schema', rn.nspname, 'name', rt.typname) AS "to"
+  FROM pg_range r JOIN pg_type rt ON rt.oid = r.rngtypid JOIN pg_namespace rn ON rn.oid = rt.typnamespace
+  JOIN pg_type m ON m.oid = r.rngmultitypid
+  JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (m.oid, m.typarray) AND d.deptype IN ('n', 'a')
+  WHERE r.rngtypid >= 16384`;

@@ -2,7 +2,7 @@ import type { DependencyEdge, Fact, FactBase, StableId } from "@supabase/pg-delt
 import type { extract } from "@supabase/pg-delta/extract";
 import type { PlanOptions } from "@supabase/pg-delta/plan";
 import pg from "pg";
-import { dependenciesQuery } from "./dependencies.ts";
+import { dependenciesQuery, multirangeUsesQuery } from "./dependencies.ts";
 import { objectsQuery } from "./objects.ts";
 import { propertiesQuery } from "./properties.ts";
 
@@ -72,12 +72,13 @@ export function extrasHandler(presence: () => ReadonlySet<string>): Handler {
       const objects = await some(objectsQuery(presence()));
       const properties = await some(propertiesQuery(presence()));
       const dependencies = objects.length === 0 ? [] : await query(dependenciesQuery);
+      const multiranges = presence().has("pg_range") ? await query(multirangeUsesQuery) : [];
       return {
         facts: [
           ...objects.flatMap((row) => [objectFact(row, current), ...furtherFacts(row)]),
           ...properties.flatMap((row) => propertyFact(row, current)),
         ],
-        edges: edgesOf(objects, dependencies),
+        edges: edgesOf(objects, [...dependencies, ...multiranges]),
       };
     },
   };

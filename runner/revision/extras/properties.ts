@@ -9,7 +9,7 @@ const userRelation = (kinds: string) =>
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')`;
 
 const relation = `json_build_object('kind', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materializedView' WHEN 'f' THEN 'foreignTable'
-   WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END, 'schema', n.nspname, 'name', c.relname)`;
+   WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END, 'schema', n.nspname, 'name', c.relname)`;
 const column = `CASE WHEN c.relkind IN ('r', 'p') AND a.attislocal THEN json_build_object('kind', 'column', 'schema', n.nspname, 'table', c.relname, 'name', a.attname) ELSE ${relation} END`;
 const alterColumn = (what: string) =>
   `format('ALTER %s %I.%I ALTER COLUMN %I ', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE ONLY' END, n.nspname, c.relname, a.attname) || ${what}`;
@@ -101,6 +101,25 @@ const inheritedDefaults = `
   WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attislocal AND a.attgenerated = ''
     AND p.expression IS DISTINCT FROM pg_get_expr(d.adbin, d.adrelid) AND ${userRelation("'r', 'p'")}`;
 
+/** NOT NULL of an inherited column that its parent does not have. */
+const inheritedNotNull = `
+  SELECT 'not null of ' || ${of}, ${relation}, ${alterColumn("'SET NOT NULL'")}, ${alterColumn("'DROP NOT NULL'")}, ''
+  ${columns("'r', 'p'")} AND NOT a.attislocal AND a.attnotnull
+    AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_attribute pa ON pa.attrelid = i.inhparent
+      WHERE i.inhrelid = c.oid AND pa.attname = a.attname AND pa.attnotnull)
+    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attnum = ANY (k.conkey))`;
+
+/** Options of the index behind a constraint, whose definition does not show them. */
+const constraintOptions = `
+  SELECT format('options of %I.%I', n.nspname, c.relname),
+         json_build_object('kind', 'constraint', 'schema', tn.nspname, 'table', t.relname, 'name', k.conname),
+         format('ALTER INDEX %I.%I SET (%s)', n.nspname, c.relname, (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(c.reloptions) o)),
+         format('ALTER INDEX %I.%I RESET (%s)', n.nspname, c.relname, (SELECT string_agg(split_part(o, '=', 1), ', ') FROM unnest(c.reloptions) o)),
+         pg_get_constraintdef(k.oid)
+  FROM pg_constraint k JOIN pg_class c ON c.oid = k.conindid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class t ON t.oid = k.conrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+  WHERE k.contype IN ('p', 'u', 'x') AND c.reloptions IS NOT NULL AND ${userRelation("'i', 'I'")}`;
+
 const viewDefaults = `
   SELECT 'default of ' || ${of}, ${relation}, ${alterColumn("'SET DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)")},
          ${alterColumn("'DROP DEFAULT'")}, ''
@@ -114,7 +133,7 @@ const columnComments = `
   FROM pg_description d JOIN pg_class c ON c.oid = d.objoid JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid
   WHERE d.objoid >= 16384 AND d.classoid = 'pg_class'::regclass AND d.objsubid > 0
-    AND (c.relkind IN ('v', 'm') OR (c.relkind IN ('r', 'p') AND NOT a.attislocal)) AND ${userRelation("'v', 'm', 'r', 'p'")}`;
+    AND (c.relkind IN ('v', 'm', 'c') OR (c.relkind IN ('r', 'p') AND NOT a.attislocal)) AND ${userRelation("'v', 'm', 'c', 'r', 'p'")}`;
 
 const foreignOptions = `
   SELECT format('option %s of ', o) || ${of}, json_build_object('kind', 'column', 'schema', n.nspname, 'table', c.relname, 'name', a.attname),
@@ -159,6 +178,11 @@ const all: Readonly<Record<string, readonly [string, string]>> = {
   furtherParents: ["SELECT FROM pg_inherits WHERE inhseqno > 1", furtherParents],
   typed: [someRelation("c.reloftype <> 0"), typed],
   inheritedDefaults: ["SELECT FROM pg_inherits", inheritedDefaults],
+  inheritedNotNull: ["SELECT FROM pg_inherits", inheritedNotNull],
+  constraintOptions: [
+    someRelation("c.relkind IN ('i', 'I') AND c.reloptions IS NOT NULL"),
+    constraintOptions,
+  ],
   viewDefaults: [
     "SELECT FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid WHERE d.adrelid >= 16384 AND c.relkind = 'v'",
     viewDefaults,

@@ -1,0 +1,43 @@
+import { buildFactBase, encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
+
+/** What PostgreSQL cannot alter in a table. */
+const placeOf = ({ payload }: Fact) =>
+  JSON.stringify([payload.partitionKey, payload.partitionBound, payload.parentTable]);
+
+/** A fact, all that it consists of, and all that stands on any of that. */
+function collect(facts: FactBase, fact: Fact, found: Map<string, Fact>): void {
+  const key = encodeId(fact.id);
+  if (found.has(key)) return;
+  found.set(key, fact);
+  for (const child of facts.childrenOf(fact.id)) collect(facts, child, found);
+  for (const { from } of facts.incomingEdges(fact.id)) {
+    const user = facts.get(from);
+    if (user !== undefined) collect(facts, user, found);
+  }
+}
+
+/** True for a sequence that goes with its column. */
+function isOwnedBy({ id, payload }: Fact, gone: ReadonlyMap<string, Fact>): boolean {
+  const owner = payload.ownedBy as { schema: string; table: string; column: string } | null | undefined;
+  if (id.kind !== "sequence" || owner == null) return false;
+  const { schema, table, column: name } = owner;
+  return gone.has(encodeId({ kind: "column", schema, table, name }));
+}
+
+/**
+ * A start without the tables that must be dropped and made again (one that becomes partitioned, say), and without what
+ * stands on them: the planner makes such a table again under views, sequences and keys that are in the way. Pure.
+ * @returns the start itself where there is no such table
+ */
+export function withoutRemadeTables(from: FactBase, to: FactBase): FactBase {
+  const gone = new Map<string, Fact>();
+  for (const fact of from.facts()) {
+    const after = fact.id.kind === "table" ? to.get(fact.id) : undefined;
+    if (after !== undefined && placeOf(fact) !== placeOf(after)) collect(from, fact, gone);
+  }
+  if (gone.size === 0) return from;
+  for (const fact of from.facts()) if (isOwnedBy(fact, gone)) collect(from, fact, gone);
+  const kept = from.facts().filter(({ id }) => !gone.has(encodeId(id)));
+  const edges = from.edges.filter((edge) => !gone.has(encodeId(edge.from)) && !gone.has(encodeId(edge.to)));
+  return buildFactBase(kept, edges, from.source);
+}
