@@ -1,8 +1,8 @@
-import pg from "pg";
 import { applyMigrations } from "../migrations/apply.ts";
 import { readMigrations } from "../migrations/directory.ts";
 import { defaultSettings } from "../migrations/settings.ts";
 import type { ScratchDatabase } from "./scratch-database.ts";
+import { createRoles } from "./scratch-roles.ts";
 
 const missingRole = /role "(.*)" does not exist/;
 
@@ -25,7 +25,7 @@ export async function fillFrom(directory: string, { settings, client }: ScratchD
       const role = (error as Error).message.match(missingRole)?.[1];
       if (role === undefined || role === before) throw error;
       before = role;
-      await client.query(`CREATE ROLE ${pg.escapeIdentifier(role)}`);
+      await createRoles(client, [role]);
     }
   }
 }

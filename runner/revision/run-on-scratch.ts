@@ -1,4 +1,5 @@
-import pg from "pg";
+import type pg from "pg";
+import { createRoles } from "./scratch-roles.ts";
 import type { ScratchServer } from "./scratch-server.ts";
 
 const missingRole = /^role "(.*)" does not exist$/s;
@@ -8,15 +9,16 @@ const missingRole = /^role "(.*)" does not exist$/s;
  * role is made and the SQL runs again: roles are the stack's, so models and migrations may take them as given.
  */
 export async function runOnScratch(server: ScratchServer, client: pg.Client, sql: string): Promise<void> {
-  for (;;) {
+  for (let before = ""; ; ) {
     try {
       await client.query(sql);
       return;
     } catch (error) {
       await client.query("ROLLBACK").catch(() => {});
       const role = (error as Error).message.match(missingRole)?.[1];
-      if (role === undefined || !server.private) throw error;
-      await client.query(`CREATE ROLE ${pg.escapeIdentifier(role)}`);
+      if (role === undefined || role === before || !server.private) throw error;
+      before = role;
+      await createRoles(client, [role]);
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { FactBase } from "@supabase/pg-delta/core";
-import pg from "pg";
+import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../connection.ts";
 import type { Catalog } from "./catalog.ts";
 import { creationOf, type Segment, segmentsOf } from "./changes.ts";
@@ -9,16 +9,6 @@ import type { ScratchServer } from "./scratch-server.ts";
 export interface ScratchDatabase {
   readonly settings: ConnectionSettings;
   readonly client: pg.Client;
-}
-
-/** Makes the roles that a server has on a scratch server that is ours, so that grants and policies can name them. */
-export async function createRoles(client: pg.Client, roles: readonly string[]): Promise<void> {
-  const { rows } = await client.query<{ rolname: string }>("SELECT rolname FROM pg_roles");
-  const present = new Set(rows.map(({ rolname }) => rolname));
-  const statements = roles
-    .filter((role) => !present.has(role))
-    .map((role) => `CREATE ROLE ${pg.escapeIdentifier(role)}`);
-  if (statements.length > 0) await client.query(statements.join("; "));
 }
 
 /** Lends two empty databases, each with an open connection, and drops them afterwards. */

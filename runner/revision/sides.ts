@@ -7,7 +7,8 @@ import { emptySchema } from "./empty-schema.ts";
 import { managedView, withGrantsOf } from "./managed-view.ts";
 import { loadModels, type SqlSource } from "./models.ts";
 import type { InPlace } from "./rename-statements.ts";
-import { copySchema, createRoles, type ScratchDatabase, withScratchDatabases } from "./scratch-database.ts";
+import { copySchema, type ScratchDatabase, withScratchDatabases } from "./scratch-database.ts";
+import { createRoles } from "./scratch-roles.ts";
 import type { Scratch } from "./scratch-server.ts";
 import { type UnreadObject, unreadDifferences } from "./unread.ts";
 

@@ -103,6 +103,20 @@ const cases: RevisionCase[] = [
       "CREATE TABLE t (a int NOT NULL, b int CONSTRAINT other NOT NULL, CONSTRAINT ck CHECK (a > 0) NOT ENFORCED); CREATE TABLE w (id int, during tstzrange, x int4range, CONSTRAINT w_key UNIQUE (x, during WITHOUT OVERLAPS))",
   },
   {
+    name: "a NOT NULL that is not validated is named",
+    versions: [18, 99],
+    live: "CREATE TABLE t (a int, b int); ALTER TABLE t ADD CONSTRAINT nn NOT NULL a NOT VALID",
+    models: "CREATE TABLE t (a int NOT NULL, b int NOT NULL)",
+    problems: [/^NOT VALID of NOT NULL public\.t\.a is too much, and no migration is written for it$/m],
+  },
+  {
+    name: "a NOT NULL that children do not inherit is named",
+    versions: [18, 99],
+    live: "CREATE TABLE t (a int NOT NULL)",
+    models: "CREATE TABLE t (a int NOT NULL NO INHERIT, b int)",
+    problems: [/^NO INHERIT of NOT NULL public\.t\.a is missing, and no migration is written for it$/m],
+  },
+  {
     name: "constraints of all kinds, NOT VALID and deferrable ones too",
     live: "CREATE TABLE a (id int PRIMARY KEY, r int4range, x int, y int); CREATE TABLE b (a_id int); INSERT INTO b VALUES (7)",
     models:

@@ -66,12 +66,14 @@ const clustered = `
   FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid >= 16384 AND i.indisclustered AND ${userRelation("'r', 'p', 'm'")}`;
 
+/** A partitioned table may name one for its partitions (from PostgreSQL 17 on). */
 const accessMethod = `
   SELECT format('access method of %I.%I', n.nspname, c.relname), ${relation},
          format('ALTER %s %I.%I SET ACCESS METHOD %I', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname, m.amname),
-         format('ALTER %s %I.%I SET ACCESS METHOD heap', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname), ''
+         format('ALTER %s %I.%I SET ACCESS METHOD %s', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname,
+           CASE c.relkind WHEN 'p' THEN 'DEFAULT' ELSE 'heap' END), ''
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am m ON m.oid = c.relam
-  WHERE m.amname <> 'heap' AND ${userRelation("'r', 'm'")}`;
+  WHERE (m.amname <> 'heap' OR c.relkind = 'p') AND ${userRelation("'r', 'm', 'p'")}`;
 
 /** The planner knows the first parent alone. */
 const furtherParents = `
@@ -152,6 +154,14 @@ const unloggedSequences = `
       WHERE o.classid = 'pg_class'::regclass AND o.objid = c.oid AND o.deptype IN ('a', 'i') AND oc.relpersistence = 'u')
     AND ${userRelation("'S'")}`;
 
+/** Only PostgreSQL 18 and later have the column, so it is asked for by name. */
+const publishesGenerated = "to_jsonb(p) ->> 'pubgencols' = 's'";
+const publishedGenerated = `
+  SELECT format('generated columns of publication %I', p.pubname), json_build_object('kind', 'publication', 'name', p.pubname),
+         format('ALTER PUBLICATION %I SET (publish_generated_columns = stored)', p.pubname),
+         format('ALTER PUBLICATION %I SET (publish_generated_columns = none)', p.pubname), ''
+  FROM pg_publication p WHERE ${publishesGenerated}`;
+
 const ofUsers = "a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped";
 const someRelation = (what: string) => `SELECT FROM pg_class c WHERE c.oid >= 16384 AND ${what}`;
 /** One look at all columns for five kinds. */
@@ -172,7 +182,9 @@ const all: Readonly<Record<string, readonly [string, string]>> = {
   toastOptions: [someRelation("c.relkind = 't' AND c.reloptions IS NOT NULL"), toastOptions],
   clustered: ["SELECT FROM pg_index WHERE indrelid >= 16384 AND indisclustered", clustered],
   accessMethod: [
-    someRelation("c.relkind IN ('r', 'm') AND c.relam <> (SELECT oid FROM pg_am WHERE amname = 'heap')"),
+    someRelation(
+      "c.relam <> 0 AND (c.relkind = 'p' OR (c.relkind IN ('r', 'm') AND c.relam <> (SELECT oid FROM pg_am WHERE amname = 'heap')))",
+    ),
     accessMethod,
   ],
   furtherParents: ["SELECT FROM pg_inherits WHERE inhseqno > 1", furtherParents],
@@ -193,6 +205,7 @@ const all: Readonly<Record<string, readonly [string, string]>> = {
   ],
   foreignOptions: [someColumn, foreignOptions],
   unloggedSequences: [someRelation("c.relkind = 'S' AND c.relpersistence = 'u'"), unloggedSequences],
+  publishedGenerated: [`SELECT FROM pg_publication p WHERE ${publishesGenerated}`, publishedGenerated],
 };
 
 /** What tells whether there may be properties of each kind, by its name. */
