@@ -36,6 +36,15 @@ async function writeOnce(client: pg.Client, options: WriterOptions, n: number): 
   await client.query("COMMIT");
 }
 
+/** A refusal leaves the session as it was, so that a client goes on in it; anything else ends it. */
+async function sessionAfter(client: pg.Client | undefined, error: unknown): Promise<pg.Client | undefined> {
+  const refused = (error as { severity?: string }).severity === "ERROR";
+  const whole = refused && (await client?.query("ROLLBACK").catch(() => undefined)) !== undefined;
+  if (whole) return client;
+  await client?.end().catch(() => {});
+  return undefined;
+}
+
 /** Starts a writer; it connects again whenever it must, and never writes a number twice. */
 export function startWriter(options: WriterOptions): Writer {
   const acknowledged = new Map<number, number>();
@@ -59,9 +68,7 @@ export function startWriter(options: WriterOptions): Writer {
         if (options.brief === true) client = await client.end().then(() => undefined);
         if (options.pause !== undefined) await new Promise((resolve) => setTimeout(resolve, options.pause));
       } catch (error) {
-        const broken = client;
-        client = undefined;
-        await broken?.end().catch(() => {});
+        client = await sessionAfter(client, error);
         await fail(error);
       }
     }
