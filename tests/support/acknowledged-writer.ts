@@ -82,9 +82,10 @@ export function startWriter(options: WriterOptions): Writer {
   return { acknowledged, failures, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Numbers that the server acknowledged to the writer and that the database does not hold. */
+/** Numbers that the server has acknowledged to the writer, which may go on meanwhile, and that the database does not hold. */
 export async function missingWrites(client: pg.Client, name: string, writer: Writer): Promise<number[]> {
+  const acknowledged = [...writer.acknowledged.keys()];
   const { rows } = await client.query("SELECT n FROM acknowledged WHERE writer = $1", [name]);
   const present = new Set(rows.map((row) => row.n as number));
-  return [...writer.acknowledged.keys()].filter((n) => !present.has(n));
+  return acknowledged.filter((n) => !present.has(n));
 }
