@@ -31,10 +31,16 @@ export interface CopyReport {
   readonly seconds: Readonly<Record<string, number>>;
 }
 
-/** Nobody relies on a half-filled target: its commits need not wait for the disk, save the last. */
-const tuning = `
-  SET synchronous_commit = off; SET maintenance_work_mem = '256MB'; SET session_replication_role = replica;
-  SET standard_conforming_strings = on`;
+/** Megabytes that the indexes which are built side by side may take together, and one of them alone. */
+const indexMemory = { together: 2048, alone: 1024 };
+
+/**
+ * Nobody relies on a half-filled target: its commits need not wait for the disk, save the last. A GIN index is merged from
+ * parts for want of memory, which takes longer.
+ */
+const tuning = (jobs: number) => `
+  SET synchronous_commit = off; SET session_replication_role = replica; SET standard_conforming_strings = on;
+  SET maintenance_work_mem = '${Math.min(indexMemory.alone, Math.ceil(indexMemory.together / jobs))}MB'`;
 
 async function carryOwnership(target: pg.Client, snapshot: Snapshot, options: CopyOptions): Promise<void> {
   const { owners, declaredRoles } = options;
@@ -106,7 +112,7 @@ export async function copyDatabase(options: CopyOptions): Promise<CopyReport> {
   return withSnapshot(source, { readers: jobs, given: options.snapshot }, (snapshot, readers) => {
     const lend = (use: (writer: pg.Client) => Promise<CopyReport>) =>
       withAdmin(target, async (writer) => {
-        await writer.query(tuning);
+        await writer.query(tuning(jobs));
         return use(writer);
       });
     return withMany(jobs, lend, (writers) => fill(options, snapshot, readers, writers));
