@@ -8,7 +8,7 @@ import { extrasRules } from "./extras/extras.ts";
 import { withExpressionsDropped } from "./generated-columns.ts";
 import { pathOf } from "./managed-view.ts";
 import { defaultsAfterRenames, freeNamesFirst, renamesInFront } from "./name-order.ts";
-import { withoutRemadeTables } from "./remade-tables.ts";
+import { withoutRemade } from "./remade.ts";
 import { withSilentRenames } from "./silent-renames.ts";
 import { piecesOf } from "./sql-text.ts";
 import { withTypesChangedOnce } from "./type-changes.ts";
@@ -79,7 +79,7 @@ function attempt<T>(make: () => T): T {
 export function changesBetween(from: FactBase, to: FactBase, roles: readonly string[]): Changes {
   const [before, after] = withCollatedTypes(from, to);
   const plain = withExpressionsDropped(before, after);
-  const left = withoutRemadeTables(plain.facts, after);
+  const left = withoutRemade(plain.facts, after);
   const renames = withSilentRenames(left, after);
   const { drops, rest, deltas } = attempt(() => {
     const main = planned(renames.facts, after, roles);

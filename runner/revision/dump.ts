@@ -61,7 +61,7 @@ export function readDump(text: string): DumpedSchema {
 function pathsOf(key: string): string[] {
   const [kind = "", schema = "", name = ""] = key.split("\t");
   const parts = name.replace(/^(TABLE|VIEW|INDEX|COLUMN|FUNCTION|TYPE|SEQUENCE|SCHEMA) /, "").split(/[ .(]/);
-  if (kind === "SCHEMA" || name.startsWith("SCHEMA ")) return [parts.join(".")];
+  if (kind === "SCHEMA" || name.startsWith("SCHEMA ")) return [parts.join("."), `${parts.join(".")}.*`];
   return [schema, ...parts.map((_, end) => [schema, ...parts.slice(0, end + 1)].join("."))];
 }
 

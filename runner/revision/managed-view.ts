@@ -35,6 +35,11 @@ export function fits(pattern: string, path: string): boolean {
   return whole.test(pattern.includes(".") ? path : path.slice(path.indexOf(".") + 1));
 }
 
+/** `audit.*` means the schema too: it cannot go without what is in it. */
+function isWholeSchema(pattern: string, id: StableId): boolean {
+  return id.kind === "schema" && fits(pattern, `${id.name}.*`);
+}
+
 function isOwn(id: StableId): boolean {
   return id.kind === "schema" ? id.name === ownSchema : "schema" in id && id.schema === ownSchema;
 }
@@ -68,7 +73,7 @@ export function managedFacts(facts: FactBase, ignore: readonly string[]): Fact[]
       foreignKinds.has(fact.id.kind) ||
       isOwn(fact.id) ||
       isImpliedGrant(facts, fact) ||
-      ignore.some((pattern) => fits(pattern, pathOf(fact.id))) ||
+      ignore.some((pattern) => fits(pattern, pathOf(fact.id)) || isWholeSchema(pattern, fact.id)) ||
       (parent !== undefined && leftOut(parent));
     verdicts.set(fact, verdict);
     return verdict;

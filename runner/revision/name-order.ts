@@ -45,10 +45,11 @@ export function renamesInFront(
   to: FactBase,
 ): Action[] {
   const freedBy = new Map<string, Action>();
-  for (const action of actions) for (const name of names(action.destroys, from)) freedBy.set(name, action);
+  for (const action of [...renames, ...actions])
+    for (const name of names(action.destroys, from)) freedBy.set(name, action);
   const after = Map.groupBy(renames, ({ produces }) => freedBy.get(names(produces, to)[0] ?? ""));
-  const rest = actions.flatMap((action) => [action, ...(after.get(action) ?? [])]);
-  return [...(after.get(undefined) ?? []), ...rest];
+  const placed = (action: Action): Action[] => [action, ...(after.get(action) ?? []).flatMap(placed)];
+  return [...(after.get(undefined) ?? []), ...actions].flatMap(placed);
 }
 
 /** The sequences that a statement's default draws from. */

@@ -22,7 +22,9 @@ function columnsOf(facts: FactBase, { id }: Fact): Set<string> {
 /** How likely a dropped object is the added one under another name, from 0 (it cannot be) up. */
 function score(old: Fact, from: FactBase, added: Fact, to: FactBase): number {
   const names = likeness((old.id as Named).name, (added.id as Named).name);
-  if (old.id.kind === "column") return old.payload.type === added.payload.type ? 0.5 + names : 0;
+  if (old.id.kind === "column" && old.payload.type !== added.payload.type)
+    return names >= 0.5 ? names / 2 : 0;
+  if (old.id.kind === "column") return 0.5 + names;
   const [before, after] = [columnsOf(from, old), columnsOf(to, added)];
   const shared = [...before].filter((column) => after.has(column)).length;
   return (2 * shared) / (before.size + after.size) >= 0.5 ? 0.5 + names : 0;
