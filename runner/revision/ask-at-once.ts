@@ -2,12 +2,16 @@ import type pg from "pg";
 
 type Answers = ReadonlyMap<string, pg.QueryResult>;
 
-async function inOneMessage(client: pg.Client, statements: readonly string[]): Promise<pg.QueryResult[]> {
+/** The answers to statements, in their order, by one message there and one back. */
+export async function inOneMessage(
+  client: pg.Client,
+  statements: readonly string[],
+): Promise<pg.QueryResult[]> {
   const answer: unknown = await client.query(statements.join("\n;\n"));
   return (Array.isArray(answer) ? answer : [answer]) as pg.QueryResult[];
 }
 
-/** The answers to many queries, each one statement, by one message there and one back. */
+/** The answers to many queries, each one statement. */
 export async function askAtOnce(client: pg.Client, queries: readonly string[]): Promise<Answers> {
   const answers = queries.length === 0 ? [] : await inOneMessage(client, queries);
   return new Map(answers.map((answer, index) => [queries[index] ?? "", answer]));

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type pg from "pg";
-import { readCatalog } from "./catalog.ts";
+import { type Catalog, readCatalog } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
 import { dumpDifferences } from "./dump.ts";
 import { newFileNames } from "./file-name.ts";
@@ -37,11 +37,20 @@ export interface Revision {
   readonly hints: readonly string[];
 }
 
-/** The start of a revision: a live database, which is read from now on, or what the migrations of a folder build. */
+/** Nobody needs the live database once it is read: the proof runs elsewhere. */
+async function readAndLeave(live: pg.Client): Promise<Catalog> {
+  try {
+    return await readCatalog(live);
+  } finally {
+    live.end().catch(() => {});
+  }
+}
+
+/** The start of a revision: a live database, which is read from now on and then left, or what the migrations of a folder build. */
 export function originOf(live: pg.Client | undefined, directory: string): Origin {
   if (live === undefined)
     return { fill: async (database) => (await import("./from-migrations.ts")).fillFrom(directory, database) };
-  const catalog = readCatalog(live);
+  const catalog = readAndLeave(live);
   catalog.catch(() => {}); // whoever waits for it hears of it
   return { live: catalog };
 }

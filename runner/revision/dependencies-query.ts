@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { inOneMessage } from "./ask-at-once.ts";
 
 /** Tells the reader's one query for dependencies. */
 export function isForDependencies(text: string): boolean {
@@ -30,10 +31,12 @@ function narrowed(text: string): string {
  * analysed takes a large one for small, and nested loops grow with the square of the number of tables.
  */
 export async function askForDependencies(client: pg.Client, text: string): Promise<pg.QueryResult> {
-  await client.query(
-    "SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = on; SET LOCAL join_collapse_limit = 1",
-  );
-  const result = await client.query(narrowed(text));
-  await client.query("SET LOCAL enable_nestloop = on; SET LOCAL join_collapse_limit = 8");
-  return result;
+  const before = [
+    "SET LOCAL enable_nestloop = off",
+    "SET LOCAL enable_hashjoin = on",
+    "SET LOCAL join_collapse_limit = 1",
+  ];
+  const after = ["SET LOCAL enable_nestloop = on", "SET LOCAL join_collapse_limit = 8"];
+  const answers = await inOneMessage(client, [...before, narrowed(text), ...after]);
+  return answers[before.length] as pg.QueryResult;
 }

@@ -1,6 +1,6 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type pg from "pg";
-import { type ConnectionSettings, withClient } from "../connection.ts";
+import { type ConnectionSettings, openClient } from "../connection.ts";
 import type { Catalog } from "./catalog.ts";
 import { creationOf, type Segment, segmentsOf } from "./changes.ts";
 import type { ScratchServer } from "./scratch-server.ts";
@@ -11,20 +11,35 @@ export interface ScratchDatabase {
   readonly client: pg.Client;
 }
 
+async function openDatabase(server: ScratchServer): Promise<ScratchDatabase> {
+  const settings = await server.database();
+  try {
+    return { settings, client: await openClient(settings) };
+  } catch (error) {
+    await server.drop(settings);
+    throw error;
+  }
+}
+
+async function closeDatabase(server: ScratchServer, { settings, client }: ScratchDatabase): Promise<void> {
+  await client.end().catch(() => {});
+  await server.drop(settings);
+}
+
 /** Lends two empty databases, each with an open connection, and drops them afterwards. */
 export async function withScratchDatabases<T>(
   server: ScratchServer,
   use: (one: ScratchDatabase, other: ScratchDatabase) => Promise<T>,
 ): Promise<T> {
-  const lend = async <R>(inner: (database: ScratchDatabase) => Promise<R>) => {
-    const settings = await server.database();
-    try {
-      return await withClient(settings, (client) => inner({ settings, client }));
-    } finally {
-      await server.drop(settings);
-    }
-  };
-  return lend((one) => lend((other) => use(one, other)));
+  const opening = [openDatabase(server), openDatabase(server)] as const;
+  try {
+    return await use(...(await Promise.all(opening)));
+  } finally {
+    const opened = await Promise.allSettled(opening);
+    await Promise.all(
+      opened.map(async (one) => (one.status === "fulfilled" ? closeDatabase(server, one.value) : undefined)),
+    );
+  }
 }
 
 /** Statements of one transaction: the more objects one has made, the longer it takes to make the next. */
