@@ -2,16 +2,14 @@ import pg from "pg";
 import { meanwhile } from "../meanwhile.ts";
 import { RefusedError } from "../user-error.ts";
 import { adoptable } from "./adoptable.ts";
-import { MigrationFailure } from "./failure.ts";
+import { applyPending } from "./apply-pending.ts";
 import { findingsOf } from "./findings.ts";
-import { ensureHistory, type History, historyTable, insertSql, readHistory, timeSince } from "./history.ts";
+import { ensureHistory, type History, historyTable, readHistory } from "./history.ts";
 import { withMigrationLock } from "./lock.ts";
 import { isFolded } from "./manifest.ts";
 import type { MigrationFile } from "./migration.ts";
-import { Pipeline } from "./pipeline.ts";
 import { makePlan, type Plan } from "./plan.ts";
-import { type Job, jobOf, type Run, runInTransaction } from "./run-migration.ts";
-import { StatementError } from "./run-script.ts";
+import type { Run } from "./run-migration.ts";
 import { type Access, withSession } from "./session.ts";
 import type { MigrationSettings } from "./settings.ts";
 
@@ -35,81 +33,6 @@ export interface ApplyResult {
   /** Applied by this run, in order. */
   readonly applied: readonly string[];
   readonly history: History;
-}
-
-function upJob(run: Run, file: MigrationFile): Job {
-  return jobOf({
-    name: file.name,
-    language: file.language,
-    direction: "up",
-    section: file.up,
-    origin: { label: file.file, firstLine: file.upLine },
-    record: (began) => insertSql(run.table, file, { duration: timeSince(began) }),
-  });
-}
-
-/** Brings PostgreSQL's parser with it, which only `transaction=off` scripts need. */
-export const loadStepwise = () => import("./stepwise.ts");
-
-/** Runs a job in the way that its script asks for. Throws MigrationFailure. */
-export async function runJob(
-  run: Run,
-  job: Job,
-  after: () => string,
-  stepwise: () => Promise<void>,
-  pipeline?: Pipeline,
-): Promise<void> {
-  const { transaction } = job.script.options;
-  try {
-    if (transaction) await runInTransaction(run, job, pipeline);
-    else await stepwise();
-  } catch (error) {
-    if (error instanceof RefusedError) throw error;
-    const failed = error instanceof StatementError ? error : undefined;
-    const place = failed?.place ?? { where: job.origin.label };
-    throw new MigrationFailure(
-      { name: job.name, direction: job.direction, ...place },
-      failed?.cause ?? (error as Error),
-      transaction ? after() : `Its statements before that one are done, and stay. ${after()}`,
-    );
-  }
-}
-
-function standingNow(applied: number, head: string | undefined, left: number): string {
-  const done = head === undefined ? "Nothing is applied" : `Applied now: ${applied}, head ${head}`;
-  return `${done}; still to apply: ${left}. The next run goes on from here.`;
-}
-
-async function applyPending(run: Run, pending: readonly MigrationFile[], before: History): Promise<void> {
-  const done = before.rows.filter(({ statementsDone }) => statementsDone === null).map(({ name }) => name);
-  const doneBefore = done.length;
-  const jobs: Job[] = [];
-  const jobAt = (index: number) => (jobs[index] ??= upJob(run, pending[index] as MigrationFile));
-  const pipeline = new Pipeline(run, (job) => {
-    const index = jobs.lastIndexOf(job) + 1;
-    return index < pending.length ? jobAt(index) : undefined;
-  });
-  const { loadUmzug } = await import("./umzug.ts"); // most runs find nothing to do
-  const umzug = new (loadUmzug())({
-    migrations: pending.map((file, index) => ({
-      name: file.name,
-      up: async () => {
-        const left = pending.length + doneBefore - done.length;
-        const after = () => standingNow(done.length, done.at(-1), left);
-        const job = jobAt(index);
-        const stepwise = async () => (await loadStepwise()).runStepwise(run, job, file);
-        await runJob(run, job, after, stepwise, pipeline);
-        done.push(file.name);
-        run.log(`applied ${file.name} (${done.length - doneBefore}/${pending.length})`);
-      },
-    })),
-    storage: { executed: async () => [], logMigration: async () => {}, unlogMigration: async () => {} }, // the row is written in the migration's transaction
-    context: {},
-    logger: undefined,
-  });
-  await umzug.up().catch((error: Error) => {
-    throw error.cause ?? error; // Umzug wraps what a migration throws
-  });
 }
 
 function refuse(plan: Plan, request: ApplyRequest): void {

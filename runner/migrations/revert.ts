@@ -1,9 +1,9 @@
 import pg from "pg";
 import { RefusedError, UserError } from "../user-error.ts";
-import { loadStepwise, runJob } from "./apply.ts";
 import { historyTable, readApplied, readHistory } from "./history.ts";
 import { withMigrationLock } from "./lock.ts";
 import type { Migration } from "./migration.ts";
+import { loadStepwise, runJob } from "./run-job.ts";
 import { type Job, jobOf, type Run } from "./run-migration.ts";
 import { type Access, passwordRefused, withSession } from "./session.ts";
 import type { MigrationSettings } from "./settings.ts";
