@@ -124,7 +124,7 @@ test("what a file sets for its session reaches neither the next file nor the boo
   await withClient(bench.admin, (client) => client.query(`GRANT pg_monitor TO ${bench.owner.user}`));
   bench.migration(
     "1_a",
-    "SELECT set_config('search_path', '', false); SET statement_timeout = 1; SET ROLE pg_monitor;",
+    "SELECT set_config('search_path', '', false); SET statement_timeout = '1min'; SET ROLE pg_monitor;",
     "SELECT 1",
   );
   bench.migration(
