@@ -7,12 +7,17 @@ import { checksum } from "./text.ts";
 
 const transactionControl = /^(BEGIN|COMMIT|ROLLBACK|END|ABORT|START TRANSACTION|PREPARE TRANSACTION)\b/;
 
+function withoutUp({ statements }: ScannedScript): string {
+  const missing = 'the line "-- migrate: up" is missing';
+  return statements.length === 0 ? `nothing to run: the file holds no statement, and ${missing}` : missing;
+}
+
 function findMarkers(text: string, script: ScannedScript): [Marker, Marker] {
   const markers = script.comments
     .map((comment) => readMarker(text, comment))
     .filter((one) => one !== undefined);
   const [up, down, extra] = markers;
-  if (up === undefined) throw new InvalidScriptError('the line "-- migrate: up" is missing', 0);
+  if (up === undefined) throw new InvalidScriptError(withoutUp(script), 0);
   if (up.direction === "down")
     throw new InvalidScriptError('"-- migrate: down" comes before "-- migrate: up"', up.start);
   const repeated = down?.direction === "up" ? down : extra;

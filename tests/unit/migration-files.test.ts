@@ -53,7 +53,9 @@ test("a file in another encoding is refused with the offset", () => {
 
 test("a wrong file is refused with file and line", () => {
   const cases: [string, RegExp][] = [
-    ["", /:1: the line "-- migrate: up" is missing/],
+    ["", /:1: nothing to run: the file holds no statement, and the line "-- migrate: up" is missing/],
+    ["-- only a comment\n", /:1: nothing to run/],
+    ["SELECT 1;", /:1: the line "-- migrate: up" is missing/],
     [whole("-- only a comment"), /:1: nothing to run: the up script/],
     [whole("SELECT 1;", ""), /:3: nothing to run: the down script.*irreversible/],
     ["-- migrate: up\nSELECT 1;\n", /:3: the line "-- migrate: down" is missing/],
@@ -145,7 +147,7 @@ test("two files of one revision, and names without one, are refused together wit
         () => readMigrations(directory, "m"),
         (error: Error) => {
           assert.match(error.message, /m\/init\.sql: expected a name of the form <revision>_<slug>/);
-          assert.match(error.message, /m\/2_c\.sql:1: the line "-- migrate: up" is missing/);
+          assert.match(error.message, /m\/2_c\.sql:1: .*the line "-- migrate: up" is missing/);
           assert.match(error.message, /m\/1_a\.sql: has the revision of m\/01_b\.sql/);
           return true;
         },
