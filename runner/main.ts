@@ -35,6 +35,12 @@ async function run(args: string[]): Promise<ExitCode> {
   });
 }
 
+/** Whoever reads the output may be gone before the end: the work goes on, and ends as it would. */
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+
 /** The one place that ends the process: mistakes print plainly, bugs with their stack. */
 try {
   process.exitCode = await run(process.argv.slice(2));

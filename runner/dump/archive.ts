@@ -40,7 +40,7 @@ export async function parseScript(
   const code = await runProgram({
     programs,
     program: "pg_restore",
-    args: ["--verbose", "--no-owner", "--no-privileges", "--file=-", ...more, path],
+    args: ["--verbose", "--no-owner", "--no-privileges", "--file=-", ...more, "--", path],
     signal,
     onLine: (line) => {
       if (/error|fatal/.test(line)) errors.push(line.replace(/^pg_restore: /, ""));
@@ -65,7 +65,7 @@ export async function listArchive(path: string, programs: Programs): Promise<str
   const code = await runProgram({
     programs,
     program: "pg_restore",
-    args: ["--list", path],
+    args: ["--list", "--", path],
     onLine: (line) => errors.push(line.replace(/^pg_restore: /, "")),
     onOutput: async (output) => {
       for await (const chunk of output) text += chunk;

@@ -1,6 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { checksumOf } from "./files.ts";
+import { UserError } from "../user-error.ts";
+import { bytesAt, checksumOf } from "./files.ts";
 import { type DumpReport, readReport, reportPath } from "./report.ts";
 
 /** A dump of a stack and its present state. */
@@ -14,7 +15,11 @@ export interface Backup {
 
 /** The reports on a stack's dumps in a folder, newest first; an absent folder has none. */
 export async function stackReports(directory: string, stack: string): Promise<Omit<Backup, "state">[]> {
-  const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith(".json"));
+  const all = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw new UserError(`The dumps cannot be listed: ${error.message}`, { cause: error });
+  });
+  const names = all.filter((name) => name.endsWith(".json"));
   const paths = names.map((name) => join(directory, name.slice(0, -".json".length)));
   const found = await Promise.all(paths.map(async (path) => ({ path, report: await readReport(path) })));
   return found
@@ -26,7 +31,8 @@ export async function stackReports(directory: string, stack: string): Promise<Om
 export async function verify({ path, report }: Omit<Backup, "state">): Promise<Backup["state"]> {
   const now = await checksumOf(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
-    throw error;
+    if (error.code === "EISDIR") return { sha256: "" }; // a folder within, which no dump has
+    throw new UserError(`The dump ${path} cannot be read: ${error.message}`, { cause: error });
   });
   if (now === undefined) return "missing";
   return now.sha256 === report.sha256 ? "verified" : "damaged";
@@ -39,12 +45,16 @@ export async function removeDump(path: string): Promise<void> {
 }
 
 /**
- * Removes the stack's labelled dumps beyond the newest `keep`; dumps made by hand stay. Call it only after a new one
- * has been verified. Gives the removed paths.
+ * Removes the stack's labelled dumps that are older than the newest `keep`; one that is gone or no longer as long as it
+ * was is none of these. Dumps made by hand stay. Call it only after a new one has been verified. Gives the removed paths.
  */
 export async function prune(directory: string, stack: string, keep: number): Promise<string[]> {
   const labelled = (await stackReports(directory, stack)).filter(({ report }) => report.label !== null);
-  const surplus = labelled.slice(keep).map(({ path }) => path);
+  const surplus: string[] = [];
+  let kept = 0;
+  for (const { path, report } of labelled)
+    if (kept === keep) surplus.push(path);
+    else if ((await bytesAt(path)) === report.bytes) kept++;
   for (const path of surplus) await removeDump(path);
   return surplus;
 }

@@ -1,23 +1,15 @@
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm, statfs } from "node:fs/promises";
+import { mkdir, rm, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type ConnectionSettings, describe, withClient } from "../connection.ts";
 import type { Programs } from "../server/programs.ts";
 import { RefusedError, UserError } from "../user-error.ts";
 import { rowsOf, tableData } from "./archive.ts";
-import {
-  bytesAt,
-  looksLikeDump,
-  partialPath,
-  removeLeftovers,
-  seal,
-  syncFolderOf,
-  syncWhileWriting,
-} from "./files.ts";
+import { bytesAt, partialPath, removeLeftovers, seal, syncWhileWriting } from "./files.ts";
 import { type DumpOptions, dumpArguments } from "./options.ts";
 import { formatBytes, type Output, reportProgress } from "./progress.ts";
+import { publish, refuseExisting } from "./publish.ts";
 import { readWhole } from "./read-whole.ts";
-import { type DumpReport, reportPath, writeReport } from "./report.ts";
+import type { DumpReport } from "./report.ts";
 import { runProgram } from "./run-program.ts";
 import { inspectSource, pgDumpFor, refuseUnreadable, type Source } from "./source.ts";
 
@@ -61,22 +53,11 @@ export async function makeDump(
       verified(request, { programs, source, partial, began }, signal),
       seal(partial),
     ]);
-    await publish(report, partial);
+    await publish(report, partial, request.overwrite);
     return report;
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
-}
-
-/** `--overwrite` replaces a dump, and nothing that is not one. */
-function refuseExisting(path: string, overwrite: boolean): void {
-  if (!existsSync(path)) return;
-  if (!overwrite)
-    throw new RefusedError(`${path} exists. Choose another name, or replace it with --overwrite.`);
-  if (!looksLikeDump(path))
-    throw new RefusedError(
-      `${path} exists and is not a dump, so it is not overwritten. Choose another name.`,
-    );
 }
 
 interface Work {
@@ -157,14 +138,4 @@ async function verified(
     leftOut: source.invalidIndexes.map((name) => `INDEX ${name} (invalid in the source)`),
     tableRows: tables.map(({ schema, name, rows }) => ({ schema: schema ?? "", name, rows })),
   };
-}
-
-async function publish(report: DumpReport, partial: string): Promise<void> {
-  await rm(reportPath(report.path), { force: true });
-  const old = `${partial}.old`;
-  if (existsSync(report.path)) await rename(report.path, old); // a folder can't be renamed over another
-  await rename(partial, report.path);
-  await rm(old, { recursive: true, force: true });
-  await syncFolderOf(report.path);
-  await writeReport(report);
 }

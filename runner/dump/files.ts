@@ -53,6 +53,14 @@ export async function checksumOf(
   return { bytes, sha256: hash.digest("hex") };
 }
 
+/** False too where nothing is. */
+export async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
 /** True for a directory with a table of contents and for a file with the archive's magic bytes. */
 export function looksLikeDump(path: string): boolean {
   if (statSync(path).isDirectory()) return existsSync(join(path, "toc.dat"));

@@ -14,7 +14,7 @@ export async function readTable(
   const code = await runProgram({
     programs,
     program: "pg_restore",
-    args: ["--data-only", `--schema=${table.schema}`, `--table=${table.table}`, "--file=-", path],
+    args: ["--data-only", `--schema=${table.schema}`, `--table=${table.table}`, "--file=-", "--", path],
     onOutput: async (output) => {
       for await (const chunk of output) text += chunk;
     },

@@ -50,11 +50,16 @@ export async function writeReport(report: DumpReport): Promise<void> {
   await syncFolderOf(path);
 }
 
+function isReport({ sha256, createdAt, bytes, tableRows }: DumpReport): boolean {
+  const texts = typeof sha256 === "string" && !Number.isNaN(Date.parse(createdAt));
+  return texts && typeof bytes === "number" && Array.isArray(tableRows);
+}
+
 /** The report on a dump, or undefined where there is none or where it is not one of ours. */
 export async function readReport(path: string): Promise<DumpReport | undefined> {
   try {
     const report = JSON.parse(await readFile(reportPath(path), "utf8")) as DumpReport;
-    return typeof report.sha256 === "string" && Array.isArray(report.tableRows) ? report : undefined;
+    return isReport(report) ? report : undefined;
   } catch {
     return undefined;
   }

@@ -64,7 +64,7 @@ async function copyStatement(
     runProgram({
       programs,
       program: "pg_restore",
-      args: ["--data-only", useList, "--file=-", path],
+      args: ["--data-only", useList, "--file=-", "--", path],
       input: list,
       signal: AbortSignal.any([signal, begun.signal]),
       onOutput: async (output) => {

@@ -47,6 +47,7 @@ function restoreArguments(load: Load): string[] {
     ...(load.role === undefined ? [] : [`--role=${load.role}`]),
     ...(load.tablespaces ? [] : ["--no-tablespaces"]),
     ...load.sections.map((section) => `--section=${section}`),
+    "--",
     load.path,
   ];
 }
