@@ -195,7 +195,7 @@ test("a switch by copy is named step by step in the preview; a migration that fa
 
 test("a new stack that is destroyed in the middle of a switch gives the source back as it was", async () => {
   const before = await stateOf(old);
-  await killedSwitch("cutover-verify", "all");
+  await killedSwitch("cutover-copy", "all");
   await assert.rejects(sql(on(old), write), /frozen for a cutover/);
   await done(project.pgstack("destroy", "next", "--yes"));
   assert.deepEqual(await stateOf(old), before);
