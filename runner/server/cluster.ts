@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import {
   appendFileSync,
   existsSync,
@@ -29,13 +29,23 @@ export interface ClusterPlace {
 /** Settings of the server's configuration file, by name. */
 export type ServerSettings = Readonly<Record<string, string | number | boolean>>;
 
-/** A port on loopback that nothing listens on at this moment. */
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.on("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+}
+
+/**
+ * A port on loopback that nothing listens on at this moment, chosen at random below those that systems give to outgoing
+ * connections: one of these would soon be taken again.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(10_000, 32_768);
+    if (await canListen(port)) return port;
+  }
 }
 
 /** Runs a program of the cluster as the account that owns its files. */
