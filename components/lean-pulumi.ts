@@ -35,22 +35,6 @@ putOff("./automation", "@pulumi/pulumi");
 // It looks for source maps, of which Node needs none, whenever it notes where a promise was made.
 Reflect.deleteProperty(Error, "prepareStackTrace");
 
-/** Of the SDK, by its path. */
-const sdk = (path: string) =>
-  require(`@pulumi/pulumi/${path}`) as Record<string, (...args: unknown[]) => unknown>;
-
 // Each step of a resource is told to the engine one message at a time, and the program ends when the last is through. Only
 // `pulumi --debug` would show them, and the engine has the same to say there.
-sdk("log").debug = async () => {};
-
-// Where a promise was made is noted for a message on promises that never settle: the message comes without.
-const { debuggablePromise } = sdk("runtime/debuggable.js");
-sdk("runtime/debuggable.js").debuggablePromise = (...args) => {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return debuggablePromise?.(...args);
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
-};
+require("@pulumi/pulumi/log").debug = async () => {};
