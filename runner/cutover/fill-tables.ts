@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { isSlowIndex, slowIndexMegabytes } from "../index-memory.ts";
 import type { CopyTable } from "./catalog.ts";
 import { type Copied, relayCopy } from "./relay.ts";
 import type { SchemaEntry } from "./schema.ts";
@@ -57,21 +58,26 @@ async function copyPiece(
 }
 
 /** Makes indexes of one table side by side, the slow kinds first, and then its statistics. */
-function makeIndexes(name: string, indexes: readonly SchemaEntry[]): Task<CopyPair>[] {
+function makeIndexes({ name, bytes }: CopyTable, indexes: readonly SchemaEntry[]): Task<CopyPair>[] {
   const analyze: Task<CopyPair> = async ({ writer }) => {
     await writer.query(`ANALYZE ${name}`);
     return [];
   };
   let left = indexes.length;
   if (left === 0) return [analyze];
-  const isTree = ({ sql }: SchemaEntry) => Number(!/ USING (?!btree)/.test(sql));
-  return [...indexes]
-    .sort((one, other) => isTree(one) - isTree(other))
-    .map(({ sql }) => async ({ writer }) => {
-      await writer.query(sql);
-      left--;
-      return left === 0 ? [analyze] : [];
-    });
+  const memory = `SET LOCAL maintenance_work_mem = '${slowIndexMegabytes(bytes)}MB'`;
+  const [slow, quick] = [
+    indexes.filter(({ sql }) => isSlowIndex(sql)),
+    indexes.filter(({ sql }) => !isSlowIndex(sql)),
+  ];
+  return [...slow.map(({ sql }) => `BEGIN; ${memory}; ${sql}; COMMIT`), ...quick.map(({ sql }) => sql)].map(
+    (sql) =>
+      async ({ writer }) => {
+        await writer.query(sql);
+        left--;
+        return left === 0 ? [analyze] : [];
+      },
+  );
 }
 
 /**
@@ -81,7 +87,7 @@ function makeIndexes(name: string, indexes: readonly SchemaEntry[]): Task<CopyPa
 function afterRows(table: CopyTable, entries: readonly SchemaEntry[]): Task<CopyPair>[] {
   const [constraint, ...constraints] = entries.filter(({ type }) => type === "CONSTRAINT");
   const indexes = entries.filter(({ type }) => type !== "CONSTRAINT");
-  if (constraint === undefined) return makeIndexes(table.name, indexes);
+  if (constraint === undefined) return makeIndexes(table, indexes);
   return [
     async ({ writer }) => {
       await writer.query(constraint.sql);

@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArchiveEntry } from "../dump/archive-parser.ts";
 import { runProgram } from "../dump/run-program.ts";
+import { isSlowIndex, slowIndexMegabytes } from "../index-memory.ts";
 import type { Programs } from "../server/programs.ts";
 import { holdsRows } from "./row-pieces.ts";
 import { useList, withList } from "./use-list.ts";
@@ -83,9 +84,6 @@ async function copyStatement(
   return statement;
 }
 
-/** Kinds of index that one process builds, row by row. */
-const isSlow = / USING (?!btree |hash )/;
-
 /** What follows on the rows of large tables and has an order of its own. */
 interface Followers {
   /** Primary keys and their kin. */
@@ -100,24 +98,28 @@ interface Followers {
 /** Finds among the entries what follows on these tables. */
 export function followersOf(tables: readonly LargeTable[], entries: readonly ArchiveEntry[]): Followers {
   const names = tables.map(({ statement }) => statement.replace(/^COPY (.*?) \(.*$/, "$1"));
-  const isOf = ({ definition }: ArchiveEntry, start: RegExp, middle: string, end: string) =>
-    start.test(definition) && names.some((name) => definition.includes(`${middle}${name}${end}`));
+  const isOf = ({ definition }: ArchiveEntry, middle: string, end: string) =>
+    names.some((name) => definition.includes(`${middle}${name}${end}`));
   const key = ({ schema, name }: ArchiveEntry) => JSON.stringify([schema, name.replaceAll('"', "")]);
   const attached = new Set(entries.filter(({ type }) => type === "INDEX ATTACH").map(key));
   const slow = entries.filter(
-    (entry) => entry.type === "INDEX" && isOf(entry, isSlow, " ON ", " USING ") && !attached.has(key(entry)),
+    (entry) =>
+      entry.type === "INDEX" &&
+      isSlowIndex(entry.definition) &&
+      isOf(entry, " ON ", " USING ") &&
+      !attached.has(key(entry)),
   );
   const tags = new Set(slow.map((entry) => key({ ...entry, name: `INDEX ${entry.name}` })));
   return {
     keys: entries.filter(
-      (entry) => entry.type === "CONSTRAINT" && isOf(entry, /^ALTER TABLE/, " ONLY ", "\n"),
+      (entry) =>
+        entry.type === "CONSTRAINT" && /^ALTER TABLE/.test(entry.definition) && isOf(entry, " ONLY ", "\n"),
     ),
     slow: [...slow, ...entries.filter((entry) => entry.type === "COMMENT" && tags.has(key(entry)))],
   };
 }
 
-/** Megabytes for the slow indexes: the more of it, the more the processor's cache is missed, while the index fits in memory. */
+/** Megabytes for the slow indexes of these tables. */
 export function memoryFor(tables: readonly LargeTable[]): number {
-  const bytes = Math.max(0, ...tables.map((table) => table.bytes));
-  return Math.min(1024, Math.max(16, Math.round(bytes / 2 ** 26)));
+  return slowIndexMegabytes(Math.max(0, ...tables.map(({ bytes }) => bytes)));
 }
