@@ -135,7 +135,7 @@ try {
   useModels("SELECT 1");
   await ours("warm"); // the template of the scratch server is made once
   await measureSteps();
-  for (const count of [Number(tables) / 4, Number(tables)]) await measureLarge(count);
+  for (const count of [Math.ceil(Number(tables) / 4), Number(tables)]) await measureLarge(count);
 } finally {
   rmSync(root, { recursive: true, force: true });
 }
