@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type pg from "pg";
+import { meanwhile } from "../meanwhile.ts";
 import { type Catalog, readCatalog } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
 import { dumpDifferences } from "./dump.ts";
@@ -50,9 +51,7 @@ async function readAndLeave(live: pg.Client): Promise<Catalog> {
 export function originOf(live: pg.Client | undefined, directory: string): Origin {
   if (live === undefined)
     return { fill: async (database) => (await import("./from-migrations.ts")).fillFrom(directory, database) };
-  const catalog = readAndLeave(live);
-  catalog.catch(() => {}); // whoever waits for it hears of it
-  return { live: catalog };
+  return { live: meanwhile(readAndLeave(live)) };
 }
 
 /** A line for each difference between the start and the models; none where they agree. */

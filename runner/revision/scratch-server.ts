@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { type ConnectionSettings, withClient } from "../connection.ts";
+import { meanwhile } from "../meanwhile.ts";
 import type { Programs } from "../server/programs.ts";
 import { startScratchProcess } from "./scratch-process.ts";
 import { makeScratchTemplate, scratchTemplatePlace } from "./scratch-template.ts";
@@ -109,8 +110,7 @@ export async function withScratchServer<T>(
   wish: ScratchWish,
   use: (opening: Promise<Scratch>) => Promise<T>,
 ): Promise<T> {
-  const opening = openScratchServer(wish);
-  opening.catch(() => {}); // whoever waits for it hears of it
+  const opening = meanwhile(openScratchServer(wish));
   try {
     return await use(opening);
   } finally {

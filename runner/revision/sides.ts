@@ -1,5 +1,6 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type pg from "pg";
+import { meanwhile } from "../meanwhile.ts";
 import { ExitCode, UserError } from "../user-error.ts";
 import { type Catalog, readCatalog } from "./catalog.ts";
 import { type DumpedSchema, dumpWritten } from "./dump.ts";
@@ -47,12 +48,6 @@ export interface Ground extends Scratch {
   readonly ignore: readonly string[];
 }
 
-/** Work that goes on while nobody waits for it yet; whoever does hears of its failure. */
-function begun<T>(work: Promise<T>): Promise<T> {
-  work.catch(() => {});
-  return work;
-}
-
 async function both(start: Promise<DumpedSchema>, models: Promise<DumpedSchema>): Promise<Dumps> {
   return { start: await start, models: await models };
 }
@@ -88,13 +83,13 @@ async function copyOf(
   const facts = managedView(catalog.facts, []);
   if (server.private) await createRoles(client, roles);
   await copySchema(client, empty, facts, catalog).catch((error) => refuseCopy(unread, error));
-  return { facts, roles, unread, dump: begun(dumpWritten(ground, settings)) };
+  return { facts, roles, unread, dump: meanwhile(dumpWritten(ground, settings)) };
 }
 
 async function startFrom(origin: Origin, ground: Ground, database: ScratchDatabase): Promise<Start> {
   if ("live" in origin) return copyOf(origin.live, ground, database);
   await origin.fill(database);
-  const dump = begun(dumpWritten(ground, database.settings));
+  const dump = meanwhile(dumpWritten(ground, database.settings));
   const { facts, roles, unread } = await readCatalog(database.client);
   return { facts: managedView(facts, []), roles, unread, dump };
 }
@@ -105,7 +100,7 @@ async function modelsFrom(
   { client, settings }: ScratchDatabase,
 ): Promise<[Catalog, Promise<DumpedSchema>]> {
   await loadModels(ground.server, client, sources);
-  const dump = begun(dumpWritten(ground, settings));
+  const dump = meanwhile(dumpWritten(ground, settings));
   return [await readCatalog(client), dump];
 }
 
@@ -141,7 +136,7 @@ export async function withSides<T>(
       models: withGrantsOf(managedView(models.facts, ground.ignore), start),
       startDatabase,
       modelsDatabase,
-      dumps: begun(both(whole.dump, modelsDump)),
+      dumps: meanwhile(both(whole.dump, modelsDump)),
       roles: rolesOf(whole, models),
       unwritten: unreadDifferences(whole.unread, models.unread, ground.ignore),
       keywords,

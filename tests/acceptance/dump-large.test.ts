@@ -4,9 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout } from "node:timers/promises";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runVerb, scriptOf, sql, startVerb, urlOf } from "../support/databases.ts";
+import { until } from "../support/wait.ts";
 
 /** A table that several sessions load together, with all that waits for it, and what a line may look like. */
 const schema = `
@@ -67,13 +67,6 @@ after(async () => {
   await cluster.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function until(found: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await found()); tries++) {
-    assert.ok(tries < 1000, "waited 20 s in vain");
-    await setTimeout(20);
-  }
-}
 
 const stillThere = async () => assert.deepEqual(await sql(on("target"), "SELECT a FROM before"), [{ a: 1 }]);
 
