@@ -8,6 +8,7 @@ import { extrasRules } from "./extras/extras.ts";
 import { withExpressionsDropped } from "./generated-columns.ts";
 import { pathOf } from "./managed-view.ts";
 import { defaultsAfterRenames, freeNamesFirst, renamesInFront } from "./name-order.ts";
+import { withNamesAside } from "./names-aside.ts";
 import { withoutRemade } from "./remade.ts";
 import { withSilentRenames } from "./silent-renames.ts";
 import { piecesOf } from "./sql-text.ts";
@@ -91,8 +92,9 @@ export function changesBetween(from: FactBase, to: FactBase, roles: readonly str
   });
   const actions = withTypesChangedOnce(rest.actions, renames.facts, after);
   const all = [...plain.actions, ...drops, ...renamesInFront(renames.actions, actions, from, to)];
+  const named = withNamesAside(freeNamesFirst(completed(all, to), from, to), from, to);
   return {
-    actions: defaultsAfterRenames(freeNamesFirst(completed(all, to), from, to), to),
+    actions: defaultsAfterRenames(named, to),
     deltas: deltas.filter(({ verb }) => verb !== "link" && verb !== "unlink"),
     forwardReferences: rest.preamble.some(({ name }) => name === "check_function_bodies"),
   };

@@ -3,6 +3,7 @@ import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { withoutMark } from "./extras/again.ts";
 import { isColumn } from "./managed-view.ts";
+import { withRepeatedKeysApart } from "./repeated-keys.ts";
 import { makingVirtual } from "./virtual-columns.ts";
 
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
@@ -86,6 +87,6 @@ function replicaIdentityLast(actions: readonly Action[]): Action[] {
  */
 export function completed(actions: readonly Action[], to: FactBase): Action[] {
   const said = actions.map((action) => ({ ...action, sql: makingVirtual(withoutMark(action.sql)) }));
-  const whole = withAllParents(withSharedColumns(said.map(onPartitionsToo), to));
+  const whole = withAllParents(withSharedColumns(withRepeatedKeysApart(said.map(onPartitionsToo), to), to));
   return replicaIdentityLast(newValuesFirst(whole));
 }

@@ -1,5 +1,6 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
+import { commentsOn } from "./action-comments.ts";
 import { readCatalog } from "./catalog.ts";
 import { changesBetween } from "./changes.ts";
 import { managedView, withGrantsOf, withValidIndexes } from "./managed-view.ts";
@@ -8,7 +9,7 @@ import { type Moves, movesBetween } from "./parents.ts";
 import { typesMovedAside } from "./rebuilt-types.ts";
 import type { InPlace } from "./rename-statements.ts";
 import { readRenames, renamesOfTypes } from "./renames.ts";
-import { commentsOn, renderScript, type Statement } from "./render.ts";
+import { renderScript, type Statement } from "./render.ts";
 import { runScript } from "./run-script.ts";
 import type { Ground, Sides } from "./sides.ts";
 

@@ -11,8 +11,15 @@ function relationName(id: StableId, facts: FactBase): string | undefined {
   return backed || relationKinds.has(id.kind) ? JSON.stringify([id.schema, id.name]) : undefined;
 }
 
-const names = (ids: readonly StableId[], facts: FactBase) =>
-  ids.map((id) => relationName(id, facts)).filter((name) => name !== undefined);
+/** The objects that take a name among the relations of their schema, each with that name. */
+export function namedRelations(ids: readonly StableId[], facts: FactBase): [name: string, id: StableId][] {
+  return ids.flatMap((id): [string, StableId][] => {
+    const name = relationName(id, facts);
+    return name === undefined ? [] : [[name, id]];
+  });
+}
+
+const names = (ids: readonly StableId[], facts: FactBase) => namedRelations(ids, facts).map(([name]) => name);
 
 /**
  * Moves a rename before the statement that takes the old name: the planner orders by dependencies, and a key

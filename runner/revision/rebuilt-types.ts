@@ -1,5 +1,6 @@
 import type { Fact, FactBase, StableId } from "@supabase/pg-delta/core";
 import pg from "pg";
+import { freeNames } from "./free-names.ts";
 import type { InPlace } from "./rename-statements.ts";
 import type { Statement } from "./render.ts";
 
@@ -67,35 +68,17 @@ function statement({ schema }: TypeId, kind: string, before: string, after: stri
   return { sql, comments: [] };
 }
 
-/** A name that nothing in a schema has on either side. */
-function freeName(name: string, schema: string, sides: readonly FactBase[]): string {
-  const taken = new Set(
-    sides.flatMap((facts) =>
-      facts
-        .facts()
-        .flatMap(({ id }) => ("schema" in id && "name" in id && id.schema === schema ? [id.name] : [])),
-    ),
-  );
-  const stem = Buffer.from(name)
-    .subarray(0, 50)
-    .toString()
-    .replace(/\uFFFD+$/, "");
-  for (let count = 1; ; count++) {
-    const free = `${stem}_old${count === 1 ? "" : count}`;
-    if (!taken.has(free)) return free;
-  }
-}
-
 /**
  * Moves types aside that PostgreSQL cannot alter while they are in use (a domain's base type, the type of a composite's
  * attribute, an enum's values under other types): what uses them changes to the new type of that name then, like any
  * column that gets another type. A range type's constructors would keep their names, so it stays. Pure.
  */
 export function typesMovedAside(from: FactBase, to: FactBase): InPlace {
+  const free = freeNames(from, to);
   const moves = rebuiltTypes(from, to).map(({ id }) => ({
     id,
     kind: keywords[id.kind] ?? "",
-    aside: freeName(id.name, id.schema, [from, to]),
+    aside: free(id.schema, id.name),
   }));
   return {
     up: moves.map(({ kind, id, aside }) => statement(id, kind, id.name, aside)),

@@ -1,10 +1,11 @@
 import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
+import { commentsOn } from "./action-comments.ts";
 import { conversionAdvice } from "./conversion-advice.ts";
 import { fillerFor } from "./filler.ts";
 import { type ColumnId, isColumn, pathOf } from "./managed-view.ts";
-import { commentsOn, type Statement } from "./render.ts";
+import type { Statement } from "./render.ts";
 import { raisedFloor } from "./sequence-floor.ts";
 
 /** The way that a script takes. */
