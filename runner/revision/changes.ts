@@ -3,6 +3,7 @@ import { type Action, type Plan, type PlanOptions, plan } from "@supabase/pg-del
 import { ExitCode, UserError } from "../user-error.ts";
 import { withCollatedTypes } from "./collations.ts";
 import { completed } from "./completed.ts";
+import { withKeysDroppedAlong } from "./dropped-tables.ts";
 import { withExtrasMadeAgain } from "./extras/again.ts";
 import { extrasRules } from "./extras/extras.ts";
 import { withExpressionsDropped } from "./generated-columns.ts";
@@ -93,8 +94,9 @@ export function changesBetween(from: FactBase, to: FactBase, roles: readonly str
   const actions = withTypesChangedOnce(rest.actions, renames.facts, after);
   const all = [...plain.actions, ...drops, ...renamesInFront(renames.actions, actions, from, to)];
   const named = withNamesAside(freeNamesFirst(completed(all, to), from, to), from, to);
+  const sorted = defaultsAfterRenames(named, to);
   return {
-    actions: defaultsAfterRenames(named, to),
+    actions: withKeysDroppedAlong(sorted, from),
     deltas: deltas.filter(({ verb }) => verb !== "link" && verb !== "unlink"),
     forwardReferences: rest.preamble.some(({ name }) => name === "check_function_bodies"),
   };

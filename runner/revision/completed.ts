@@ -4,6 +4,7 @@ import pg from "pg";
 import { withoutMark } from "./extras/again.ts";
 import { isColumn } from "./managed-view.ts";
 import { withRepeatedKeysApart } from "./repeated-keys.ts";
+import { withPlainOptions } from "./sequence-options.ts";
 import { makingVirtual } from "./virtual-columns.ts";
 
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
@@ -81,12 +82,14 @@ function replicaIdentityLast(actions: readonly Action[]): Action[] {
   return said.size === 0 ? [...actions] : [...actions.filter((one) => !isIdentity(one)), ...said.values()];
 }
 
+const plainly = (sql: string) => withPlainOptions(makingVirtual(withoutMark(sql)));
+
 /**
  * A plan with what its statements and their order leave out. Pure.
  * @param to the schema that it leads to
  */
 export function completed(actions: readonly Action[], to: FactBase): Action[] {
-  const said = actions.map((action) => ({ ...action, sql: makingVirtual(withoutMark(action.sql)) }));
+  const said = actions.map((action) => ({ ...action, sql: plainly(action.sql) }));
   const whole = withAllParents(withSharedColumns(withRepeatedKeysApart(said.map(onPartitionsToo), to), to));
   return replicaIdentityLast(newValuesFirst(whole));
 }

@@ -19,12 +19,18 @@ function columnsOf(facts: FactBase, { id }: Fact): Set<string> {
   );
 }
 
+/** All of a column but its name and place. */
+function traits({ payload }: Fact): string {
+  const entries = Object.entries(payload).filter(([name]) => !name.startsWith("_"));
+  return JSON.stringify(entries.sort());
+}
+
 /** How likely a dropped object is the added one under another name, from 0 (it cannot be) up. */
 function score(old: Fact, from: FactBase, added: Fact, to: FactBase): number {
   const names = likeness((old.id as Named).name, (added.id as Named).name);
   if (old.id.kind === "column" && old.payload.type !== added.payload.type)
     return names >= 0.5 ? names / 2 : 0;
-  if (old.id.kind === "column") return 0.5 + names;
+  if (old.id.kind === "column") return names >= 0.2 || traits(old) === traits(added) ? 0.5 + names : 0;
   const [before, after] = [columnsOf(from, old), columnsOf(to, added)];
   const shared = [...before].filter((column) => after.has(column)).length;
   return (2 * shared) / (before.size + after.size) >= 0.5 ? 0.5 + names : 0;
