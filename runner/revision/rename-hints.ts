@@ -25,15 +25,31 @@ function traits({ payload }: Fact): string {
   return JSON.stringify(entries.sort());
 }
 
-/** How likely a dropped object is the added one under another name, from 0 (it cannot be) up. */
-function score(old: Fact, from: FactBase, added: Fact, to: FactBase): number {
-  const names = likeness((old.id as Named).name, (added.id as Named).name);
-  if (old.id.kind === "column" && old.payload.type !== added.payload.type)
-    return names >= 0.5 ? names / 2 : 0;
-  if (old.id.kind === "column") return names >= 0.2 || traits(old) === traits(added) ? 0.5 + names : 0;
+/** Two objects that may be one under another name. */
+interface Pair {
+  readonly old: Fact;
+  readonly added: Fact;
+  /** True where nothing else of their kind comes or goes in their table. */
+  readonly alone: boolean;
+}
+
+/** How likely a dropped column is the added one, from 0 (it cannot be) up. Names that share nothing tell of nothing. */
+function columnScore({ old, added, alone }: Pair, names: number): number {
+  if (old.payload.type !== added.payload.type) return names >= 0.6 ? names / 2 : 0;
+  return names >= 0.2 || (alone && traits(old) === traits(added)) ? 0.5 + names : 0;
+}
+
+/** How likely a dropped table is the added one: many have their columns for keys and times in common. */
+function tableScore({ old, added }: Pair, names: number, from: FactBase, to: FactBase): number {
   const [before, after] = [columnsOf(from, old), columnsOf(to, added)];
   const shared = [...before].filter((column) => after.has(column)).length;
-  return (2 * shared) / (before.size + after.size) >= 0.5 ? 0.5 + names : 0;
+  const share = (2 * shared) / (before.size + after.size);
+  return share >= 0.8 || (share >= 0.5 && names >= 0.4) ? 0.5 + names : 0;
+}
+
+function score(pair: Pair, from: FactBase, to: FactBase): number {
+  const names = likeness((pair.old.id as Named).name, (pair.added.id as Named).name);
+  return pair.old.id.kind === "column" ? columnScore(pair, names) : tableScore(pair, names, from, to);
 }
 
 function only(one: FactBase, other: FactBase): Fact[] {
@@ -68,23 +84,34 @@ function valueHints(from: FactBase, to: FactBase): string[] {
   });
 }
 
+/** All pairs that may be one, the likeliest first; each object in one of them at most. */
+function likelyPairs(from: FactBase, to: FactBase): Pair[] {
+  const [gone, come] = [only(from, to), only(to, from)];
+  const rivals = gone.map((old) => ({ old, others: come.filter((added) => areRivals(added, old)) }));
+  const pairs = rivals.flatMap(({ old, others }) => {
+    const alone = others.length === 1 && gone.filter((one) => areRivals(one, old)).length === 1;
+    return others.map((added): Pair => ({ old, added, alone }));
+  });
+  const scored = pairs.map((pair) => ({ pair, score: score(pair, from, to) })).filter((one) => one.score > 0);
+  const taken = new Set<Fact>();
+  return scored
+    .sort((one, other) => other.score - one.score)
+    .flatMap(({ pair }) => {
+      if (taken.has(pair.old) || taken.has(pair.added)) return [];
+      taken.add(pair.old).add(pair.added);
+      return [pair];
+    });
+}
+
 /**
  * A line for each pair of a dropped and an added table, column or enum value that look alike, with the flag that keeps the
  * data.
  */
 export function renameHints(from: FactBase, to: FactBase): string[] {
-  const added = new Set(only(to, from));
-  const hints = only(from, to).flatMap((old) => {
-    const scored = [...added]
-      .filter((fact) => areRivals(fact, old))
-      .map((fact) => ({ fact, score: score(old, from, fact, to) }))
-      .filter((one) => one.score > 0);
-    const best = scored.sort((a, b) => b.score - a.score)[0]?.fact;
-    if (best === undefined) return [];
-    added.delete(best);
-    const moved = old.id.kind === "table" && (best.id as Named).schema !== (old.id as Named).schema;
-    const name = moved ? pathOf(best.id) : (best.id as Named).name;
-    return [advice(pathOf(old.id), pathOf(best.id), `${pathOf(old.id)}=${name}`)];
+  const hints = likelyPairs(from, to).map(({ old, added }) => {
+    const moved = old.id.kind === "table" && (added.id as Named).schema !== (old.id as Named).schema;
+    const name = moved ? pathOf(added.id) : (added.id as Named).name;
+    return advice(pathOf(old.id), pathOf(added.id), `${pathOf(old.id)}=${name}`);
   });
   return [...hints, ...valueHints(from, to)];
 }

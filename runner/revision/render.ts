@@ -27,7 +27,7 @@ function formatted(sql: string): string {
 }
 
 function paragraph({ sql, comments }: Statement, keywords: ReadonlySet<string>): string {
-  const text = withPlainNames(formatted(sql.trimEnd().replace(/;$/, "")), keywords);
+  const text = formatted(withPlainNames(sql.trimEnd().replace(/;$/, ""), keywords));
   return [...comments.map((line) => `-- ${line}`), `${text};`].join("\n");
 }
 

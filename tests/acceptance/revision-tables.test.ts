@@ -38,6 +38,21 @@ const cases: RevisionCase[] = [
     afterUp: { "INSERT INTO s DEFAULT VALUES RETURNING id": [3] },
   },
   {
+    name: "a rename is pointed out where names are alike, or nothing else can be meant",
+    live: "CREATE TABLE t (id int, mail_address text, data json, total int); CREATE TABLE u (id int, colour text); CREATE TABLE money_box (id int, created timestamp, updated timestamp, a int)",
+    models:
+      "CREATE TABLE t (id int, address text, state varchar(9), zip int, k int); CREATE TABLE u (id int, shade text); CREATE TABLE service_zone (id int, created timestamp, updated timestamp, b int)",
+    up: [
+      /-- To consider:\n-- {3}public\.t\.mail_address and public\.t\.address look alike: .*\n-- {3}public\.u\.colour and .*\n\n/,
+    ],
+  },
+  {
+    name: "columns stand below each other, quotes or not",
+    live: "",
+    models: 'CREATE TABLE t (id int NOT NULL, "createdAt" int NOT NULL)',
+    up: [/^ {2}id {10}integer NOT NULL,\n {2}"createdAt" integer NOT NULL$/m],
+  },
+  {
     name: "tables go by a statement each, those that refer to others first, and come back with plain sequences",
     live: "CREATE TABLE a (id serial PRIMARY KEY, self int REFERENCES a); CREATE TABLE b (id bigserial PRIMARY KEY, a int REFERENCES a, d int); CREATE TABLE c (b bigint REFERENCES b, a int REFERENCES a); CREATE TABLE d (id int PRIMARY KEY, b bigint REFERENCES b); ALTER TABLE b ADD CONSTRAINT b_d FOREIGN KEY (d) REFERENCES d; CREATE TABLE e (a int REFERENCES a)",
     models: "CREATE TABLE e (a int)",
