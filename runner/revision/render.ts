@@ -21,9 +21,16 @@ const formatting = {
   preserveRuleBodies: true,
 } as const;
 
+/** How PostgreSQL begins the text of a view's query. */
+const viewQuery = /^(CREATE (?:OR REPLACE )?(?:MATERIALIZED )?VIEW [^\n]* AS) {2}(?=\S)/;
+
+/** A name with a routine's argument types stays on one line: the formatter breaks lines within a type. */
+const isDrop = (sql: string) => sql.startsWith("DROP ");
+
 function formatted(sql: string): string {
+  if (isDrop(sql)) return sql;
   const pretty = formatSqlStatements([sql], formatting).join(";\n\n");
-  return sameButForBlanks(sql, pretty) ? pretty : sql;
+  return (sameButForBlanks(sql, pretty) ? pretty : sql).replace(viewQuery, "$1\n ");
 }
 
 function paragraph({ sql, comments }: Statement, keywords: ReadonlySet<string>): string {
