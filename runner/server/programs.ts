@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { basename, delimiter, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { UserError } from "../user-error.ts";
 
@@ -36,26 +36,23 @@ function candidates(): string[] {
   return [...versioned, ...(process.env.PATH ?? "").split(delimiter)];
 }
 
-/** Debian's PATH leads to a script that is slow to choose one of the versions above. */
-function isWrapper(path: string): boolean {
-  return basename(realpathSync(path)) === "pg_wrapper";
+/** The folder that a program is in, whatever links lead there. Debian's links to a script that chooses a version lead nowhere. */
+function homeOf(directory: string, program: string): string[] {
+  const path = join(directory, program);
+  if (!existsSync(path)) return [];
+  const real = realpathSync(path);
+  return basename(real) === program ? [dirname(real)] : [];
 }
 
 async function inspect(directory: string, program: string): Promise<Programs | undefined> {
-  const path = join(directory, program);
-  if (!existsSync(path) || isWrapper(path)) return undefined;
-  const answer = await run(path, ["--version"]).catch(() => undefined);
+  const answer = await run(join(directory, program), ["--version"]).catch(() => undefined);
   const version = answer?.stdout.match(/\(PostgreSQL\) (\S+)/)?.[1];
   return version === undefined ? undefined : { directory, version, major: Number.parseInt(version, 10) };
 }
 
 /** Every installed version that has `program`, newest first. */
 export async function installedPrograms(program = "pg_dump"): Promise<Programs[]> {
-  const directories = new Set(
-    candidates()
-      .filter(existsSync)
-      .map((directory) => realpathSync(directory)),
-  );
+  const directories = new Set(candidates().flatMap((directory) => homeOf(directory, program)));
   const found = await Promise.all([...directories].map((directory) => inspect(directory, program)));
   return found.filter((one) => one !== undefined).sort((a, b) => b.major - a.major);
 }
