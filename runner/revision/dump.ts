@@ -11,7 +11,15 @@ const run = promisify(execFile);
 /** What pg_dump shows of a schema: the statements of each object, by kind and name, in no order. */
 export type DumpedSchema = ReadonlyMap<string, string>;
 
-const options = ["--schema-only", "--no-owner", "--no-acl", "--no-tablespaces", "--exclude-schema=pgstack"];
+/** Security labels are of providers, which a scratch server does not load; to ask for them takes a while. */
+const options = [
+  "--no-security-labels",
+  "--schema-only",
+  "--no-owner",
+  "--no-acl",
+  "--no-tablespaces",
+  "--exclude-schema=pgstack",
+];
 const header =
   /^--\n-- (?:Data for )?Name: (?<name>.*); Type: (?<type>.*); Schema: (?<schema>.*); Owner: .*\n--\n/gm;
 const settings = /^(SET |SELECT pg_catalog\.set_config|\\(un)?restrict)/;

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, rmSync, statfsSync } from "node:fs";
+import { once } from "node:events";
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +10,7 @@ import { isReady } from "../server/pid-file.ts";
 import type { Programs } from "../server/programs.ts";
 import { serverUser } from "../server/server-user.ts";
 import { UserError } from "../user-error.ts";
-import { templateArchive } from "./scratch-template.ts";
+import { emptyDatabaseArchive, templateArchive } from "./scratch-template.ts";
 
 const serverSettings = {
   port: "5432", // part of the socket's name; without it PGPORT would count
@@ -18,6 +19,7 @@ const serverSettings = {
   synchronous_commit: "off",
   full_page_writes: "off",
   wal_level: "minimal",
+  max_logical_replication_workers: "0", // without a process that waits for subscriptions
   max_wal_senders: "0",
   autovacuum: "off",
   jit: "off",
@@ -87,10 +89,21 @@ async function stopServer(server: ChildProcess): Promise<void> {
   if (server.exitCode === null && server.signalCode === null) await ended;
 }
 
+/** Brings in what CREATE DATABASE copies. */
+async function unpackEmptyDatabase(directory: string, template: string): Promise<void> {
+  const archive = openSync(join(template, emptyDatabaseArchive), "r");
+  const [file, words] = serverUser().as(directory, ["tar", "-xmf", "-", "-C", directory]);
+  const [code] = await once(spawn(file, words, { stdio: [archive, "ignore", "ignore"] }), "exit");
+  closeSync(archive);
+  if (code !== 0) throw new UserError(`The files of an empty database do not fit into ${directory}.`);
+}
+
 /** A running server of which nothing is left once it is closed, or this process is gone. */
 export interface ScratchProcess {
   /** The superuser on the database `postgres`. */
   readonly admin: ConnectionSettings;
+  /** Needed before the first CREATE DATABASE. Safe to call twice. */
+  readonly readyForMore: () => Promise<void>;
   /** Safe to call twice. */
   readonly close: () => Promise<void>;
 }
@@ -116,5 +129,10 @@ export async function startScratchProcess(programs: Programs, template: string):
     throw error;
   }
   const admin = { host: directory, port: 5432, user: "postgres", database: "postgres" } as const;
-  return { admin: { ...admin, sslMode: "disable" }, close };
+  let unpacking: Promise<void> | undefined;
+  const readyForMore = () => {
+    unpacking ??= unpackEmptyDatabase(directory, template);
+    return unpacking;
+  };
+  return { admin: { ...admin, sslMode: "disable" }, readyForMore, close };
 }

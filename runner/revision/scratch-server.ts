@@ -57,7 +57,9 @@ async function startOwnServer(programs: Programs): Promise<ScratchServer> {
   const empty = ["postgres", "template1"]; // as initdb makes them
   const database = async () => {
     const name = empty.shift();
-    return name === undefined ? createDatabase(server.admin) : { ...server.admin, database: name };
+    if (name !== undefined) return { ...server.admin, database: name };
+    await server.readyForMore();
+    return createDatabase(server.admin);
   };
   const drop = (settings: ConnectionSettings) => dropDatabase(server.admin, settings);
   return { database, drop, private: true, kept: template, close };
@@ -90,7 +92,7 @@ export interface Scratch {
 
 /** Which server to use: one of our own with these programs, or the one at `url`, whose user has CREATEDB. */
 export interface ScratchWish {
-  readonly programs: Programs;
+  readonly programs: Programs | Promise<Programs>;
   readonly url?: ConnectionSettings | undefined;
 }
 
@@ -98,7 +100,8 @@ export interface ScratchWish {
  * Opens a scratch server: one of its own, started from a copy of a kept template and reached through a socket in a
  * private folder, or the one at `url`. The caller closes it.
  */
-export async function openScratchServer({ programs, url }: ScratchWish): Promise<Scratch> {
+export async function openScratchServer({ programs: chosen, url }: ScratchWish): Promise<Scratch> {
+  const programs = await chosen;
   const server = url === undefined ? await startOwnServer(programs) : existingServer(url);
   return { server, programs };
 }
