@@ -1,18 +1,9 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type pg from "pg";
 import { meanwhile } from "../meanwhile.ts";
-import { type Catalog, readCatalog } from "./catalog.ts";
 import { changesBetween, describeDelta } from "./changes.ts";
 import { dumpDifferences } from "./dump.ts";
-import { newFileNames } from "./file-name.ts";
-import { afterChangesInPlace } from "./in-place.ts";
 import type { SqlSource } from "./models.ts";
-import { prove } from "./proof.ts";
-import { renameHints } from "./rename-hints.ts";
-import { renderMigration } from "./render.ts";
-import { type Ground, type Origin, type Sides, withSides } from "./sides.ts";
-import { type Step, stepsBetween } from "./steps.ts";
+import type { Origin } from "./origin.ts";
+import { type Ground, withSides } from "./sides.ts";
 
 /** What a revision is made from. */
 export interface RevisionRequest extends Ground {
@@ -38,22 +29,6 @@ export interface Revision {
   readonly hints: readonly string[];
 }
 
-/** Nobody needs the live database once it is read: the proof runs elsewhere. */
-async function readAndLeave(live: pg.Client): Promise<Catalog> {
-  try {
-    return await readCatalog(live);
-  } finally {
-    live.end().catch(() => {});
-  }
-}
-
-/** The start of a revision: a live database, which is read from now on and then left, or what the migrations of a folder build. */
-export function originOf(live: pg.Client | undefined, directory: string): Origin {
-  if (live === undefined)
-    return { fill: async (database) => (await import("./from-migrations.ts")).fillFrom(directory, database) };
-  return { live: meanwhile(readAndLeave(live)) };
-}
-
 /** A line for each difference between the start and the models; none where they agree. */
 export async function differences(request: RevisionRequest): Promise<string[]> {
   return withSides(request, request.origin, request.models, async (sides) => {
@@ -64,46 +39,11 @@ export async function differences(request: RevisionRequest): Promise<string[]> {
   });
 }
 
-function headOf({ problems, hints }: Omit<Work, "steps">): string[] {
-  const list = (title: string, lines: readonly string[]) =>
-    lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line.replaceAll("\n", " ")}`)];
-  return [...list("NOT PROVED. What still differs:", problems), ...list("To consider:", hints)];
-}
-
-function write(place: RevisionPlace, steps: readonly Step[], notes: Omit<Work, "steps">): string[] {
-  const head = headOf(notes);
-  const names = newFileNames(place.directory, place.description, steps.length, place.now);
-  mkdirSync(place.directory, { recursive: true });
-  return steps.map(({ up, down }, index) => {
-    const path = join(place.directory, names[index] ?? "");
-    writeFileSync(path, renderMigration(head, up, down), { flag: "wx" });
-    return path;
-  });
-}
-
-interface Work {
-  readonly steps: readonly Step[];
-  readonly problems: readonly string[];
-  readonly hints: readonly string[];
-}
-
-async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
-  const sides = await afterChangesInPlace(request, start, request.renames);
-  const changes = changesBetween(sides.renamed, sides.models, sides.roles);
-  if (changes.actions.length === 0 && sides === start) {
-    const dumps = await start.dumps;
-    const problems = [...start.unwritten, ...dumpDifferences(dumps.start, dumps.models)];
-    return { steps: [], problems, hints: [] };
-  }
-  const steps = await stepsBetween(request.server, sides, changes, request.ignore);
-  const problems = [...start.unwritten, ...(await prove(request, sides, steps))];
-  return { steps, problems, hints: renameHints(sides.renamed, sides.models) };
-}
-
 /** Writes the migrations that lead from the start to the models, proved both ways on a scratch database. */
 export async function autogenerate(request: RevisionRequest, place: RevisionPlace): Promise<Revision> {
-  return withSides(request, request.origin, request.models, async (sides) => {
-    const { steps, ...rest } = await proved(request, sides);
-    return { files: steps.length === 0 ? [] : write(place, steps, rest), ...rest };
-  });
+  const written = withSides(request, request.origin, request.models, async (sides) =>
+    (await writing).writeRevision(request, place, sides),
+  );
+  const writing = meanwhile(import("./writing.ts")); // loads while the databases are read
+  return written;
 }

@@ -7,6 +7,7 @@ import { type DumpedSchema, dumpWritten } from "./dump.ts";
 import { emptySchema } from "./empty-schema.ts";
 import { managedView, withGrantsOf } from "./managed-view.ts";
 import { loadModels, type SqlSource } from "./models.ts";
+import type { Origin } from "./origin.ts";
 import type { InPlace } from "./rename-statements.ts";
 import { copySchema, type ScratchDatabase, withScratchDatabases } from "./scratch-database.ts";
 import { createRoles } from "./scratch-roles.ts";
@@ -37,11 +38,6 @@ export interface Sides {
   /** Words that need quotes as a name. */
   readonly keywords: ReadonlySet<string>;
 }
-
-/** Where a revision starts: a live database's catalog, or what fills an empty scratch database (migrations). */
-export type Origin =
-  | { readonly live: Promise<Catalog> }
-  | { readonly fill: (database: ScratchDatabase) => Promise<void> };
 
 /** What both sides are built on. */
 export interface Ground extends Scratch {

@@ -1,10 +1,11 @@
 import type { Client } from "pg";
 import { connectionFromUrl, withClient } from "../connection.ts";
+import { meanwhile } from "../meanwhile.ts";
 import { projectPath, projectRoot } from "../project.ts";
 import type { Revision, RevisionRequest } from "../revision/autogenerate.ts";
 import { readModels } from "../revision/models.ts";
 import { withScratchServer } from "../revision/scratch-server.ts";
-import { choosePrograms, installedPrograms } from "../server/programs.ts";
+import { choosePrograms, installedPrograms, type Programs } from "../server/programs.ts";
 import { resolveTarget, targetFlags } from "../target.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
 import type { Call, Verb } from "../verb.ts";
@@ -73,21 +74,41 @@ async function withStart<T>(call: Call, use: (start: Start | undefined) => Promi
   return withClient(resolveTarget(call), async (client) => use({ client, major: await majorOf(client) }));
 }
 
+/** Where one major version is installed, its server starts before the database is asked for its own; a wrong one is refused later. */
+async function programsFor(program: string, start: Promise<Start | undefined>): Promise<Programs> {
+  const found = await installedPrograms(program);
+  const [newest, ...others] = found;
+  const certain = newest !== undefined && others.every(({ major }) => major === newest.major);
+  return certain ? newest : choosePrograms(found, program, await start);
+}
+
+/** What reads a database, as soon as the scratch server is on its way. */
+async function loadReader(programs: Promise<Programs>): Promise<typeof import("../revision/origin.ts")> {
+  await programs;
+  return import("../revision/origin.ts");
+}
+
 async function run(call: Call): Promise<ExitCode> {
   descriptionOf(call);
   const scratchUrl = call.flags["scratch-url"];
   const url = typeof scratchUrl === "string" ? connectionFromUrl(scratchUrl, call.env) : undefined;
   const program = url === undefined ? "initdb" : "pg_dump";
-  const installed = installedPrograms(program); // asked while the database is asked for its version
   const lists = { ignore: listOf(call.flags.ignore), renames: listOf(call.flags.rename) };
-  return withStart(call, async (start) => {
-    const programs = choosePrograms(await installed, program, start);
-    return withScratchServer({ programs, url }, async (opening) => {
-      const core = await import("../revision/autogenerate.ts"); // loads slowly: the server starts meanwhile
-      const origin = core.originOf(start?.client, directoryOf(call));
+  const known = Promise.withResolvers<Start | undefined>();
+  const programs = programsFor(program, meanwhile(known.promise));
+  return withScratchServer({ programs, url }, (opening) => {
+    const reader = meanwhile(loadReader(programs));
+    const done = withStart(call, async (start) => {
+      known.resolve(start);
+      const origin = (await reader).originOf(start?.client, directoryOf(call));
+      const core = await import("../revision/autogenerate.ts"); // loads slowly: the databases work meanwhile
       const models = await readModels(projectPath(text(call.flags.models, "models")), projectRoot);
-      return work(call, core, { ...(await opening), ...lists, models, origin });
+      const scratch = await opening;
+      choosePrograms([scratch.programs], program, start);
+      return work(call, core, { ...scratch, ...lists, models, origin });
     });
+    done.catch(known.reject);
+    return done;
   });
 }
 
