@@ -1,16 +1,18 @@
-import { mkdir, rm, statfs } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type ConnectionSettings, describe, withClient } from "../connection.ts";
 import type { Programs } from "../server/programs.ts";
 import { RefusedError, UserError } from "../user-error.ts";
 import { rowsOf, tableData } from "./archive.ts";
-import { bytesAt, partialPath, removeLeftovers, seal, syncWhileWriting } from "./files.ts";
+import { bytesAt, seal, syncWhileWriting } from "./files.ts";
 import { type DumpOptions, dumpArguments } from "./options.ts";
+import { partialOf, removeAll } from "./partial.ts";
 import { formatBytes, type Output, reportProgress } from "./progress.ts";
 import { publish, refuseExisting } from "./publish.ts";
 import { readWhole } from "./read-whole.ts";
 import type { DumpReport } from "./report.ts";
 import { runProgram } from "./run-program.ts";
+import { settle } from "./settle.ts";
 import { inspectSource, pgDumpFor, refuseUnreadable, type Source } from "./source.ts";
 
 /** A dump to be made. */
@@ -36,6 +38,7 @@ export async function makeDump(
 ): Promise<DumpReport> {
   const began = new Date();
   const { path, options } = request;
+  for (const done of await settle(path)) output.log(done);
   refuseExisting(path, request.overwrite);
   const source = await withClient(request.source, inspectSource);
   const whole = options.tables.length + options.excludeTableData.length === 0 && !options.schemaOnly;
@@ -43,9 +46,8 @@ export async function makeDump(
   const programs = await pgDumpFor(source);
   await mkdir(dirname(path), { recursive: true });
   await refuseFullDisk(path, source, options, whole);
-  for (const left of await removeLeftovers(path))
-    output.log(`removed ${left}, left by a run that was killed`);
-  const partial = partialPath(path);
+  const names = partialOf(path);
+  const partial = names.dump;
   try {
     await writePartial(request, { programs, source, partial }, output, signal);
     output.log("reading the dump back");
@@ -53,10 +55,10 @@ export async function makeDump(
       verified(request, { programs, source, partial, began }, signal),
       seal(partial),
     ]);
-    await publish(report, partial, request.overwrite);
+    await publish(report, names, request.overwrite);
     return report;
   } finally {
-    await rm(partial, { recursive: true, force: true });
+    await removeAll(names.report, partial);
   }
 }
 

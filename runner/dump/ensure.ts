@@ -6,6 +6,7 @@ import { makeDump } from "./dump.ts";
 import { compressionOf, type DumpFormat, type DumpOptions, formatOf, jobsOf } from "./options.ts";
 import type { Output } from "./progress.ts";
 import { type DumpReport, summaryOf } from "./report.ts";
+import { settle } from "./settle.ts";
 
 /** A stack's dump as its resource sends it. */
 export interface DumpSettings {
@@ -68,6 +69,7 @@ export async function ensureDump(
   signal: AbortSignal,
 ): Promise<DumpSummary> {
   if (previous?.label === settings.label && previous.stack === settings.stack) return previous;
+  for (const done of await settle(pathOf(settings))) output.log(done);
   const found = await existing(settings);
   if (found !== undefined) return summaryOf(found);
   const request = {

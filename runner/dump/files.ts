@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
-import { chmod, open, readdir, rm, stat } from "node:fs/promises";
+import { chmod, open, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
@@ -74,6 +74,16 @@ export function looksLikeDump(path: string): boolean {
   return start.toString("latin1") === "PGDMP";
 }
 
+/** Changes when another dump takes the place of the one at `path`; empty where none is. */
+export async function identityOf(path: string): Promise<string> {
+  const states = await Promise.all(
+    [path, join(path, "toc.dat")].map((one) => stat(one).catch(() => undefined)),
+  );
+  return states
+    .map((state) => state && [state.dev, state.ino, state.size, state.mtimeMs].join(":"))
+    .join(" ");
+}
+
 /** Bytes written so far; 0 where nothing is there yet. */
 export async function bytesAt(path: string): Promise<number> {
   const found = await stat(path).catch(() => undefined);
@@ -136,30 +146,4 @@ export async function seal(path: string): Promise<void> {
 /** Makes a rename in a folder lasting. */
 export async function syncFolderOf(path: string): Promise<void> {
   await syncPath(dirname(path));
-}
-
-/** The name that a dump has until it is complete: beside its final one, with the process that writes it. */
-export function partialPath(path: string): string {
-  return `${path}.partial-${process.pid}`;
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** Removes what killed runs left beside `path`; gives their paths. */
-export async function removeLeftovers(path: string): Promise<string[]> {
-  const prefix = `${basename(path)}.partial-`;
-  const names = await readdir(dirname(path)).catch(() => []);
-  const left = names.filter(
-    (name) => name.startsWith(prefix) && !alive(Number.parseInt(name.slice(prefix.length), 10)),
-  );
-  const paths = left.map((name) => join(dirname(path), name));
-  for (const one of paths) await rm(one, { recursive: true, force: true });
-  return paths;
 }

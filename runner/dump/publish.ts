@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs";
-import { link, rename, rm } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { RefusedError } from "../user-error.ts";
 import { isFolder, looksLikeDump, syncFolderOf } from "./files.ts";
-import { type DumpReport, reportPath, writeReport } from "./report.ts";
+import type { Partial } from "./partial.ts";
+import { type DumpReport, reportPath } from "./report.ts";
+import { settleInTurn } from "./settle.ts";
+import { withTurn } from "./turn.ts";
 
 /** Refuses a path where something is; `overwrite` replaces a dump there, and nothing that is not one. */
 export function refuseExisting(path: string, overwrite: boolean): void {
@@ -15,29 +18,28 @@ export function refuseExisting(path: string, overwrite: boolean): void {
     );
 }
 
-/** Gives a complete dump its final name, and writes its report beside it. */
-export async function publish(report: DumpReport, partial: string, overwrite: boolean): Promise<void> {
-  if (overwrite) await replace(report.path, partial);
-  else await takeName(report.path, partial);
-  await syncFolderOf(report.path);
-  await writeReport(report);
-}
-
-/** Gives the dump its name unless another run was quicker: unlike a rename, a link never replaces a file. */
-async function takeName(path: string, partial: string): Promise<void> {
-  const take = (await isFolder(partial)) ? rename : link;
-  await take(partial, path).catch(async () => {
-    refuseExisting(path, false);
-    await rename(partial, path); // not every file system has links
+/**
+ * Gives a complete dump its final name, and its report the name beside it. Runs take turns, so that the two always
+ * belong together; what a kill interrupts here, `settle` ends.
+ */
+export async function publish(report: DumpReport, partial: Partial, overwrite: boolean): Promise<void> {
+  const text = `${JSON.stringify(report, null, 2)}\n`;
+  await writeFile(partial.report, text, { mode: 0o600, flush: true });
+  await withTurn(report.path, async () => {
+    await settleInTurn(report.path);
+    refuseExisting(report.path, overwrite);
+    await takeName(report.path, partial);
   });
-  await rm(reportPath(path), { force: true });
+  await rm(partial.old, { recursive: true, force: true });
 }
 
-async function replace(path: string, partial: string): Promise<void> {
-  await rm(reportPath(path), { force: true });
-  const old = `${partial}.old`;
-  const folder = (await isFolder(path)) || (await isFolder(partial));
-  if (folder && existsSync(path)) await rename(path, old); // only a file can be renamed over another
-  await rename(partial, path);
-  await rm(old, { recursive: true, force: true });
+async function takeName(path: string, { report, dump, old }: Partial): Promise<void> {
+  const folder = (await isFolder(path)) || (await isFolder(dump));
+  if (folder && existsSync(path)) await rename(path, old);
+  await rename(dump, path).catch(async (error) => {
+    if (existsSync(old)) await rename(old, path);
+    throw error;
+  });
+  await rename(report, reportPath(path));
+  await syncFolderOf(path);
 }

@@ -1,5 +1,4 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
-import { partialPath, syncFolderOf } from "./files.ts";
+import { readFile } from "node:fs/promises";
 import type { DumpFormat } from "./options.ts";
 
 /** The rows of one table in a dump. */
@@ -40,14 +39,6 @@ export interface DumpReport {
 /** Where the report on a dump is. */
 export function reportPath(path: string): string {
   return `${path.replace(/\/+$/, "")}.json`;
-}
-
-/** Writes the report beside its dump, complete or not at all. */
-export async function writeReport(report: DumpReport): Promise<void> {
-  const path = reportPath(report.path);
-  await writeFile(partialPath(path), `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
-  await rename(partialPath(path), path);
-  await syncFolderOf(path);
 }
 
 function isReport({ sha256, createdAt, bytes, tableRows }: DumpReport): boolean {

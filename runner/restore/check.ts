@@ -78,7 +78,7 @@ async function outlook(
 }
 
 async function refuseWrongDump({ from, sha256 }: RestoreCheckRequest["restore"]): Promise<void> {
-  refuseNoDump(from);
+  await refuseNoDump(from);
   await refuseOtherDump(from, sha256);
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type ConnectionSettings, withClient } from "../connection.ts";
 import { archiveVersions } from "../dump/archive.ts";
+import { identityOf } from "../dump/files.ts";
 import type { Output } from "../dump/progress.ts";
 import type { Programs } from "../server/programs.ts";
 import { RefusedError } from "../user-error.ts";
@@ -14,6 +15,8 @@ import { inspectTarget, type TargetFacts } from "./target.ts";
 /** What a restore goes by. */
 export interface Prepared {
   readonly dump: WholeDump;
+  /** Tells whether another dump has taken its place since. */
+  readonly identity: string;
   readonly facts: TargetFacts;
   readonly plan: RestorePlan;
   /** The sanitize script. */
@@ -28,7 +31,8 @@ export async function prepare(
   signal: AbortSignal,
 ): Promise<Prepared> {
   const { path, target, owner } = request;
-  refuseNoDump(path);
+  for (const done of await refuseNoDump(path)) output.log(done);
+  const identity = await identityOf(path);
   const script = await readScript(request.sanitize);
   const installed = await installedPgRestores();
   const [versions, facts] = await Promise.all([
@@ -44,7 +48,14 @@ export async function prepare(
     const lost = await withClient(target, (client) => lossesBy(dump.archive, client, request.history));
     refuseLoss(lost, target.database, request.overwriteFlag);
   }
-  return { dump, facts, programs, script, plan: planRestore(dump.archive, facts.owner?.superuser === true) };
+  return {
+    dump,
+    identity,
+    facts,
+    programs,
+    script,
+    plan: planRestore(dump.archive, facts.owner?.superuser === true),
+  };
 }
 
 function isLocal({ host }: ConnectionSettings): boolean {

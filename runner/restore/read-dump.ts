@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { readContents } from "../dump/contents.ts";
-import { type Checksum, checksumOf, looksLikeDump } from "../dump/files.ts";
+import { type Checksum, checksumOf, identityOf, looksLikeDump } from "../dump/files.ts";
 import { readWhole, type Whole } from "../dump/read-whole.ts";
 import { type DumpReport, readReport } from "../dump/report.ts";
+import { settle } from "../dump/settle.ts";
 import type { Programs } from "../server/programs.ts";
-import { RefusedError } from "../user-error.ts";
+import { RefusedError, UserError } from "../user-error.ts";
 
 /** A dump that a restore can go by. */
 export interface WholeDump extends Whole {
@@ -13,13 +14,21 @@ export interface WholeDump extends Whole {
   readonly report: DumpReport | undefined;
 }
 
-/** Refuses what is no dump at all. */
-export function refuseNoDump(path: string): void {
+/** Refuses what is no dump at all. Gives a line on what killed runs had left undone at the path, and is done now. */
+export async function refuseNoDump(path: string): Promise<string[]> {
+  const settled = existsSync(path) ? [] : await settle(path);
   if (!existsSync(path)) throw new RefusedError(`There is no dump at ${path}.`);
   if (!looksLikeDump(path))
     throw new RefusedError(
       `${path} is not a dump in pg_dump's custom or directory format. (A plain SQL script is run by psql.)`,
     );
+  return settled;
+}
+
+/** Throws UserError where the dump is another than it was: what was read of it may be of both. */
+export async function refuseReplaced(path: string, identity: string): Promise<void> {
+  if ((await identityOf(path)) !== identity)
+    throw new UserError(`The dump ${path} was replaced or changed while it was read. Restore it again.`);
 }
 
 /** Refuses a dump that is not the expected one, for which it is read; `expected` is its SHA-256, where that is fixed. */

@@ -19,6 +19,7 @@ import {
 } from "./fresh-database.ts";
 import { missingTablespaces } from "./preflight.ts";
 import { prepare } from "./prepare.ts";
+import { refuseReplaced } from "./read-dump.ts";
 import { forgetRestores, type RestoreRecord, recordedRestore, recordRestore } from "./record.ts";
 import { type RestoreReport, reportOf, type Work } from "./report.ts";
 
@@ -100,7 +101,8 @@ async function replace(
       total,
       bytes: await sizeOf(maintenance, fresh),
     }));
-    const incomplete = (await fill(filling)).map(failureText);
+    const failures = await fill(filling).finally(() => refuseReplaced(request.path, prepared.identity));
+    const incomplete = failures.map(failureText);
     await timed("sanitize, rights and swap", () =>
       finish(request, prepared, maintenance, filling, incomplete),
     );

@@ -1,6 +1,8 @@
 import { type Backup, stackReports, verify } from "../dump/backups.ts";
+import { pathsWithLeftovers } from "../dump/partial.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { summaryOf } from "../dump/report.ts";
+import { settle } from "../dump/settle.ts";
 import { projectPath } from "../project.ts";
 import { stackFacts, targetFlags } from "../target.ts";
 import { ExitCode, RefusedError } from "../user-error.ts";
@@ -37,6 +39,8 @@ const backups: Verb = {
     const { stack } = call.flags;
     if (typeof stack !== "string") throw new RefusedError("--stack S is needed: whose dumps are listed");
     const found: Backup[] = [];
+    for (const path of await pathsWithLeftovers(directoryOf(call)))
+      for (const done of await settle(path)) call.log(done);
     for (const one of await stackReports(directoryOf(call), stack))
       found.push({ ...one, state: await verify(one) });
     if (call.flags.json === true)
