@@ -18,6 +18,30 @@ function fits(old: string, type: string): boolean {
   return days || (before >= 0 && before <= after);
 }
 
+const precisionOf = (type: string) =>
+  type
+    .match(/^numeric\((\d+),(\d+)\)$/)
+    ?.slice(1)
+    .map(Number);
+
+/** True where values of one type are the other's as they are stored: PostgreSQL leaves the rows alone. */
+function isStoredAlike(old: string, type: string): boolean {
+  const varies = (one: string) => /^(text|character varying(\(\d+\))?)$/.test(one);
+  if (varies(old) && varies(type)) return lengthOf(old) <= lengthOf(type);
+  const [before, after] = [precisionOf(old), precisionOf(type)];
+  if (before === undefined || (after === undefined && type !== "numeric")) return false;
+  const [digits = 0, scale] = after ?? [Number.POSITIVE_INFINITY, before[1]];
+  return digits >= (before[0] ?? 0) && scale === before[1];
+}
+
+/** True for a change of a column's type that takes no longer where there are many rows. */
+export function leavesRowsAlone(action: Action, from: FactBase, to: FactBase): boolean {
+  const id = / ALTER COLUMN .* TYPE /s.test(action.sql) ? columnOf(action) : undefined;
+  if (id === undefined) return false;
+  const [old, type] = [from, to].map((facts) => String(facts.get(id)?.payload.type));
+  return old !== undefined && type !== undefined && isStoredAlike(old, type);
+}
+
 function lostLabels(id: ColumnId, from: FactBase, to: FactBase): string[] {
   const labels = (facts: FactBase) =>
     facts.outgoingEdges(id).flatMap((edge) => (facts.get(edge.to)?.payload.values ?? []) as string[]);

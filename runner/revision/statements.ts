@@ -2,7 +2,7 @@ import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { commentsOn } from "./action-comments.ts";
-import { conversionAdvice } from "./conversion-advice.ts";
+import { conversionAdvice, leavesRowsAlone } from "./conversion-advice.ts";
 import { fillerFor } from "./filler.ts";
 import { type ColumnId, isColumn, pathOf } from "./managed-view.ts";
 import type { Statement } from "./render.ts";
@@ -107,8 +107,11 @@ function tablesOf(facts: FactBase): Set<string> {
   return new Set(ids.filter(({ kind }) => kind === "table" || kind === "materializedView").map(pathOf));
 }
 
+const makesRoutine = /^CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) /;
+
 /** Around statements that make functions, whose bodies may name what is made after them. */
 function unchecked(statements: readonly Statement[], transactional: boolean): Statement[] {
+  if (!statements.some(({ sql }) => makesRoutine.test(sql))) return [...statements];
   const comments = ["a function's body may name what is made below it"];
   if (transactional) return [{ sql: "SET LOCAL check_function_bodies = off", comments }, ...statements];
   const back = { sql: "RESET check_function_bodies", comments: [] };
@@ -137,6 +140,7 @@ function advised(action: Action, way: Way, existing: ReadonlySet<string>): strin
   const { from, to } = way;
   if (action.dataLoss === "destructive" && action.destroys.length > 0 && isComputedAgain(action, way))
     return ["its values are computed again below"];
+  if (leavesRowsAlone(action, from, to)) return commentsOn({ ...action, rewriteRisk: false }, existing);
   const advice = conversionAdvice(action, from, to);
   if (advice === undefined) return commentsOn(action, existing);
   return [advice, ...commentsOn({ ...action, dataLoss: "none" }, existing)];

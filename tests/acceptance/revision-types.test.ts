@@ -123,6 +123,16 @@ const cases: RevisionCase[] = [
     down: [/transaction=off[\s\S]*^SET check_function_bodies = off;$[\s\S]*^RESET check_function_bodies;$/m],
   },
   {
+    name: "bodies are checked in the file that makes no routine",
+    live: "CREATE TYPE m AS ENUM ('a'); CREATE TABLE t (m m); CREATE FUNCTION f() RETURNS m LANGUAGE sql AS $$ SELECT 'a'::m $$",
+    models:
+      "CREATE TYPE m AS ENUM ('a', 'b'); CREATE TABLE t (m m DEFAULT 'b'); CREATE FUNCTION f() RETURNS m LANGUAGE sql AS $$ SELECT 'b'::m $$",
+    up: [
+      /^-- migrate: up\s+ALTER TYPE/,
+      /SET LOCAL check_function_bodies = off;[\s\S]*CREATE OR REPLACE FUNCTION/,
+    ],
+  },
+  {
     name: "a collation of one's own",
     live: "SELECT 1",
     models:
