@@ -64,11 +64,13 @@ function refusalOf({ sql, consumes }: Action): string[] {
 /**
  * Comments on an action: lost data first, then long locks, then rows that make it fail.
  * @param existing names of the tables that are there before, whose locks others would feel
+ * @param met true where no row that is there can make it fail
  */
-export function commentsOn(action: Action, existing: ReadonlySet<string>): string[] {
+export function commentsOn(action: Action, existing: ReadonlySet<string>, met = false): string[] {
   const comments = action.dataLoss === "destructive" ? [`DATA LOSS: ${lost(action)}`] : [];
   const relation = relationOf(action);
   if (relation === undefined || !existing.has(relation) || / NOT VALID$/.test(action.sql)) return comments;
   const lock = lockOf(action, relation);
-  return [...comments, ...(lock === undefined ? [] : [[lock, ...refusalOf(action)].join("; ")])];
+  const refusal = met ? [] : refusalOf(action);
+  return [...comments, ...(lock === undefined ? [] : [[lock, ...refusal].join("; ")])];
 }

@@ -6,6 +6,7 @@ import { conversionAdvice, leavesRowsAlone } from "./conversion-advice.ts";
 import { fillerFor } from "./filler.ts";
 import { type ColumnId, isColumn, pathOf } from "./managed-view.ts";
 import type { Statement } from "./render.ts";
+import { everyRowMeets } from "./row-refusals.ts";
 import { raisedFloor } from "./sequence-floor.ts";
 
 /** The way that a script takes. */
@@ -142,7 +143,7 @@ function advised(action: Action, way: Way, existing: ReadonlySet<string>): strin
     return ["its values are computed again below"];
   if (leavesRowsAlone(action, from, to)) return commentsOn({ ...action, rewriteRisk: false }, existing);
   const advice = conversionAdvice(action, from, to);
-  if (advice === undefined) return commentsOn(action, existing);
+  if (advice === undefined) return commentsOn(action, existing, everyRowMeets(action, from, to));
   return [advice, ...commentsOn({ ...action, dataLoss: "none" }, existing)];
 }
 

@@ -30,6 +30,20 @@ const cases: RevisionCase[] = [
     ],
   },
   {
+    name: "a constraint that every row meets says nothing of rows that refuse it",
+    live: "CREATE TABLE u (id int PRIMARY KEY, a int, b text); CREATE UNIQUE INDEX u_a ON u (a)",
+    models:
+      "CREATE TABLE u (id int PRIMARY KEY, a int, b text, c int REFERENCES u UNIQUE, d serial UNIQUE, UNIQUE (a, b), e text NOT NULL DEFAULT '' UNIQUE)",
+    up: [
+      /write to it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_c_fkey/,
+      /write to it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_c_key/,
+      /write to it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_d_key/,
+      /write to it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_a_b_key/,
+      /FAILS where two rows have the same values\nALTER TABLE public\.u\s+ADD CONSTRAINT u_e_key/,
+    ],
+    down: [/FAILS where two rows have the same values\nCREATE UNIQUE INDEX u_a /],
+  },
+  {
     name: "a table has two keys on the same columns, and another takes its name, its sequence and its key's name",
     live: "CREATE TABLE t (id serial CONSTRAINT k PRIMARY KEY, a text); ALTER TABLE t ADD CONSTRAINT u UNIQUE (id), ADD CONSTRAINT w UNIQUE (id); CREATE INDEX i ON t (a); INSERT INTO t (a) VALUES ('x'), ('y')",
     models:
