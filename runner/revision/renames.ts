@@ -20,6 +20,8 @@ interface Naming {
   /** Schemas that are there, and all that the models have besides. */
   readonly present: Set<string>;
   readonly schemas: ReadonlySet<string>;
+  /** What holds rows and gets another name: the models must have it. */
+  readonly expected: { readonly pair: string; readonly id: Named; readonly name: string }[];
 }
 
 /** The objects with a path, such as `users.email` for `public.users.email`. */
@@ -80,9 +82,10 @@ function newNameOf(
 }
 
 /** The rename of an object, which may need a schema that only the models have. */
-function renamedObject(naming: Naming, id: Named, to: string): InPlace {
+function renamedObject(naming: Naming, pair: string, id: Named, to: string): InPlace {
   const from = placeOf(naming, id);
   const place: Place = { ...from, ...newNameOf(naming.schemas, id, to) };
+  if (id.kind === "table" || id.kind === "column") naming.expected.push({ pair, id, name: place.name });
   if (id.table === undefined) naming.places.set(pathOf(id), place);
   const [up, down] = [statements(id.kind, from, place), statements(id.kind, place, from)];
   if (id.kind === "schema" || from.schema === place.schema || naming.present.has(place.schema))
@@ -101,8 +104,19 @@ function readRename(naming: Naming, pair: string): InPlace {
     throw new RefusedError(`--rename takes OLD=NEW, such as users.email=mail; found "${pair}"`);
   const found = findNamed(naming.facts, old);
   const [id, ...others] = found;
-  if (id !== undefined && others.length === 0) return renamedObject(naming, id, to);
+  if (id !== undefined && others.length === 0) return renamedObject(naming, pair, id, to);
   return (id === undefined ? renamedValue(naming, old, to) : undefined) ?? refuse(old, found);
+}
+
+/** Under a name that the models do not have, rows would be dropped after all. */
+function refuseUnknown(naming: Naming, wanted: FactBase): void {
+  for (const { pair, id, name } of naming.expected) {
+    const there: Named = { ...id, ...placeOf(naming, id), name };
+    if (!wanted.has(there))
+      throw new RefusedError(
+        `--rename ${pair}: expected a ${id.kind} ${pathOf(there)} in the models, found none: correct the new name`,
+      );
+  }
 }
 
 const schemasOf = (facts: FactBase) =>
@@ -110,14 +124,15 @@ const schemasOf = (facts: FactBase) =>
 
 /**
  * Reads `--rename OLD=NEW`: OLD is a path such as `users.email` or `shop.orders`, NEW a name, alone or as a path.
- * Throws RefusedError where OLD is not one object of the start.
+ * Throws RefusedError where OLD is not one object of the start, or NEW no table or column of the models.
  * @param wanted the models, whose schemas tables may move to
  */
 export function readRenames(facts: FactBase, wanted: FactBase, pairs: readonly string[]): InPlace {
   const present = schemasOf(facts);
   const schemas = new Set([...present, ...schemasOf(wanted)]);
-  const naming: Naming = { facts, places: new Map(), present: new Set(present), schemas };
+  const naming: Naming = { facts, places: new Map(), present: new Set(present), schemas, expected: [] };
   const all = pairs.map((pair) => readRename(naming, pair));
+  refuseUnknown(naming, wanted);
   return { up: all.flatMap(({ up }) => up), down: all.toReversed().flatMap(({ down }) => down) };
 }
 

@@ -197,6 +197,9 @@ test("--rename keeps what is in a schema, a table that moves to another one, and
   const wrong = await revision("x", "--url", url(), "--rename", "nosuch=t");
   assert.equal(wrong.code, 2);
   assert.match(wrong.err, /--rename nosuch=…: expected one .*, found nothing/);
+  const misspelt = await revision("x", "--url", url(), "--rename", "app.a=shop.aa");
+  assert.equal(misspelt.code, 2);
+  assert.match(misspelt.err, /expected a table shop\.aa in the models, found none/);
   await onDatabase("DROP SCHEMA app CASCADE");
 });
 
