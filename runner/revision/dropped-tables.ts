@@ -12,6 +12,12 @@ function tableOf(id: StableId): string | undefined {
     : encodeId({ kind: "table", schema, name: table });
 }
 
+/** True where a part of one of the tables has a copy of the key, which is in the way when that part goes first. */
+function reachesParts(ids: readonly StableId[], facts: FactBase): boolean {
+  const tables = new Set(ids.map(tableOf));
+  return facts.facts().some(({ id, payload }) => payload.partitionKey != null && tables.has(tableOf(id)));
+}
+
 /** The tables that stand on what a statement drops. */
 function usersOf({ destroys }: Action, facts: FactBase): string[] {
   return destroys.flatMap((id) => facts.incomingEdges(id).flatMap(({ from }) => tableOf(from) ?? []));
@@ -68,10 +74,10 @@ export function withKeysDroppedAlong(actions: readonly Action[], from: FactBase)
       return false;
     const own = end.get(tableOf(id));
     if (own === undefined) return false;
-    const needed = from.outgoingEdges(id).map(({ to }) => encodeId(to));
-    return needed.every((key) =>
-      (touched.get(key) ?? []).every((touch) => touch.place < place || touch.place >= own),
-    );
+    const needed = from.outgoingEdges(id).map(({ to }) => to);
+    const untouched = (to: StableId) =>
+      (touched.get(encodeId(to)) ?? []).every((touch) => touch.place < place || touch.place >= own);
+    return !reachesParts(needed, from) && needed.every(untouched);
   };
   return ordered.filter((action, place) => !goesAlong(action, place));
 }
