@@ -1,5 +1,5 @@
 import { formatSqlStatements } from "@supabase/pg-delta/sql-format";
-import { sameButForBlanks, withPlainNames } from "./sql-text.ts";
+import { sameButForBlanks, withPlainNames, withWholeTypes } from "./sql-text.ts";
 
 /** A statement of a migration and what a person should know before running it. */
 export interface Statement {
@@ -24,12 +24,9 @@ const formatting = {
 /** How PostgreSQL begins the text of a view's query. */
 const viewQuery = /^(CREATE (?:OR REPLACE )?(?:MATERIALIZED )?VIEW [^\n]* AS) {2}(?=\S)/;
 
-/** A name with a routine's argument types stays on one line: the formatter breaks lines within a type. */
-const isDrop = (sql: string) => sql.startsWith("DROP ");
-
 function formatted(sql: string): string {
-  if (isDrop(sql)) return sql;
-  const pretty = formatSqlStatements([sql], formatting).join(";\n\n");
+  if (sql.startsWith("DROP ")) return sql;
+  const pretty = withWholeTypes(formatSqlStatements([sql], formatting).join(";\n\n"));
   return (sameButForBlanks(sql, pretty) ? pretty : sql).replace(viewQuery, "$1\n ");
 }
 

@@ -1,15 +1,24 @@
 const creation =
-  /^(CREATE SEQUENCE .*?)( AS \w+) INCREMENT BY 1 MINVALUE 1 MAXVALUE (\d+) START WITH 1 CACHE 1 NO CYCLE$/s;
+  /^(?<head>CREATE SEQUENCE .*?) AS (?<type>\w+) INCREMENT BY (?<increment>\d+) MINVALUE (?<min>\d+) MAXVALUE (?<max>\d+) START WITH (?<start>\d+) CACHE (?<cache>\d+) (?<cycle>NO CYCLE|CYCLE)$/s;
 
 const largest: Readonly<Record<string, string>> = {
-  " AS smallint": "32767",
-  " AS integer": "2147483647",
-  " AS bigint": "9223372036854775807",
+  smallint: "32767",
+  integer: "2147483647",
+  bigint: "9223372036854775807",
 };
 
 /** A sequence as a person makes it: the planner says each option, also where it is as PostgreSQL has it anyway. */
 export function withPlainOptions(sql: string): string {
-  return sql.replace(creation, (whole, head: string, type: string, max: string) =>
-    largest[type] === max ? `${head}${type.replace(" AS bigint", "")}` : whole,
-  );
+  const { head, type = "", increment, min, max, start, cache, cycle } = sql.match(creation)?.groups ?? {};
+  if (head === undefined) return sql;
+  const options = [
+    type === "bigint" ? "" : ` AS ${type}`,
+    increment === "1" ? "" : ` INCREMENT BY ${increment}`,
+    min === "1" ? "" : ` MINVALUE ${min}`,
+    max === largest[type] ? "" : ` MAXVALUE ${max}`,
+    start === min ? "" : ` START WITH ${start}`,
+    cache === "1" ? "" : ` CACHE ${cache}`,
+    cycle === "CYCLE" ? " CYCLE" : "",
+  ];
+  return head + options.join("");
 }

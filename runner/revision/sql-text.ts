@@ -33,6 +33,18 @@ export function withPlainNames(sql: string, keywords: ReadonlySet<string>): stri
     .join("");
 }
 
+const longTypes =
+  /\b(?:character\s+varying|double\s+precision|time(?:stamp)?(?:\(\d\))?\s+with(?:out)?\s+time\s+zone)\b/g;
+
+/** Puts the words of a type's name on one line. */
+export function withWholeTypes(sql: string): string {
+  return piecesOf(sql)
+    .map(({ kind, text }) =>
+      kind === "text" ? text.replace(longTypes, (type) => type.replace(/\s+/g, " ")) : text,
+    )
+    .join("");
+}
+
 /** True where two texts differ by blanks between words alone. */
 export function sameButForBlanks(one: string, other: string): boolean {
   const normal = (sql: string) =>

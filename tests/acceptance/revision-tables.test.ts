@@ -61,10 +61,14 @@ const cases: RevisionCase[] = [
     ],
   },
   {
-    name: "columns stand below each other, quotes or not",
+    name: "columns stand below each other, quotes or not, a type's name is on one line, and a sequence has no usual options",
     live: "",
-    models: 'CREATE TABLE t (id int NOT NULL, "createdAt" int NOT NULL)',
-    up: [/^ {2}id {10}integer NOT NULL,\n {2}"createdAt" integer NOT NULL$/m],
+    models:
+      "CREATE TABLE t (id int NOT NULL, \"createdAt\" int NOT NULL); CREATE SEQUENCE s AS int INCREMENT 3 START 5 CYCLE; CREATE SEQUENCE r INCREMENT -1 MAXVALUE 9; CREATE SEQUENCE q MINVALUE 7; CREATE TABLE u (a varchar CHECK (a IN ('a value', 'another value', 'a third value', 'a fourth value')))",
+    up: [
+      /^ {2}id {10}integer NOT NULL,\n {2}"createdAt" integer NOT NULL$/m,
+      /varying(?![\s\S]*character\n)/,
+    ],
   },
   {
     name: "tables go by a statement each, those that refer to others first, and come back with plain sequences",
