@@ -4,6 +4,7 @@ import { ExitCode, UserError } from "../user-error.ts";
 import { withCollatedTypes } from "./collations.ts";
 import { completed } from "./completed.ts";
 import { withKeysDroppedAlong } from "./dropped-tables.ts";
+import { onAllEqualKeys } from "./equal-keys.ts";
 import { withExtrasMadeAgain } from "./extras/again.ts";
 import { extrasRules } from "./extras/extras.ts";
 import { withExpressionsDropped } from "./generated-columns.ts";
@@ -79,7 +80,7 @@ function attempt<T>(make: () => T): T {
  * @param roles those that exist on the server, whom grants and policies may name
  */
 export function changesBetween(from: FactBase, to: FactBase, roles: readonly string[]): Changes {
-  const [before, after] = withCollatedTypes(from, to);
+  const [before, after] = withCollatedTypes(onAllEqualKeys(from), onAllEqualKeys(to));
   const plain = withExpressionsDropped(before, after);
   const left = withoutRemade(plain.facts, after);
   const renames = withSilentRenames(left, after);

@@ -52,6 +52,14 @@ const cases: RevisionCase[] = [
     afterUp: { "INSERT INTO s DEFAULT VALUES RETURNING id": [3] },
   },
   {
+    name: "a foreign key stands on one of several equal keys, and any of them may go",
+    live: "CREATE TABLE a (p int, q int, r int CONSTRAINT z UNIQUE, CONSTRAINT y UNIQUE (p, q)); ALTER TABLE a ADD CONSTRAINT x UNIQUE (q, p), ADD CONSTRAINT k PRIMARY KEY (r); CREATE UNIQUE INDEX c ON a (p, q); CREATE TABLE b (p int, q int, r int CONSTRAINT g REFERENCES a (r), CONSTRAINT f FOREIGN KEY (p, q) REFERENCES a (p, q)); INSERT INTO a VALUES (1, 2, 3); INSERT INTO b VALUES (1, 2, 3)",
+    models:
+      "CREATE TABLE a (p int CONSTRAINT k PRIMARY KEY, q int, r int NOT NULL, CONSTRAINT x UNIQUE (q, p)); CREATE TABLE b (p int, q int, r int, CONSTRAINT f FOREIGN KEY (p, q) REFERENCES a (p, q))",
+    afterUp: { "SELECT p + q + r FROM b": [6] },
+    afterDown: { "SELECT p + q + r FROM b": [6] },
+  },
+  {
     name: "a rename is pointed out where names are alike, or nothing else can be meant",
     live: "CREATE TABLE t (id int, mail_address text, data json, total int); CREATE TABLE u (id int, colour text); CREATE TABLE money_box (id int, created timestamp, updated timestamp, a int)",
     models:
