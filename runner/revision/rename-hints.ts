@@ -29,7 +29,7 @@ function traits({ payload }: Fact): string {
 interface Pair {
   readonly old: Fact;
   readonly added: Fact;
-  /** True where nothing else of their kind comes or goes in their table. */
+  /** True where nothing else of their type comes or goes in their table. */
   readonly alone: boolean;
 }
 
@@ -89,7 +89,8 @@ function likelyPairs(from: FactBase, to: FactBase): Pair[] {
   const [gone, come] = [only(from, to), only(to, from)];
   const rivals = gone.map((old) => ({ old, others: come.filter((added) => areRivals(added, old)) }));
   const pairs = rivals.flatMap(({ old, others }) => {
-    const alone = others.length === 1 && gone.filter((one) => areRivals(one, old)).length === 1;
+    const same = (one: Fact) => areRivals(one, old) && one.payload.type === old.payload.type;
+    const alone = come.filter(same).length === 1 && gone.filter(same).length === 1;
     return others.map((added): Pair => ({ old, added, alone }));
   });
   const scored = pairs.map((pair) => ({ pair, score: score(pair, from, to) })).filter((one) => one.score > 0);

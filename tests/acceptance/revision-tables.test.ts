@@ -60,10 +60,10 @@ const cases: RevisionCase[] = [
     afterDown: { "SELECT p + q + r FROM b": [6] },
   },
   {
-    name: "a rename is pointed out where names are alike, or nothing else can be meant",
+    name: "a rename is pointed out where names are alike, or nothing else of the type can be meant",
     live: "CREATE TABLE t (id int, mail_address text, data json, total int); CREATE TABLE u (id int, colour text); CREATE TABLE money_box (id int, created timestamp, updated timestamp, a int)",
     models:
-      "CREATE TABLE t (id int, address text, state varchar(9), zip int, k int); CREATE TABLE u (id int, shade text); CREATE TABLE service_zone (id int, created timestamp, updated timestamp, b int)",
+      "CREATE TABLE t (id int, address text, state varchar(9), zip int, k int); CREATE TABLE u (id int, shade text, n int); CREATE TABLE service_zone (id int, created timestamp, updated timestamp, b int)",
     up: [
       /-- To consider:\n-- {3}public\.t\.mail_address and public\.t\.address look alike: .*\n-- {3}public\.u\.colour and .*\n\n/,
     ],
