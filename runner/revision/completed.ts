@@ -3,6 +3,7 @@ import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { withoutMark } from "./extras/again.ts";
 import { isColumn } from "./managed-view.ts";
+import { withPersistenceInOrder } from "./persistence-order.ts";
 import { withRepeatedKeysApart } from "./repeated-keys.ts";
 import { withPlainOptions } from "./sequence-options.ts";
 import { makingVirtual } from "./virtual-columns.ts";
@@ -91,5 +92,5 @@ const plainly = (sql: string) => withPlainOptions(makingVirtual(withoutMark(sql)
 export function completed(actions: readonly Action[], to: FactBase): Action[] {
   const said = actions.map((action) => ({ ...action, sql: plainly(action.sql) }));
   const whole = withAllParents(withSharedColumns(withRepeatedKeysApart(said.map(onPartitionsToo), to), to));
-  return replicaIdentityLast(newValuesFirst(whole));
+  return withPersistenceInOrder(replicaIdentityLast(newValuesFirst(whole)), to);
 }

@@ -44,6 +44,15 @@ const cases: RevisionCase[] = [
     down: [/FAILS where two rows have the same values\nCREATE UNIQUE INDEX u_a /],
   },
   {
+    name: "tables that refer to each other become unlogged, and logged again, in an order that PostgreSQL takes",
+    live: "CREATE TABLE a (id int PRIMARY KEY, self int REFERENCES a); CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a); CREATE TABLE aa (b int REFERENCES b); INSERT INTO a VALUES (1, 1); INSERT INTO b VALUES (2, 1)",
+    models:
+      "CREATE UNLOGGED TABLE a (id int PRIMARY KEY, self int REFERENCES a); CREATE UNLOGGED TABLE b (id int PRIMARY KEY, a int REFERENCES a); CREATE UNLOGGED TABLE aa (b int REFERENCES b)",
+    up: [/aa\s+SET UNLOGGED;[\s\S]*b\s+SET UNLOGGED;[\s\S]*a\s+SET UNLOGGED;/],
+    afterUp: { "SELECT a FROM b": [1] },
+    afterDown: { "SELECT a FROM b": [1] },
+  },
+  {
     name: "a table has two keys on the same columns, and another takes its name, its sequence and its key's name",
     live: "CREATE TABLE t (id serial CONSTRAINT k PRIMARY KEY, a text); ALTER TABLE t ADD CONSTRAINT u UNIQUE (id), ADD CONSTRAINT w UNIQUE (id); CREATE INDEX i ON t (a); INSERT INTO t (a) VALUES ('x'), ('y')",
     models:
