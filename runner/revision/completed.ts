@@ -6,6 +6,7 @@ import { isColumn } from "./managed-view.ts";
 import { withPersistenceInOrder } from "./persistence-order.ts";
 import { withRepeatedKeysApart } from "./repeated-keys.ts";
 import { withPlainOptions } from "./sequence-options.ts";
+import { unloggedLikeItsTable } from "./unlogged-sequences.ts";
 import { makingVirtual } from "./virtual-columns.ts";
 
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
@@ -90,7 +91,7 @@ const plainly = (sql: string) => withPlainOptions(makingVirtual(withoutMark(sql)
  * @param to the schema that it leads to
  */
 export function completed(actions: readonly Action[], to: FactBase): Action[] {
-  const said = actions.map((action) => ({ ...action, sql: plainly(action.sql) }));
+  const said = actions.map((action) => unloggedLikeItsTable({ ...action, sql: plainly(action.sql) }, to));
   const whole = withAllParents(withSharedColumns(withRepeatedKeysApart(said.map(onPartitionsToo), to), to));
   return withPersistenceInOrder(replicaIdentityLast(newValuesFirst(whole)), to);
 }

@@ -53,6 +53,18 @@ const cases: RevisionCase[] = [
     afterDown: { "SELECT a FROM b": [1] },
   },
   {
+    name: "a serial of an unlogged table has an unlogged sequence",
+    live: "CREATE UNLOGGED TABLE t (a int); CREATE TABLE w (id serial, a int); CREATE UNLOGGED TABLE x (id serial, a int); INSERT INTO w (a) VALUES (1); INSERT INTO x (a) VALUES (1)",
+    models:
+      "CREATE UNLOGGED TABLE t (a int, n serial); CREATE UNLOGGED TABLE u (id bigserial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY); CREATE UNLOGGED TABLE w (id serial, a int); CREATE TABLE x (id serial, a int)",
+    up: [/^CREATE UNLOGGED SEQUENCE public\.t_n_seq AS integer;$/m],
+    afterUp: {
+      "INSERT INTO w (a) VALUES (2) RETURNING id": [2],
+      "INSERT INTO x (a) VALUES (2) RETURNING id": [2],
+    },
+    afterDown: { "INSERT INTO x (a) VALUES (3) RETURNING id": [3] },
+  },
+  {
     name: "a table has two keys on the same columns, and another takes its name, its sequence and its key's name",
     live: "CREATE TABLE t (id serial CONSTRAINT k PRIMARY KEY, a text); ALTER TABLE t ADD CONSTRAINT u UNIQUE (id), ADD CONSTRAINT w UNIQUE (id); CREATE INDEX i ON t (a); INSERT INTO t (a) VALUES ('x'), ('y')",
     models:
