@@ -69,6 +69,10 @@ function refusalOf({ sql, consumes }: Action): string[] {
 export function commentsOn(action: Action, existing: ReadonlySet<string>, met = false): string[] {
   const comments = action.dataLoss === "destructive" ? [`DATA LOSS: ${lost(action)}`] : [];
   const relation = relationOf(action);
+  if (action.sql.startsWith("LOCK TABLE "))
+    return [
+      `LONG LOCK: the rows of ${relation} are taken away and come back while nobody can read or write it`,
+    ];
   if (relation === undefined || !existing.has(relation) || / NOT VALID$/.test(action.sql)) return comments;
   const lock = lockOf(action, relation);
   const refusal = met ? [] : refusalOf(action);

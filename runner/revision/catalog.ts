@@ -8,6 +8,7 @@ import { extrasHandler } from "./extras/extras.ts";
 import { objectsQuery } from "./extras/objects.ts";
 import { propertiesQuery } from "./extras/properties.ts";
 import type { ColumnId } from "./managed-view.ts";
+import { withNotNullApart } from "./not-null.ts";
 import { findsNothing, readPresence } from "./presence.ts";
 import { readUnread, type UnreadObject } from "./unread.ts";
 import { readVirtualColumns, withVirtualColumns } from "./virtual-columns.ts";
@@ -87,7 +88,7 @@ async function factsOf({ client, version, atOnce, dependencies }: Source): Promi
   const handlers = [extrasHandler(() => present)];
   // the kinds with passwords (user mappings, subscriptions) are left out of a revision, so nothing needs to be hidden
   const { factBase } = await extract(poolOf(answer), { handlers, redactSecrets: false });
-  return withVirtualColumns(canonical(factBase), virtual);
+  return withVirtualColumns(withNotNullApart(canonical(factBase)), virtual);
 }
 
 /**

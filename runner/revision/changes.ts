@@ -1,4 +1,4 @@
-import type { Delta, FactBase, StableId } from "@supabase/pg-delta/core";
+import { type Delta, diff, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import { type Action, type Plan, type PlanOptions, plan } from "@supabase/pg-delta/plan";
 import { ExitCode, UserError } from "../user-error.ts";
 import { withCollatedTypes } from "./collations.ts";
@@ -8,12 +8,13 @@ import { onAllEqualKeys } from "./equal-keys.ts";
 import { withExtrasMadeAgain } from "./extras/again.ts";
 import { extrasRules } from "./extras/extras.ts";
 import { withExpressionsDropped } from "./generated-columns.ts";
+import { withRowsKept } from "./kept-rows.ts";
 import { pathOf } from "./managed-view.ts";
 import { defaultsAfterRenames, freeNamesFirst, renamesInFront } from "./name-order.ts";
 import { withNamesAside } from "./names-aside.ts";
-import { withoutRemade } from "./remade.ts";
+import { withNotNullSettled } from "./not-null.ts";
+import { type Remains, withoutLast, withoutRemade } from "./remade.ts";
 import { withSilentRenames } from "./silent-renames.ts";
-import { piecesOf } from "./sql-text.ts";
 import { withTypesChangedOnce } from "./type-changes.ts";
 
 /** What leads from one schema to another, in the order in which it works. */
@@ -65,6 +66,20 @@ function planned(from: FactBase, to: FactBase, assumedRoles: readonly string[]):
   return again === to ? second : { ...planned(from, again, assumedRoles), deltas: second.deltas };
 }
 
+/** The same, but some things are made last. */
+function plannedInTwo(
+  from: FactBase,
+  { facts, gone }: Remains,
+  to: FactBase,
+  assumedRoles: readonly string[],
+): Plan {
+  const first = planned(from, facts, assumedRoles);
+  if (gone.size === 0) return first;
+  const last = planned(facts, to, assumedRoles);
+  const preamble = [...first.preamble, ...last.preamble];
+  return { ...first, preamble, actions: [...first.actions, ...last.actions] };
+}
+
 /** The planner refuses by throwing: what it cannot do is a difference that stays, with the reason it gives. */
 function attempt<T>(make: () => T): T {
   try {
@@ -83,17 +98,17 @@ export function changesBetween(from: FactBase, to: FactBase, roles: readonly str
   const [before, after] = withCollatedTypes(onAllEqualKeys(from), onAllEqualKeys(to));
   const plain = withExpressionsDropped(before, after);
   const left = withoutRemade(plain.facts, after);
-  const renames = withSilentRenames(left, after);
-  const { drops, rest, deltas } = attempt(() => {
-    const main = planned(renames.facts, after, roles);
-    return {
-      drops: left === plain.facts ? [] : planned(plain.facts, left, roles).actions,
-      rest: main,
-      deltas: (renames.facts === before ? main : plan(before, after, optionsFor(roles))).deltas,
-    };
-  });
-  const actions = withTypesChangedOnce(rest.actions, renames.facts, after);
-  const all = [...plain.actions, ...drops, ...renamesInFront(renames.actions, actions, from, to)];
+  const renames = withSilentRenames(left.facts, after);
+  const last = withoutLast(plain.facts, after);
+  const { drops, rest } = attempt(() => ({
+    drops: left.gone.size === 0 ? [] : planned(plain.facts, left.facts, roles).actions,
+    rest: plannedInTwo(renames.facts, last, after, roles),
+  }));
+  const typed = withTypesChangedOnce(rest.actions, renames.facts, after);
+  const settled = withNotNullSettled(typed, renames.facts);
+  const kept = withRowsKept(drops, settled, { from: plain.facts, to: after, gone: left.gone });
+  const all = [...plain.actions, ...kept.drops, ...renamesInFront(renames.actions, kept.actions, from, to)];
+  const deltas = renames.facts === before && last.gone.size === 0 ? rest.deltas : diff(before, after);
   const named = withNamesAside(freeNamesFirst(completed(all, to), from, to), from, to);
   const sorted = defaultsAfterRenames(named, to);
   return {
@@ -106,40 +121,6 @@ export function changesBetween(from: FactBase, to: FactBase, roles: readonly str
 /** Plans how a schema is made in an empty database, where no name can be an old one's. Pure. */
 export function creationOf(schema: FactBase, empty: FactBase, roles: readonly string[]): Action[] {
   return completed(attempt(() => plan(empty, schema, optionsFor(roles))).actions, schema);
-}
-
-/** Runs of actions that one transaction may hold; a run that may hold none is marked. */
-export interface Segment {
-  readonly actions: readonly Action[];
-  readonly transactional: boolean;
-}
-
-const newValue = /^ALTER TYPE .* ADD VALUE ('(?:[^']|'')*')/s;
-
-/** A value that was just added to an enum must be committed before anything may use it (error 55P04). */
-function uses({ sql }: Action, values: readonly string[]): boolean {
-  if (values.length === 0 || newValue.test(sql)) return false;
-  if (/ALTER COLUMN .* TYPE /s.test(sql)) return true; // rows may be converted to it
-  const literals = piecesOf(sql).filter(({ kind }) => kind === "literal");
-  return values.some((value) => literals.some(({ text }) => text.includes(value.slice(1, -1))));
-}
-
-/** Cuts a plan where PostgreSQL needs a commit, or no transaction at all. */
-export function segmentsOf(actions: readonly Action[]): Segment[] {
-  const segments: { actions: Action[]; transactional: boolean }[] = [];
-  let uncommitted: string[] = [];
-  for (const action of actions) {
-    const transactional = action.transactionality !== "nonTransactional";
-    const last = segments.at(-1);
-    if (!transactional || last?.transactional !== true || uses(action, uncommitted)) {
-      segments.push({ actions: [], transactional });
-      uncommitted = [];
-    }
-    segments.at(-1)?.actions.push(action);
-    const value = action.sql.match(newValue)?.[1];
-    if (value !== undefined) uncommitted.push(value);
-  }
-  return segments;
 }
 
 /** What a person calls an object. */

@@ -5,7 +5,9 @@ import { withoutMark } from "./extras/again.ts";
 import { isColumn } from "./managed-view.ts";
 import { withPersistenceInOrder } from "./persistence-order.ts";
 import { withRepeatedKeysApart } from "./repeated-keys.ts";
+import { withColumnsBeforeUse } from "./row-type-order.ts";
 import { withPlainOptions } from "./sequence-options.ts";
+import { allColumns, isTable, parentsOf } from "./table-columns.ts";
 import { unloggedLikeItsTable } from "./unlogged-sequences.ts";
 import { makingVirtual } from "./virtual-columns.ts";
 
@@ -36,18 +38,9 @@ function withAllParents(actions: readonly Action[]): Action[] {
   return complete.filter((action) => !taken.has(action));
 }
 
-type TableId = Extract<StableId, { schema: string; name: string }> & { readonly kind: "table" };
-
-const isTable = (id: StableId): id is TableId => id.kind === "table";
-
 /** The names of the columns that a table has from its parents. */
 function inheritedColumns(table: StableId, facts: FactBase): Set<string> {
-  const parents = facts.outgoingEdges(table).flatMap(({ to }) => (isTable(to) ? [to] : []));
-  const names = parents.flatMap((parent) => [
-    ...facts.childrenOf(parent).flatMap(({ id }) => (isColumn(id) ? [id.name] : [])),
-    ...inheritedColumns(parent, facts),
-  ]);
-  return new Set(names);
+  return new Set(parentsOf(table, facts).flatMap((parent) => [...allColumns(parent, facts).keys()]));
 }
 
 /** A column that a child declares and inherits too cannot be added to it: it belongs into its definition. */
@@ -93,5 +86,5 @@ const plainly = (sql: string) => withPlainOptions(makingVirtual(withoutMark(sql)
 export function completed(actions: readonly Action[], to: FactBase): Action[] {
   const said = actions.map((action) => unloggedLikeItsTable({ ...action, sql: plainly(action.sql) }, to));
   const whole = withAllParents(withSharedColumns(withRepeatedKeysApart(said.map(onPartitionsToo), to), to));
-  return withPersistenceInOrder(replicaIdentityLast(newValuesFirst(whole)), to);
+  return withPersistenceInOrder(replicaIdentityLast(newValuesFirst(withColumnsBeforeUse(whole, to))), to);
 }

@@ -2,6 +2,7 @@ import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { type ColumnId, isColumn, pathOf } from "./managed-view.ts";
+import { isReturn, type Return, returning } from "./row-return.ts";
 
 /** How the planner changes a column's type: by a cast of its own. */
 const retyping =
@@ -28,7 +29,7 @@ export function columnOf({ consumes }: Action): ColumnId | undefined {
 }
 
 /** The type below a domain, or below an array of one; the type itself where it is none. */
-function withoutDomain(facts: FactBase, id: ColumnId, type: string): string {
+export function withoutDomain(facts: FactBase, id: ColumnId, type: string): string {
   const targets = facts.outgoingEdges(id).map(({ to }) => facts.get(to));
   const domain = targets.find((fact) => fact?.id.kind === "domain");
   return domain === undefined ? type : `${domain.payload.baseType}${type.endsWith("[]") ? "[]" : ""}`;
@@ -123,6 +124,28 @@ async function converted(client: pg.Client, change: Retyping): Promise<string> {
   return `${head}${type} USING ${all.at(-1)}`;
 }
 
+/** Where a value comes back to its table by the conversion that ALTER COLUMN … TYPE makes. */
+async function returned(client: pg.Client, action: Return, from: FactBase, to: FactBase): Promise<Return> {
+  const values: Return["values"][number][] = [];
+  for (const value of action.values) {
+    const sql = value.retyping && (await conversion(client, value.retyping, from, to));
+    const expression = sql?.split(" USING ")[1] ?? pg.escapeIdentifier(value.column.id.name);
+    values.push(sql === undefined ? value : { ...value, expression });
+  }
+  return returning(action.into, action.source, values);
+}
+
+/** The statement of a conversion that exists; undefined where an action changes no column's type. */
+async function conversion(
+  client: pg.Client,
+  action: Action,
+  from: FactBase,
+  to: FactBase,
+): Promise<string | undefined> {
+  const change = read(action, from, to);
+  return change && (convertedRow(action, change, from, to) ?? (await converted(client, change)));
+}
+
 /**
  * A plan whose columns get their new types by conversions that exist: the planner casts, whether PostgreSQL has such a
  * cast or not.
@@ -136,9 +159,8 @@ export async function withConversions(
 ): Promise<Action[]> {
   const all: Action[] = [];
   for (const action of actions) {
-    const change = read(action, from, to);
-    const sql = change && (convertedRow(action, change, from, to) ?? (await converted(client, change)));
-    all.push(sql === undefined ? action : { ...action, sql });
+    if (isReturn(action)) all.push(await returned(client, action, from, to));
+    else all.push({ ...action, sql: (await conversion(client, action, from, to)) ?? action.sql });
   }
   return all;
 }

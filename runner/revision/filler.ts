@@ -1,7 +1,7 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import pg from "pg";
 import type { ColumnId } from "./managed-view.ts";
-import { piecesOf } from "./sql-text.ts";
+import { namesIn } from "./sql-text.ts";
 
 /** A value of each type that means nothing in particular, by the type's name without its modifier. */
 const fillers: Readonly<Record<string, string>> = {
@@ -37,14 +37,7 @@ function isConstrained(facts: FactBase, id: ColumnId): boolean {
   return children.some(({ id: { kind }, payload }) => {
     const def = String(payload.def);
     if (kind !== "constraint" && !(kind === "index" && def.startsWith("CREATE UNIQUE"))) return false;
-    const names = piecesOf(def).flatMap((piece) =>
-      piece.kind === "name"
-        ? [piece.text.slice(1, -1).replaceAll('""', '"')]
-        : piece.kind === "text"
-          ? (piece.text.match(/[\w\u0080-\uffff]+/g) ?? [])
-          : [],
-    );
-    return names.includes(id.name);
+    return namesIn(def).includes(id.name);
   });
 }
 

@@ -1,12 +1,14 @@
-import type { FactBase } from "@supabase/pg-delta/core";
+import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import { commentsOn } from "./action-comments.ts";
 import { readCatalog } from "./catalog.ts";
 import { changesBetween } from "./changes.ts";
 import { managedView, withGrantsOf, withValidIndexes } from "./managed-view.ts";
+import { stuckInPlace } from "./must-be-remade.ts";
 import { withNewParents } from "./new-parents.ts";
 import { type Moves, movesBetween } from "./parents.ts";
 import { typesMovedAside } from "./rebuilt-types.ts";
+import { heldByKeys, standingOn } from "./remade.ts";
 import type { InPlace } from "./rename-statements.ts";
 import { readRenames, renamesOfTypes } from "./renames.ts";
 import { renderScript, type Statement } from "./render.ts";
@@ -49,7 +51,10 @@ function placed(moves: Moves, renamed: FactBase, { models, roles }: Sides): InPl
 
 /** Moves tables on the start's copy; none where one does not fit its new parent as it is. */
 async function triedMoves(sides: Sides, renamed: FactBase, { run }: Trial): Promise<InPlace> {
-  const moves = await movesBetween(sides.startDatabase, sides.modelsDatabase);
+  const stuck = [...stuckInPlace(renamed, sides.models), ...heldByKeys(renamed, sides.models)];
+  const remade = standingOn(stuck, renamed);
+  const isRemade = (table: StableId) => remade.has(encodeId(table));
+  const moves = await movesBetween(sides.startDatabase, sides.modelsDatabase, isRemade);
   if (moves.up.length === 0) return nothing;
   await sides.dumps;
   try {

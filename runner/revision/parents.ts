@@ -7,6 +7,7 @@ interface Link {
   readonly child: string;
   readonly parent: string;
   readonly bound: string | null;
+  readonly childId: StableId;
   readonly parentId: StableId;
 }
 
@@ -22,6 +23,7 @@ const name = (schema: string, table: string) => `format('%I.%I', ${schema}.nspna
 
 const query = `
   SELECT ${name("n", "c")} AS child, CASE WHEN p.oid IS NOT NULL THEN ${name("pn", "p")} END AS parent, pg_get_expr(c.relpartbound, c.oid) AS bound,
+         json_build_object('kind', 'table', 'schema', n.nspname, 'name', c.relname) AS "childId",
          json_build_object('kind', 'table', 'schema', pn.nspname, 'name', p.relname) AS "parentId"
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent
@@ -57,10 +59,16 @@ function detach({ child, parent, bound }: Link): string {
 /**
  * The tables that are there before and after, and change their place below others: the planner would drop such a table and
  * make it again.
+ * @param isRemade whether a table is made again anyway
  */
-export async function movesBetween(start: ScratchDatabase, models: ScratchDatabase): Promise<Moves> {
+export async function movesBetween(
+  start: ScratchDatabase,
+  models: ScratchDatabase,
+  isRemade: (table: StableId) => boolean,
+): Promise<Moves> {
   const [before, after] = await Promise.all([tablesOf(start.client), tablesOf(models.client)]);
-  const stays = ({ child }: Link) => before.names.has(child) && after.names.has(child);
+  const stays = ({ child, childId, parentId }: Link) =>
+    before.names.has(child) && after.names.has(child) && !isRemade(childId) && !isRemade(parentId);
   const left = before.links.filter((link) => stays(link) && !after.links.some(same(link)));
   const taken = after.links.filter((link) => stays(link) && !before.links.some(same(link)));
   return {

@@ -13,8 +13,8 @@ const keywords: Readonly<Record<string, string>> = { type: "TYPE", domain: "DOMA
 
 const isType = (fact: Fact): fact is TypeFact => fact.id.kind in keywords;
 
-/** Values that both have, in the order of one: the planner adds values, and rebuilds an enum that loses some. */
-function losesValues(before: TypeFact, after: TypeFact): boolean {
+/** True where an enum loses values or their order: the planner makes it anew then, and only adds values else. */
+export function losesValues(before: Fact, after: Fact): boolean {
   const [old, wanted] = [before, after].map(({ payload }) => (payload.values ?? []) as string[]);
   const kept = wanted?.filter((value) => old?.includes(value));
   return JSON.stringify(kept) !== JSON.stringify(old);
@@ -71,7 +71,7 @@ function statement({ schema }: TypeId, kind: string, before: string, after: stri
 /**
  * Moves types aside that PostgreSQL cannot alter while they are in use (a domain's base type, the type of a composite's
  * attribute, an enum's values under other types): what uses them changes to the new type of that name then, like any
- * column that gets another type. A range type's constructors would keep their names, so it stays. Pure.
+ * column that gets another type. A range type's constructors would keep their names: it is made again with its tables. Pure.
  */
 export function typesMovedAside(from: FactBase, to: FactBase): InPlace {
   const free = freeNames(from, to);

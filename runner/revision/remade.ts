@@ -1,20 +1,49 @@
-import { buildFactBase, encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
+import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import { isColumn } from "./managed-view.ts";
+import { mustBeRemade } from "./must-be-remade.ts";
+import { usesRewrittenRows } from "./row-types.ts";
+import { isTable, parentsOf } from "./table-columns.ts";
 
-/** What PostgreSQL cannot alter in a table. */
-const placeOf = ({ payload }: Fact) =>
-  JSON.stringify([payload.partitionKey, payload.partitionBound, payload.parentTable]);
+/** Facts by their encoded ids. */
+type Facts = Map<string, Fact>;
 
-/** A fact, all that it consists of, and all that stands on any of that. */
-function collect(facts: FactBase, fact: Fact, found: Map<string, Fact>): void {
+/** Foreign keys to the partitioned tables above a partition: they hold on to it too. */
+function keysThrough(partition: Fact, facts: FactBase): StableId[] {
+  if (partition.payload.partitionBound == null) return [];
+  return parentsOf(partition.id, facts).flatMap((parent) => {
+    const above = facts.get(parent);
+    const users = facts
+      .childrenOf(parent)
+      .flatMap(({ id }) => facts.incomingEdges(id).map(({ from }) => from));
+    const keys = users.filter((id) => facts.get(id)?.payload.type === "f" && id.kind === "constraint");
+    return above === undefined ? keys : [...keys, ...keysThrough(above, facts)];
+  });
+}
+
+/** A fact, all that it consists of, and all that stands on any of that: of a column, its whole table. */
+function collect(facts: FactBase, fact: Fact, found: Facts): void {
   const key = encodeId(fact.id);
   if (found.has(key)) return;
   found.set(key, fact);
   for (const child of facts.childrenOf(fact.id)) collect(facts, child, found);
-  for (const { from } of facts.incomingEdges(fact.id)) {
-    const user = facts.get(from);
+  const table = isColumn(fact.id) && fact.payload.generatedExpr === null ? fact.parent : undefined;
+  const users = [
+    ...facts.incomingEdges(fact.id).map(({ from }) => from),
+    ...(table === undefined ? [] : [table]),
+    ...keysThrough(fact, facts),
+  ];
+  for (const id of users) {
+    const user = facts.get(id);
     if (user !== undefined) collect(facts, user, found);
   }
+}
+
+/** Partitions that get another bound while foreign keys refer to their rows: these cannot leave, not even for a moment. */
+export function heldByKeys(from: FactBase, to: FactBase): Fact[] {
+  return from.facts().filter((fact) => {
+    const [before, after] = [fact.payload.partitionBound, to.get(fact.id)?.payload.partitionBound];
+    return before != null && after != null && before !== after && keysThrough(fact, from).length > 0;
+  });
 }
 
 /** True for a sequence that goes with its column. */
@@ -25,33 +54,44 @@ function isOwnedBy({ id, payload }: Fact, gone: ReadonlyMap<string, Fact>): bool
   return gone.has(encodeId({ kind: "column", schema, table, name }));
 }
 
-/** Routines that PostgreSQL has bound to columns which get another type: they must go before. */
-function boundRoutines(from: FactBase, to: FactBase): Fact[] {
-  const bound = from.edges.filter((edge) => {
-    if (!(edge.from.kind === "function" || edge.from.kind === "procedure") || !isColumn(edge.to))
-      return false;
-    const [before, after] = [from.get(edge.to), to.get(edge.to)];
-    return after !== undefined && before?.payload.type !== after.payload.type;
-  });
-  return bound.flatMap((edge) => from.get(edge.from) ?? []);
+/** All that goes with some facts and comes back with them. */
+export function standingOn(roots: readonly Fact[], from: FactBase): Facts {
+  const gone: Facts = new Map();
+  for (const fact of roots) collect(from, fact, gone);
+  if (gone.size > 0) for (const fact of from.facts()) if (isOwnedBy(fact, gone)) collect(from, fact, gone);
+  return gone;
+}
+
+/** A start without what must be dropped and made again, and all that went. */
+export interface Remains {
+  readonly facts: FactBase;
+  readonly gone: ReadonlyMap<string, Fact>;
+}
+
+function without(facts: FactBase, gone: ReadonlyMap<string, Fact>): Remains {
+  if (gone.size === 0) return { facts, gone };
+  const kept = facts.facts().filter(({ id }) => !gone.has(encodeId(id)));
+  const edges = facts.edges.filter((edge) => !gone.has(encodeId(edge.from)) && !gone.has(encodeId(edge.to)));
+  return { facts: buildFactBase(kept, edges, facts.source), gone };
 }
 
 /**
- * A start without the tables that must be dropped and made again (one that becomes partitioned, say), without routines whose
- * columns get another type, and without what stands on them: the planner makes such a table again under views, sequences
- * and keys that are in the way. Pure.
- * @returns the start itself where there are none
+ * A start without what must be dropped and made again (a table that becomes partitioned, say), and without what stands on
+ * it: the planner makes such a table again under views, sequences and keys that are in the way. Pure.
+ * @returns the start itself where there is nothing of that
  */
-export function withoutRemade(from: FactBase, to: FactBase): FactBase {
-  const gone = new Map<string, Fact>();
-  for (const fact of from.facts()) {
-    const after = fact.id.kind === "table" ? to.get(fact.id) : undefined;
-    if (after !== undefined && placeOf(fact) !== placeOf(after)) collect(from, fact, gone);
-  }
-  for (const fact of boundRoutines(from, to)) collect(from, fact, gone);
-  if (gone.size === 0) return from;
-  for (const fact of from.facts()) if (isOwnedBy(fact, gone)) collect(from, fact, gone);
-  const kept = from.facts().filter(({ id }) => !gone.has(encodeId(id)));
-  const edges = from.edges.filter((edge) => !gone.has(encodeId(edge.from)) && !gone.has(encodeId(edge.to)));
-  return buildFactBase(kept, edges, from.source);
+export function withoutRemade(from: FactBase, to: FactBase): Remains {
+  return without(from, standingOn(mustBeRemade(from, to), from));
+}
+
+/** What can only be made when all else is done: tables with columns of a row type that changes, and what stands on them. */
+export function withoutLast(from: FactBase, to: FactBase): Remains {
+  const tables = from.facts().filter(({ id }) => isTable(id) && usesRewrittenRows(id, from, to));
+  return without(
+    to,
+    standingOn(
+      tables.flatMap(({ id }) => to.get(id) ?? []),
+      to,
+    ),
+  );
 }

@@ -2,8 +2,9 @@ import type { FactBase } from "@supabase/pg-delta/core";
 import type pg from "pg";
 import { type ConnectionSettings, openClient } from "../connection.ts";
 import type { Catalog } from "./catalog.ts";
-import { creationOf, type Segment, segmentsOf } from "./changes.ts";
+import { creationOf } from "./changes.ts";
 import type { ScratchServer } from "./scratch-server.ts";
+import { type Segment, segmentsOf } from "./segments.ts";
 
 /** An open connection to a database of the scratch server. */
 export interface ScratchDatabase {

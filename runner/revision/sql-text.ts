@@ -23,6 +23,14 @@ export function piecesOf(sql: string): Piece[] {
   return found;
 }
 
+/** All words of a text that may be names, without their quotes. */
+export function namesIn(sql: string): string[] {
+  return piecesOf(sql).flatMap(({ kind, text }) => {
+    if (kind === "name") return [text.slice(1, -1).replaceAll('""', '"')];
+    return kind === "text" ? (text.match(/[\w\u0080-\uffff]+/g) ?? []) : [];
+  });
+}
+
 /** Takes the quotes off names that need none. */
 export function withPlainNames(sql: string, keywords: ReadonlySet<string>): string {
   return piecesOf(sql)

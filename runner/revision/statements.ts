@@ -1,4 +1,4 @@
-import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
+import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { commentsOn } from "./action-comments.ts";
@@ -6,8 +6,11 @@ import { conversionAdvice, leavesRowsAlone } from "./conversion-advice.ts";
 import { fillerFor } from "./filler.ts";
 import { type ColumnId, isColumn, pathOf } from "./managed-view.ts";
 import type { Statement } from "./render.ts";
+import { inOneStatement, returnedRows } from "./returned-rows.ts";
 import { everyRowMeets } from "./row-refusals.ts";
+import { isReturn } from "./row-return.ts";
 import { raisedFloor } from "./sequence-floor.ts";
+import { sequenceStarts } from "./sequence-starts.ts";
 
 /** The way that a script takes. */
 export interface Way {
@@ -59,56 +62,12 @@ function bringBack(action: Action, id: ColumnId, { to }: Way): Statement[] {
   ];
 }
 
-/** Sequences that start to feed a column which was there before go on from its largest value. */
-function sequenceStarts({ from, to }: Way, actions: readonly Action[]): Statement[] {
-  const renamed = / RENAME TO /;
-  const produced = actions.flatMap(({ sql, produces }) => (renamed.test(sql) ? [] : produces));
-  const present = to.facts().filter(({ id }) => (isColumn(id) && from.has(id)) || wasColumn(from, id));
-  const destroyed = new Set(actions.flatMap(({ destroys }) => destroys.map(encodeId)));
-  return produced.flatMap((id): Statement[] => {
-    if (!("schema" in id) || id.schema === null) return [];
-    const fed = columnFedBy(id, present, to);
-    if (fed === undefined || (from.has(id) && !destroyed.has(encodeId(id)))) return [];
-    const sequence = pg.escapeLiteral(quoted(id.schema, (id as { name: string }).name));
-    const largest = `coalesce(max(${pg.escapeIdentifier(fed.name)}), 0) + 1`;
-    return [
-      {
-        sql: `SELECT setval(${sequence}, ${largest}, false) FROM ${quoted(fed.schema, fed.table)}`,
-        comments: [`rows that exist keep their numbers: the next one is above the largest ${pathOf(fed)}`],
-      },
-    ];
-  });
-}
-
-/** True for a default of a column that was there before. */
-function wasColumn(from: FactBase, id: StableId): boolean {
-  return id.kind === "default" && from.has({ ...id, kind: "column" });
-}
-
-/** The column, of those that were there before, whose identity or default draws from a sequence. */
-function columnFedBy(id: StableId, present: readonly Fact[], facts: FactBase): ColumnId | undefined {
-  if (id.kind !== "sequence") return undefined;
-  const name = JSON.stringify({ schema: id.schema, name: id.name });
-  for (const fact of present) {
-    const identity = fact.payload.identity as { sequence?: unknown } | null | undefined;
-    if (isColumn(fact.id) && identity?.sequence != null && JSON.stringify(identity.sequence) === name)
-      return fact.id;
-    const draws =
-      fact.id.kind === "default" &&
-      facts
-        .outgoingEdges(fact.id)
-        .some(({ to }) => to.kind === "sequence" && to.schema === id.schema && to.name === id.name);
-    if (draws) return { ...(fact.id as ColumnId), kind: "column" };
-  }
-  return undefined;
-}
-
 function tablesOf(facts: FactBase): Set<string> {
   const ids = facts.facts().map(({ id }) => id);
   return new Set(ids.filter(({ kind }) => kind === "table" || kind === "materializedView").map(pathOf));
 }
 
-const makesRoutine = /^CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) /;
+const makesRoutine = /^ *CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) /m;
 
 /** Around statements that make functions, whose bodies may name what is made after them. */
 function unchecked(statements: readonly Statement[], transactional: boolean): Statement[] {
@@ -149,8 +108,10 @@ function advised(action: Action, way: Way, existing: ReadonlySet<string>): strin
 
 /** The statements of a script, with what rows need that a catalog does not show, and with comments. */
 export function statementsFor(actions: readonly Action[], way: Way, running: Running): Statement[] {
-  const existing = tablesOf(way.from);
+  const gone = new Set(actions.flatMap(({ destroys }) => destroys.map(pathOf)));
+  const existing = new Set([...tablesOf(way.from)].filter((table) => !gone.has(table)));
   const statements = actions.flatMap((action): Statement[] => {
+    if (isReturn(action)) return [returnedRows(action, way)];
     const comments = advised(action, way, existing);
     const id = addedWithoutValue(action, way);
     if (id === undefined) return [...raisedFloor(action, way.to), { sql: action.sql, comments }];
@@ -158,6 +119,7 @@ export function statementsFor(actions: readonly Action[], way: Way, running: Run
     const advice = `FAILS where ${id.schema}.${id.table} holds rows: give ${id.name} a DEFAULT, or add it nullable and fill it first`;
     return [{ sql: action.sql, comments: [...comments, advice] }];
   });
-  const all = [...statements, ...sequenceStarts(way, actions)];
+  const safe = running.transactional ? statements : inOneStatement(statements);
+  const all = [...safe, ...sequenceStarts(way, actions)];
   return running.forwardReferences ? unchecked(all, running.transactional) : all;
 }

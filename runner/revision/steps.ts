@@ -1,6 +1,6 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import { readCatalog } from "./catalog.ts";
-import { type Changes, changesBetween, type Segment, segmentsOf } from "./changes.ts";
+import { type Changes, changesBetween } from "./changes.ts";
 import { withConversions } from "./conversions.ts";
 import { managedView, withValidIndexes } from "./managed-view.ts";
 import { typesMovedAside } from "./rebuilt-types.ts";
@@ -9,6 +9,7 @@ import { renderScript, type Script } from "./render.ts";
 import { runScript } from "./run-script.ts";
 import type { ScratchDatabase } from "./scratch-database.ts";
 import type { ScratchServer } from "./scratch-server.ts";
+import { type Segment, segmentsOf } from "./segments.ts";
 import type { Sides } from "./sides.ts";
 import { statementsFor } from "./statements.ts";
 

@@ -40,13 +40,6 @@ const unreadKinds = [
   objectsOf("pg_class", "o.relkind NOT IN ('r', 'p', 'v', 'm', 'f', 'S', 'i', 'I', 'c', 't')"),
   objectsOf("pg_proc", "o.prokind NOT IN ('f', 'p', 'a', 'w')"),
   objectsOf("pg_constraint", "o.contype NOT IN ('c', 'f', 'n', 'p', 'u', 'x', 't')"),
-  // from PostgreSQL 18 on; the planner knows of NOT NULL only whether it is there
-  `SELECT format('%s of NOT NULL %I.%I.%I', CASE WHEN k.connoinherit THEN 'NO INHERIT' ELSE 'NOT VALID' END, n.nspname, c.relname, a.attname),
-          format('%s.%s.%s', n.nspname, c.relname, a.attname), k.connoinherit::text || k.convalidated
-   FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
-   WHERE k.contype = 'n' AND (k.connoinherit OR NOT k.convalidated) AND NOT EXISTS (SELECT FROM pg_depend d
-     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`,
   // from PostgreSQL 16 on
   `SELECT format('rules of collation %I.%I', n.nspname, c.collname), format('%s.%s', n.nspname, c.collname),
           md5(to_jsonb(c) ->> 'collicurules')

@@ -53,20 +53,6 @@ const cases: RevisionCase[] = [
       "CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (b int); CREATE PUBLICATION p FOR TABLE t WHERE (a > 1) WITH (publish = 'insert'); CREATE PUBLICATION q FOR ALL TABLES; CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER et ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION e()",
   },
   {
-    name: "publications of generated columns",
-    versions: [18, 99],
-    live: "CREATE TABLE t (a int PRIMARY KEY, b int GENERATED ALWAYS AS (a) STORED); CREATE PUBLICATION p FOR ALL TABLES WITH (publish_generated_columns = stored)",
-    models:
-      "CREATE TABLE t (a int PRIMARY KEY, b int GENERATED ALWAYS AS (a) STORED); CREATE PUBLICATION p FOR ALL TABLES; CREATE PUBLICATION q FOR TABLE t WITH (publish_generated_columns = stored)",
-  },
-  {
-    name: "the access method of partitions to come",
-    versions: [17, 99],
-    live: "CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE u (a int) PARTITION BY LIST (a) USING heap",
-    models:
-      "CREATE TABLE t (a int) PARTITION BY LIST (a) USING heap; CREATE TABLE u (a int) PARTITION BY LIST (a)",
-  },
-  {
     name: "languages, transforms, conversions, access methods and text search parsers and templates",
     live: "CREATE TABLE t (a int)",
     models: `CREATE TABLE t (a int); CREATE LANGUAGE other HANDLER plpgsql_call_handler VALIDATOR plpgsql_validator; COMMENT ON LANGUAGE other IS 'o';

@@ -5,6 +5,10 @@ const money = (base: string) =>
 
 const ofEnum = `CREATE TABLE t (x e, g text GENERATED ALWAYS AS (CASE x WHEN 'a' THEN 'A' ELSE 'B' END) STORED); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW WHEN (NEW.x = 'a') EXECUTE FUNCTION f(); CREATE POLICY po ON t USING (x = 'a'); CREATE INDEX t_x ON t ((x = 'a'))`;
 
+const usesRows = `CREATE TYPE ct AS (t t, n int); CREATE TABLE u (id serial PRIMARY KEY, c t, cs t[], d ct, g int GENERATED ALWAYS AS (id * 2) STORED); CREATE INDEX u_c ON u (((c).b)); CREATE TABLE w (u int REFERENCES u); COMMENT ON COLUMN u.c IS 'cc'; GRANT SELECT ON u TO PUBLIC; CREATE VIEW v AS SELECT (c).b FROM u`;
+
+const usesRange = `CREATE DOMAIN rd AS r CHECK (NOT isempty(VALUE)); CREATE TYPE rc AS (x r); CREATE TABLE u (id int PRIMARY KEY, c r DEFAULT r(1, 2), d rd, e rc, m rm, EXCLUDE USING gist (c WITH &&)); CREATE FUNCTION f(r) RETURNS int LANGUAGE sql AS 'SELECT 1'`;
+
 const cases: RevisionCase[] = [
   {
     name: "enum values are added at the end and in the middle, without a rewrite",
@@ -60,6 +64,36 @@ const cases: RevisionCase[] = [
       "CREATE TYPE c AS (a bigint, b text); CREATE TABLE t (x c, y c[]); CREATE VIEW v AS SELECT x FROM t; COMMENT ON COLUMN c.a IS 'number'",
     afterUp: { "SELECT (x).a::int FROM v": [1], "SELECT (y[1]).b FROM t": ["y"] },
     afterDown: { "SELECT (x).a FROM v": [1] },
+  },
+  {
+    name: "a table's columns come, go and change while another table uses its row type, deep in types too",
+    live: `CREATE TABLE t (a int, b text, j jsonb, g int GENERATED ALWAYS AS (a + 1) STORED); ${usesRows}; INSERT INTO u (c, cs, d) VALUES (ROW(1, 'x', NULL, 2), ARRAY[ROW(2, 'y', '{"k": 1}', 3)::t], ROW(ROW(5, 'q', NULL, 6)::t, 3)), (NULL, '{}', NULL); INSERT INTO w VALUES (1)`,
+    models: `CREATE TABLE t (b text, j jsonb, a bigint, n int DEFAULT 5, g bigint GENERATED ALWAYS AS (a + 1) STORED); ${usesRows}`,
+    without: [/DATA LOSS/],
+    afterUp: {
+      "SELECT (c).a::int FROM u ORDER BY id": [1, null],
+      "SELECT (cs[1]).j ->> 'k' FROM u ORDER BY id": ["1", null],
+      "SELECT ((d).t).b FROM u ORDER BY id": ["q", null],
+      "INSERT INTO u DEFAULT VALUES RETURNING id": [3],
+    },
+    afterDown: { "SELECT (c).a FROM u ORDER BY id": [1, null, null] },
+  },
+  {
+    name: "a range type in use gets another subtype under a domain, a composite type, a default and a constraint",
+    live: `CREATE TYPE r AS RANGE (subtype = int, multirange_type_name = rm); ${usesRange}; INSERT INTO u VALUES (1, r(1, 5), r(2, 3), ROW(r(7, 8)), rm(r(1, 2)))`,
+    models: `CREATE TYPE r AS RANGE (subtype = bigint, multirange_type_name = rm); ${usesRange}`,
+    without: [/DATA LOSS/],
+    afterUp: { "SELECT (upper(c) + upper(d) + upper((e).x) + upper(m))::int FROM u": [18] },
+    afterDown: { "SELECT upper(c) + upper(d) + upper((e).x) + upper(m) FROM u": [18] },
+  },
+  {
+    name: "an enum loses a value that was the default of a table which is made again",
+    live: "CREATE TYPE mood AS ENUM ('a', 'b', 'c'); CREATE TABLE log (m mood DEFAULT 'c', at date NOT NULL) PARTITION BY RANGE (at); CREATE TABLE log_1 PARTITION OF log DEFAULT; INSERT INTO log VALUES ('b', '2020-01-01')",
+    models: "CREATE TYPE mood AS ENUM ('a', 'b'); CREATE TABLE log (m mood DEFAULT 'a', at date NOT NULL)",
+    down: [/ADD VALUE 'c'[\s\S]*one statement: the rows that are taken away come back/],
+    without: [/DATA LOSS/],
+    afterUp: { "SELECT m::text FROM log": ["b"] },
+    afterDown: { "SELECT m::text FROM log": ["b"] },
   },
   {
     name: "values come to and go from enums under a domain and a composite type",

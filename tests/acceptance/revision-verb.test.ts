@@ -164,16 +164,6 @@ test("a kind of object that no revision carries is named", async () => {
   await onDatabase("DROP TABLE odds; DROP TYPE odd CASCADE");
 });
 
-test("the subtype of a range type in use stays, and that is said", async () => {
-  const types = (base: string) => `CREATE TYPE r AS RANGE (subtype = ${base})`;
-  await onDatabase(`${types("int")}; CREATE TABLE uses (r r)`);
-  models("a.sql", `${table}; ${types("bigint")}; CREATE TABLE uses (r r)`);
-  const { code, out, err } = await revision("x", "--url", url());
-  assert.deepEqual([code, out], [3, ""]);
-  assert.match(err, /^error: This revision cannot be written: range type "public"\."r": .* column.*"uses"/m);
-  await onDatabase("DROP TABLE uses; DROP TYPE r");
-});
-
 test("--rename keeps what is in a schema, a table that moves to another one, and an enum value", async () => {
   const renames = ["app=shop", "t=crm.people", "t.email=mail", "app.e.c=d e"].flatMap((one) => [
     "--rename",

@@ -103,13 +103,39 @@ const inheritedDefaults = `
   WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attislocal AND a.attgenerated = ''
     AND p.expression IS DISTINCT FROM pg_get_expr(d.adbin, d.adrelid) AND ${userRelation("'r', 'p'")}`;
 
+/** What is special about a NOT NULL from PostgreSQL 18 on: rows may break it, or children need not have it. */
+const specialNotNull =
+  "k.contype = 'n' AND k.conrelid <> 0 AND k.conislocal AND (k.connoinherit OR NOT k.convalidated)";
+
+/** A child that was made after such a constraint of its parent has a valid one. The way back takes no statement. */
+const validatedNotNull = `
+  SELECT format('validity of %I of ', k.conname) || ${of}, ${relation},
+         format('ALTER TABLE %I.%I VALIDATE CONSTRAINT %I', n.nspname, c.relname, k.conname), '', ''
+  FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
+  WHERE k.contype = 'n' AND NOT k.conislocal AND k.convalidated AND ${userRelation("'r', 'p'")}
+    AND EXISTS (SELECT FROM pg_inherits i JOIN pg_constraint pk ON pk.conrelid = i.inhparent AND pk.contype = 'n'
+      JOIN pg_attribute pa ON pa.attrelid = i.inhparent AND pa.attnum = pk.conkey[1]
+      WHERE i.inhrelid = c.oid AND pa.attname = a.attname AND NOT pk.convalidated)`;
+
 /** NOT NULL of an inherited column that its parent does not have. */
 const inheritedNotNull = `
   SELECT 'not null of ' || ${of}, ${relation}, ${alterColumn("'SET NOT NULL'")}, ${alterColumn("'DROP NOT NULL'")}, ''
   ${columns("'r', 'p'")} AND NOT a.attislocal AND a.attnotnull
     AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_attribute pa ON pa.attrelid = i.inhparent
-      WHERE i.inhrelid = c.oid AND pa.attname = a.attname AND pa.attnotnull)
+      WHERE i.inhrelid = c.oid AND pa.attname = a.attname AND pa.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k
+        WHERE k.conrelid = i.inhparent AND k.contype = 'n' AND k.conkey[1] = pa.attnum AND k.connoinherit))
+    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.conkey[1] = a.attnum AND ${specialNotNull})
     AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attnum = ANY (k.conkey))`;
+
+const notNullConstraints = `
+  SELECT format('not null constraint %I%s%s of ', k.conname, CASE WHEN k.connoinherit THEN ', no inherit' ELSE '' END,
+                CASE WHEN k.convalidated THEN '' ELSE ', not valid' END) || ${of}, ${column},
+         format('ALTER TABLE %I.%I ADD CONSTRAINT %I ', n.nspname, c.relname, k.conname) || pg_get_constraintdef(k.oid),
+         format('ALTER TABLE %I.%I ALTER COLUMN %I DROP NOT NULL', n.nspname, c.relname, a.attname), ''
+  FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
+  WHERE ${specialNotNull} AND ${userRelation("'r', 'p'")}`;
 
 /** Options of the index behind a constraint, whose definition does not show them. */
 const constraintOptions = `
@@ -191,6 +217,8 @@ const all: Readonly<Record<string, readonly [string, string]>> = {
   typed: [someRelation("c.reloftype <> 0"), typed],
   inheritedDefaults: ["SELECT FROM pg_inherits", inheritedDefaults],
   inheritedNotNull: ["SELECT FROM pg_inherits", inheritedNotNull],
+  notNullConstraints: [`SELECT FROM pg_constraint k WHERE ${specialNotNull}`, notNullConstraints],
+  validatedNotNull: ["SELECT FROM pg_constraint WHERE contype = 'n' AND NOT convalidated", validatedNotNull],
   constraintOptions: [
     someRelation("c.relkind IN ('i', 'I') AND c.reloptions IS NOT NULL"),
     constraintOptions,
