@@ -117,6 +117,10 @@ export async function createFresh(
   return { name, admin: { ...target, database: name } };
 }
 
+/** What is said to be done outlives a crash, with all that was committed before, even where the server does not wait for its disk. */
+const lasting =
+  "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'";
+
 /**
  * Gives the fresh database the target's name, in one transaction, and drops the old one. The sessions on the target
  * are ended while new ones wait on the rename's lock. Throws UserError with their list when some stay.
@@ -126,7 +130,7 @@ export async function swap(maintenance: Maintenance, target: string, fresh: stri
   await whileEndingSessions(maintenance, [target, fresh], async () => {
     try {
       await withTransaction(maintenance.client, async () => {
-        await maintenance.client.query("SET LOCAL lock_timeout = '10s'");
+        await maintenance.client.query(`SET LOCAL lock_timeout = '10s'; ${lasting}`);
         await maintenance.client.query(`ALTER DATABASE ${quote(target)} RENAME TO ${quote(old)}`);
         await maintenance.client.query(`ALTER DATABASE ${quote(fresh)} RENAME TO ${quote(target)}`);
       });

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { startCluster } from "../../runner/server/cluster.ts";
+import { serverProcess } from "../../runner/server/pid-file.ts";
+import { serverUser } from "../../runner/server/server-user.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { until } from "../support/wait.ts";
+
+/** A table that four sessions load together, and what follows on it. */
+const schema = `
+  CREATE TABLE large AS SELECT g AS id, repeat(md5(g::text), 8) AS filler FROM generate_series(1, 70000) g;
+  ALTER TABLE large ADD PRIMARY KEY (id);
+  CREATE TABLE small AS SELECT g AS id FROM generate_series(1, 100) g;
+  ALTER TABLE small ADD FOREIGN KEY (id) REFERENCES large;
+  CREATE INDEX ON large (filler)`;
+/** The servers of tests lose what was committed last when they crash; this one keeps it. */
+const settings = { synchronous_commit: "on", full_page_writes: "on" };
+
+let cluster: ThrowawayCluster;
+let folder: string;
+let dump: string;
+
+const on = (database: string) => ({ ...cluster.admin, database });
+const restoreArgs = (database: string) => [
+  ...["restore", dump, "--url", urlOf(cluster, database), "--owner", "app"],
+  ...["--overwrite", "--jobs", "4", "--json"],
+];
+const halfFilled = () =>
+  sql(cluster.admin, "SELECT datname FROM pg_database WHERE datname LIKE 'pgstack\\_restore\\_%'");
+const loading = async () =>
+  (await sql(cluster.admin, "SELECT FROM pg_stat_progress_copy WHERE datname LIKE 'pgstack\\_restore\\_%'"))
+    .length === 4;
+const isAsBefore = async (database: string) =>
+  assert.deepEqual(await sql(on(database), "SELECT a FROM before"), [{ a: 1 }]);
+
+async function restores(database: string): Promise<void> {
+  const next = await runVerb(restoreArgs(database));
+  assert.equal(next.code, 0, next.stderr);
+  assert.equal(JSON.parse(next.stdout).rows, 70_100);
+  assert.deepEqual(JSON.parse(next.stdout).incomplete, []);
+  await until(async () => (await halfFilled()).length === 0);
+}
+
+before(async () => {
+  cluster = await startThrowawayCluster({ settings });
+  folder = mkdtempSync(join(tmpdir(), "pgstack-large-trouble-"));
+  dump = join(folder, "dump");
+  await sql(cluster.admin, "CREATE ROLE app");
+  for (const name of ["source", "target"]) await sql(cluster.admin, `CREATE DATABASE ${name}`);
+  await sql(on("source"), schema);
+  const made = await runVerb([
+    ...["dump", "--url", urlOf(cluster, "source"), "--out", dump],
+    ...["--format", "directory", "--compression", "none", "--jobs", "2"],
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+});
+
+after(async () => {
+  await cluster.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function endOf(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
+  let stderr = "";
+  child.stderr?.on("data", (text) => {
+    stderr += text;
+  });
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { code, stderr };
+}
+
+test("a server or a run that is killed while sessions load a table leaves the target as it was, and the next run restores", async () => {
+  for (const killed of ["server", "run"] as const) {
+    await sql(on("target"), "DROP TABLE IF EXISTS before; CREATE TABLE before AS SELECT 1 AS a");
+    const child = startVerb(restoreArgs("target"));
+    const ended = endOf(child);
+    await until(loading);
+    if (killed === "server") process.kill(serverProcess(cluster.place) ?? 0, "SIGKILL");
+    else child.kill("SIGKILL");
+    const { code, stderr } = await ended;
+    if (killed === "server") {
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /TABLE DATA public\.large: .*\n.*"target".*is as it was before/);
+      await until(() => serverProcess(cluster.place) === undefined);
+      await startCluster(cluster.place);
+    }
+    await isAsBefore("target");
+    await restores("target");
+  }
+});
+
+test("a disk that is full while sessions load a table gives the restore up, and the next run restores", async (t) => {
+  const disk = join(folder, "disk");
+  mkdirSync(disk);
+  const mount = (megabytes: number, options = "") =>
+    spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m${options}`, "tmpfs", disk]).status === 0;
+  if (!mount(22)) return t.skip("needs the right to mount a small disk");
+  try {
+    const place = join(disk, "space");
+    mkdirSync(place, { mode: 0o700 });
+    serverUser().own(place);
+    spawnSync("chmod", ["755", folder]);
+    await sql(cluster.admin, `CREATE TABLESPACE small LOCATION '${place}'`);
+    await sql(cluster.admin, "CREATE DATABASE cramped TABLESPACE small");
+    await sql(on("cramped"), "CREATE TABLE before AS SELECT 1 AS a");
+    const given = await runVerb(restoreArgs("cramped"));
+    assert.equal(given.code, 1, given.stderr);
+    assert.match(
+      given.stderr,
+      /TABLE DATA public\.large: could not extend file.*No space left[\s\S]*"cramped".*as it was before/,
+    );
+    assert.deepEqual(await halfFilled(), [], given.stderr);
+    await isAsBefore("cramped");
+    assert.ok(mount(400, ",remount"));
+    await restores("cramped");
+    await sql(cluster.admin, "DROP DATABASE cramped", "DROP TABLESPACE small");
+  } finally {
+    await cluster.close();
+    spawnSync("umount", ["-l", disk]);
+  }
+});
