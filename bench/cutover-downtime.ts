@@ -1,17 +1,19 @@
 /**
- * How long writes are refused while a stack moves to another one, on the real engine and under a writer that keeps a
- * log of what was acknowledged; and what became of its writes.
+ * How long writes are refused while a stack moves to another one (behind PgBouncer: how long they wait), on the real
+ * engine and under writers that keep a log of what was acknowledged; and what became of their writes.
  * Usage: node bench/cutover-downtime.ts [METHODS, default copy,replicate] [MEGABYTES, default 200] [WRITES A SECOND, default 1000]
+ *   [direct or pgbouncer, default direct]
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionSettings, withClient } from "../runner/connection.ts";
 import type { CutoverRecord } from "../runner/cutover/record.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { missingWrites, startWriter, type Writer } from "../tests/support/acknowledged-writer.ts";
+import { startPgBouncer } from "../tests/support/pgbouncer.ts";
 import { createProject, done, type TestProject } from "../tests/support/project.ts";
 import { fillSource } from "./support/dump-source.ts";
 
-const [methods = "copy,replicate", size = "200", rate = "1000"] = process.argv.slice(2);
+const [methods = "copy,replicate", size = "200", rate = "1000", way = "direct"] = process.argv.slice(2);
 const megabytes = Number(size);
 const writesPerSecond = Number(rate);
 
@@ -21,7 +23,8 @@ const settings = {
   ...{ wal_level: "logical", shared_buffers: "256MB" },
 };
 const table = `
-  CREATE TABLE acknowledged (id bigserial, writer text, n int, PRIMARY KEY (writer, n)); ALTER TABLE acknowledged OWNER TO bench`;
+  CREATE TABLE acknowledged (id bigserial, writer text, n int, PRIMARY KEY (writer, n)); ALTER TABLE acknowledged OWNER TO bench;
+  GRANT ALL ON acknowledged, acknowledged_id_seq TO bench_writer`;
 
 function configure(project: TestProject, stack: string, { admin }: ThrowawayCluster, cutover?: object): void {
   const { host, port, user: adminUser, password: adminPassword, sslMode } = admin;
@@ -29,7 +32,11 @@ function configure(project: TestProject, stack: string, { admin }: ThrowawayClus
     instance: { kind: "existing", host, port, adminUser, sslMode },
     ...{ adminPassword, protect: false },
     database: { name: "bench", owner: "bench" },
-    roles: [{ name: "bench_reader", access: "readonly" }],
+    roles: [
+      { name: "bench_reader", access: "readonly" },
+      { name: "bench_writer", access: "readwrite" },
+    ],
+    passwords: { bench_writer: "bench_writer" }, // PgBouncer needs the same on both sides
     ...(cutover && { cutover: { from: "organization/pgstack/prod", ...cutover } }),
   });
 }
@@ -52,6 +59,15 @@ async function firstWrite(target: ConnectionSettings): Promise<number> {
   });
 }
 
+/** The longest time between two writes of one client. */
+function longestWait(writers: readonly Writer[]): number {
+  const waits = writers.flatMap(({ acknowledged }) => {
+    const times = [...acknowledged.values()];
+    return times.slice(1).map((time, index) => time - (times[index] as number));
+  });
+  return Math.max(...waits) / 1000;
+}
+
 interface Fate {
   readonly acknowledged: number;
   readonly lost: number;
@@ -64,7 +80,7 @@ interface Fate {
 async function fateOf(
   writers: readonly Writer[],
   target: ConnectionSettings,
-  firstOnTarget: number,
+  firstOnTarget: number | undefined,
 ): Promise<Fate> {
   const total = (of: (writer: Writer) => number) => writers.reduce((sum, writer) => sum + of(writer), 0);
   const last = Math.max(...writers.flatMap(({ acknowledged }) => [...acknowledged.values()]));
@@ -80,7 +96,7 @@ async function fateOf(
       lost,
       duplicated: rows[0].twice,
       failed: total(({ failures }) => [...failures.values()].reduce((sum, count) => sum + count, 0)),
-      downtime: (firstOnTarget - last) / 1000,
+      downtime: firstOnTarget === undefined ? longestWait(writers) : (firstOnTarget - last) / 1000,
     };
   });
 }
@@ -103,14 +119,24 @@ async function measure(method: string): Promise<void> {
   await fillSource(source, megabytes);
   await withClient(source, (client) => client.query("ALTER DATABASE bench RESET search_path"));
   await withClient(source, (client) => client.query(table));
-  configure(project, "next", next, { method, state: "rehearse" });
+  await using bouncer =
+    way === "pgbouncer"
+      ? await startPgBouncer({
+          database: source,
+          poolMode: "transaction",
+          users: '"bench_writer" "bench_writer"\n',
+        })
+      : undefined;
+  const pgbouncer = bouncer && { adminUrl: bouncer.adminUrl, configFile: bouncer.configFile };
+  const how = { method, ...(pgbouncer && { pgbouncer }) };
+  configure(project, "next", next, { ...how, state: "rehearse" });
   await done(project.pulumi("stack", "init", "next"));
   await done(project.pgstack("up", "next", "--yes"));
-  const writers = startWriters(source);
+  const writers = startWriters(bouncer?.through("bench_writer") ?? source);
   await sleep(2000);
-  configure(project, "next", next, { method, state: "switch" });
+  configure(project, "next", next, { ...how, state: "switch" });
   const started = Date.now();
-  const taken = firstWrite(target);
+  const taken = bouncer === undefined ? firstWrite(target) : undefined;
   const output = await done(project.pgstack("up", "next", "--yes"));
   const wall = (Date.now() - started) / 1000;
   await Promise.all(writers.map((writer) => writer.stop()));
@@ -118,7 +144,7 @@ async function measure(method: string): Promise<void> {
   const { cutover } = (await project.outputs("next")) as { cutover: { record: CutoverRecord } };
   const { acknowledged, lost, duplicated, failed, downtime } = await fateOf(writers, target, await taken);
   process.stdout.write(
-    `${method}, ${megabytes} MB, ${writesPerSecond} writes a second: writes refused for ${downtime.toFixed(2)} s of ${wall.toFixed(1)} s; ` +
+    `${method}, ${megabytes} MB, ${writesPerSecond} writes a second, ${way}: writes ${bouncer ? "waited" : "refused"} for ${downtime.toFixed(2)} s of ${wall.toFixed(1)} s; ` +
       `${acknowledged} acknowledged, ${lost} lost, ${duplicated} twice; ${failed} tries refused meanwhile; ` +
       `comparison under the freeze ${cutover.record.verify.seconds} s, ${cutover.record.verify.rows} rows\n`,
   );

@@ -9,7 +9,7 @@ import type { Move } from "./request.ts";
 import { dumpSchema } from "./schema.ts";
 import { copySequences } from "./sequences.ts";
 import { withAdmin } from "./session.ts";
-import { type Snapshot, withSnapshot } from "./snapshot.ts";
+import { type Snapshot, TablesInUse, withSnapshot } from "./snapshot.ts";
 import { listSchemas } from "./wipe.ts";
 import { secondsSince, withMany } from "./work.ts";
 
@@ -106,8 +106,7 @@ async function fill(
   return { id: randomUUID(), tables: snapshot.tables.length, ...copied, largeObjects, seconds };
 }
 
-/** Fills the emptied target from one snapshot of the source. Throws the server's error at the first fault. */
-export async function copyDatabase(options: CopyOptions): Promise<CopyReport> {
+async function copyOnce(options: CopyOptions): Promise<CopyReport> {
   const { source, target, jobs } = options;
   return withSnapshot(source, { readers: jobs, given: options.snapshot }, (snapshot, readers) => {
     const lend = (use: (writer: pg.Client) => Promise<CopyReport>) =>
@@ -117,4 +116,21 @@ export async function copyDatabase(options: CopyOptions): Promise<CopyReport> {
       });
     return withMany(jobs, lend, (writers) => fill(options, snapshot, readers, writers));
   });
+}
+
+const attempts = 5;
+
+/**
+ * Fills the emptied target from one snapshot of the source. Throws the server's error at the first fault. Where tables
+ * are in use when it begins, nothing is filled yet: then those who wait for them go first.
+ */
+export async function copyDatabase(options: CopyOptions): Promise<CopyReport> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await copyOnce(options);
+    } catch (error) {
+      if (!(error instanceof TablesInUse) || attempt === attempts) throw error;
+      options.log("tables of the source are being changed in form: the copy begins again");
+    }
+  }
 }

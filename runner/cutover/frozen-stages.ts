@@ -83,6 +83,11 @@ async function complete(sides: Sides, cutover: Cutover): Promise<CutoverRecord> 
   return record;
 }
 
+/** The clients that wait go on before anything is tidied up: no write is left that could still be replicated. */
+async function sendWaitingClients(cutover: Cutover): Promise<void> {
+  if (cutover.pgbouncer !== undefined) await (await import("./resume.ts")).reachResume(cutover);
+}
+
 /** What replicated into the target goes once clients write to it. */
 async function endOfReplication(cutover: Cutover): Promise<void> {
   if (cutover.method !== "replicate") return;
@@ -97,6 +102,7 @@ export async function reachComplete(cutover: Cutover): Promise<CutoverRecord> {
     withFrozen(target, cutover, (sides) => complete(sides, cutover)),
   );
   writeRecord(cutover.record, record);
+  await sendWaitingClients(cutover);
   await endOfReplication(cutover);
   return record;
 }

@@ -1,5 +1,6 @@
 import { thaw } from "./freeze.ts";
 import { clientsAreSent, recallClients, returnClients } from "./pgbouncer/clients.ts";
+import { endOnSource } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
 import { readState } from "./state.ts";
@@ -10,7 +11,10 @@ import { readState } from "./state.ts";
  */
 export async function giveBack(cutover: Cutover): Promise<boolean> {
   const frozen = await withAdmin(cutover.source, (client) => readState(client, "source"));
-  if (frozen?.holder === cutover.stack) recallClients(cutover);
+  if (frozen?.holder === cutover.stack) {
+    recallClients(cutover);
+    if (frozen.movedTo !== undefined) await endOnSource(cutover); // nothing is to follow into what clients wrote there
+  }
   const thawed = await thaw(cutover.source, cutover.stack);
   if (!clientsAreSent(cutover)) await returnClients(cutover);
   return thawed;

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { literal } from "./state.ts";
 
 const chunkBytes = 4 * 2 ** 20;
 const batchObjects = 200;
@@ -37,6 +38,14 @@ async function copyTogether(source: pg.Client, target: pg.Client, sizes: readonl
   );
 }
 
+async function copyComments(source: pg.Client, target: pg.Client): Promise<void> {
+  const { rows } = await source.query(
+    "SELECT objoid AS oid, description AS text FROM pg_description WHERE classoid = 'pg_largeobject'::regclass",
+  );
+  const statements = rows.map(({ oid, text }) => `COMMENT ON LARGE OBJECT ${oid} IS ${literal(text)}`);
+  if (statements.length > 0) await target.query(statements.join(";\n"));
+}
+
 /** Copies every large object under its number. Returns how many there were. */
 export async function copyLargeObjects(source: pg.Client, target: pg.Client): Promise<number> {
   const sizes = await listSizes(source);
@@ -44,5 +53,6 @@ export async function copyLargeObjects(source: pg.Client, target: pg.Client): Pr
   for (let at = 0; at < small.length; at += batchObjects)
     await copyTogether(source, target, small.slice(at, at + batchObjects));
   for (const size of sizes) if (size.bytes > 2 ** 16) await copyInPieces(source, target, size);
+  await copyComments(source, target);
   return sizes.length;
 }

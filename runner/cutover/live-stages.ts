@@ -1,12 +1,10 @@
-import { RefusedError } from "../user-error.ts";
 import type { AheadReport } from "./compare-ahead.ts";
 import { freezeSource, prepare } from "./freeze-source.ts";
-import { type Clients, holdClients, sendClients } from "./pgbouncer/clients.ts";
+import { type Clients, holdClients } from "./pgbouncer/clients.ts";
 import type { CutoverRecord } from "./record.ts";
 import type { Cutover } from "./request.ts";
-import { withAdmin } from "./session.ts";
 import { orThaw, withTarget } from "./sides.ts";
-import { holdCutoverLock, readState, reportOf } from "./state.ts";
+import { reportOf } from "./state.ts";
 import type { VerifyReport } from "./verify.ts";
 
 /** Makes the clients behind PgBouncer wait, before the source is frozen. */
@@ -38,15 +36,4 @@ export async function reachFreeze(cutover: Cutover): Promise<CutoverRecord["free
     (state) => reportOf<CutoverRecord>(state, "record").freeze,
     (target) => orThaw(cutover, () => freezeSource(target, cutover)),
   );
-}
-
-/** Sends the clients behind PgBouncer to the target, which has taken over; unless they have moved on from it. */
-export async function reachResume(cutover: Cutover): Promise<Clients> {
-  return withAdmin(cutover.target, async (target) => {
-    await holdCutoverLock(target, cutover.log);
-    if ((await readState(target, "target"))?.phase !== "active")
-      throw new RefusedError("The target has not taken over: its clients cannot be sent to it");
-    if ((await readState(target, "source"))?.movedTo !== undefined) return { databases: [] };
-    return sendClients(cutover);
-  });
 }

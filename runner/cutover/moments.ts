@@ -10,7 +10,7 @@ async function exportSnapshot(client: pg.Client): Promise<string> {
 
 /** A snapshot of the target in which the heartbeat has arrived. */
 async function arrivedSnapshot(client: pg.Client, beat: Beat): Promise<string> {
-  return untilCaughtUp(async () => {
+  return untilCaughtUp(client, async () => {
     await beginReading(client);
     if (await hasBeat(client, beat)) return exportSnapshot(client);
     await client.query("ROLLBACK");

@@ -101,8 +101,8 @@ export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
       const obstacles = await findObstacles(source, client, cutover);
       warn(cutover, obstacles);
       const rehearsedAt = new Date().toISOString();
-      if (!fillable) return keep(cutover, { rehearsedAt, ...joinObstacles([obstacles, clients]) });
       await endReplication(cutover);
+      if (!fillable) return keep(cutover, { rehearsedAt, ...joinObstacles([obstacles, clients]) });
       if (cutover.method === "replicate") refuseToReplicate(obstacles);
       const start = performance.now();
       const [copy, verify] = await orEndReplication(cutover, async () => {

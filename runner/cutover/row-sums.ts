@@ -1,13 +1,16 @@
 import type pg from "pg";
 import type { Move } from "./request.ts";
 import { withAdmins } from "./session.ts";
-import { pinnedOutput } from "./snapshot.ts";
+import { orTablesInUse, pinnedOutput } from "./snapshot.ts";
 
 /** The source and the target, each in one session. */
 export type Pair = readonly [pg.Client, pg.Client];
 
-/** A session's search path must not decide how a name in a column (regclass, …) is printed. */
-export const comparisonPins = `${pinnedOutput}; SET search_path = ''; SET row_security = off; SET client_encoding = 'UTF8'; SET jit = off`;
+/**
+ * A session must not wait for ever for somebody who waits for another session of the same comparison. Its search path must
+ * not decide how a name in a column (regclass, …) is printed.
+ */
+export const comparisonPins = `${pinnedOutput}; SET lock_timeout = '10s'; SET search_path = ''; SET row_security = off; SET client_encoding = 'UTF8'; SET jit = off`;
 
 /** Lends pairs of sessions whose output neither database can bend. */
 export async function withPairs<T>(
@@ -21,6 +24,8 @@ export async function withPairs<T>(
     return use(
       Array.from({ length: count }, (_, at) => clients.slice(2 * at, 2 * at + 2) as unknown as Pair),
     );
+  }).catch((error) => {
+    throw orTablesInUse(error);
   });
 }
 

@@ -8,6 +8,7 @@ import { type ConnectionSettings, environmentOf } from "../connection.ts";
 import { findPrograms } from "../server/programs.ts";
 import { UserError } from "../user-error.ts";
 import { guardName } from "./guards.ts";
+import { lockSeconds, TablesInUse } from "./snapshot.ts";
 import { stateSchema } from "./state.ts";
 
 const run = promisify(execFile);
@@ -99,7 +100,7 @@ export function workFolder({ host, port, database }: ConnectionSettings): string
 
 /**
  * Reads the source's schema by pg_dump under a snapshot, without owners and grants (they are carried by
- * name: see ownership.ts). Throws UserError with pg_dump's words.
+ * name: see ownership.ts). Throws UserError with pg_dump's words, TablesInUse where it waited for a lock.
  */
 export async function dumpSchema(options: DumpOptions): Promise<SchemaDump> {
   const directory = workFolder(options.target);
@@ -110,6 +111,7 @@ export async function dumpSchema(options: DumpOptions): Promise<SchemaDump> {
   } catch (error) {
     const said = (error as { stderr?: string }).stderr;
     if (said === undefined) throw error;
+    if (/LOCK TABLE/.test(said)) throw new TablesInUse(error);
     throw new UserError(`pg_dump could not read the source's schema: ${said.trim()}`, { cause: error });
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -123,7 +125,8 @@ async function dumpInto(directory: string, options: DumpOptions): Promise<Schema
   );
   const file = join(directory, "schema.dump");
   const excluded = `--exclude-schema=${stateSchema}`;
-  const flags = ["-Fc", "-Z0", "--schema-only", "--no-owner", "--no-acl", "--no-tablespaces", excluded];
+  const wait = `--lock-wait-timeout=${lockSeconds}s`;
+  const flags = [wait, "-Fc", "-Z0", "--schema-only", "--no-owner", "--no-acl", "--no-tablespaces", excluded];
   await run(dump as string, [...flags, `--snapshot=${options.snapshot}`, `--file=${file}`], { env });
   const print = async (section: string) => {
     const args = ["--no-owner", "--no-acl", `--section=${section}`];

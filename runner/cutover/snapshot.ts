@@ -1,5 +1,6 @@
 import type pg from "pg";
 import type { ConnectionSettings } from "../connection.ts";
+import { UserError } from "../user-error.ts";
 import { type CopyTable, listTables } from "./catalog.ts";
 import { type DatabaseSetting, listSettings } from "./database-settings.ts";
 import { listGrants, listOwners, type Owned } from "./ownership.ts";
@@ -29,6 +30,39 @@ export const pinnedOutput = `
 
 const begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
+/** What keeps a copy from beginning: somebody who waits to change a table waits for us, and we would wait for them. */
+export class TablesInUse extends UserError {
+  constructor(cause: unknown) {
+    super(
+      "Tables of the source are being changed in form (ALTER TABLE, TRUNCATE, LOCK, VACUUM FULL): they cannot be read at one " +
+        "moment. Try again when that has ended. PostgreSQL says: " +
+        (cause as Error).message,
+      { cause },
+    );
+  }
+}
+
+/** A lock that was waited for in vain, or a table or column that has gone in the meantime, by its own name. */
+export function orTablesInUse(error: unknown): unknown {
+  const { code } = error as { code?: string };
+  return code !== undefined && ["55P03", "42P01", "42703"].includes(code) ? new TablesInUse(error) : error;
+}
+
+/** Time for a lock that nobody stands in the way of. */
+export const lockSeconds = 2;
+
+/** Each session that will read a table locks it before any row is read: later it could wait for ever. */
+async function lockTables(client: pg.Client, tables: readonly CopyTable[], seconds: number): Promise<void> {
+  if (tables.length === 0) return;
+  const names = tables.map(({ name }) => name).join(", ");
+  const within = (time: number) => `SET LOCAL lock_timeout = '${time}s'`;
+  try {
+    await client.query(`${within(seconds)}; LOCK TABLE ${names} IN ACCESS SHARE MODE; ${within(0)}`);
+  } catch (error) {
+    throw orTablesInUse(error);
+  }
+}
+
 async function describeSnapshot(client: pg.Client, id: string): Promise<Snapshot> {
   const { rows } = await client.query(
     `SELECT current_setting('server_version_num')::int / 10000 AS major, current_setting('server_encoding') AS encoding,
@@ -37,8 +71,7 @@ async function describeSnapshot(client: pg.Client, id: string): Promise<Snapshot
   const { major, encoding, path } = rows[0];
   await client.query("SET search_path = ''"); // so that every name is printed with its schema
   const tables = await listTables(client);
-  if (tables.length > 0)
-    await client.query(`LOCK TABLE ${tables.map(({ name }) => name).join(", ")} IN ACCESS SHARE MODE`);
+  await lockTables(client, tables, 60);
   const views = await listFilledViews(client);
   const [owners, grants, settings] = [
     await listOwners(client),
@@ -65,23 +98,27 @@ export async function joinSnapshot(client: pg.Client, id: string): Promise<void>
 
 /**
  * Lends `count` sessions of the source that all see the same moment: that of the snapshot `given`, or now.
- * Its tables cannot be changed in form until `use` ends.
+ * Its tables cannot be changed in form until `use` ends. Throws TablesInUse where somebody is at that.
  */
 export async function withSnapshot<T>(
   source: ConnectionSettings,
   options: { readonly readers: number; readonly given?: string | undefined },
   use: (snapshot: Snapshot, readers: readonly pg.Client[]) => Promise<T>,
 ): Promise<T> {
-  return withAdmin(source, async (client) => {
-    if (options.given === undefined) await client.query(begin);
-    else await joinSnapshot(client, options.given);
-    const { rows } = await client.query("SELECT pg_export_snapshot() AS id");
-    const snapshot = await describeSnapshot(client, rows[0].id);
-    const lend = (lent: (reader: pg.Client) => Promise<T>) =>
-      withAdmin(source, async (reader) => {
-        await joinSnapshot(reader, snapshot.id);
-        return lent(reader);
-      });
-    return withMany(options.readers, lend, (readers) => use(snapshot, readers));
-  });
+  const open = (lent: (reader: pg.Client) => Promise<T>) => withAdmin(source, lent);
+  return withAdmin(source, (client) =>
+    withMany(options.readers, open, async (readers) => {
+      if (options.given === undefined) await client.query(begin);
+      else await joinSnapshot(client, options.given);
+      const { rows } = await client.query("SELECT pg_export_snapshot() AS id");
+      const snapshot = await describeSnapshot(client, rows[0].id);
+      await Promise.all(
+        readers.map(async (reader) => {
+          await joinSnapshot(reader, snapshot.id);
+          await lockTables(reader, snapshot.tables, lockSeconds);
+        }),
+      );
+      return use(snapshot, readers);
+    }),
+  );
 }

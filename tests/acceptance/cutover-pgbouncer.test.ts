@@ -3,10 +3,11 @@ import { statSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/frozen-stages.ts";
-import { reachFreeze, reachPause, reachResume } from "../../runner/cutover/live-stages.ts";
+import { reachFreeze, reachPause } from "../../runner/cutover/live-stages.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
 import { release } from "../../runner/cutover/release.ts";
 import type { Cutover } from "../../runner/cutover/request.ts";
+import { reachResume } from "../../runner/cutover/resume.ts";
 import { missingWrites, startWriter, type Writer } from "../support/acknowledged-writer.ts";
 import {
   acknowledgedTable,
@@ -146,6 +147,30 @@ test("a switch that fails or is killed gives the clients back to the source, and
   await nothingFailedOrLost(cutover.target, { w: writer });
   await release(cutover);
   assert.equal(bouncer.config(), before);
+});
+
+test("clients go on before replication is tidied up; where that fails, nothing follows into what they wrote", async () => {
+  const [found, bouncer] = await pairBehind("tidying");
+  await using _ = bouncer;
+  const cutover = { ...found, method: "replicate" as const };
+  await rehearse(cutover);
+  await reachPause(cutover);
+  await reachVerify(cutover);
+  const { configFile } = bouncer;
+  const text = bouncer.config();
+  writeFileSync(configFile, text.replace("tidying", "another"));
+  await assert.rejects(reachComplete(cutover), /has no entry "tidying"/);
+  writeFileSync(configFile, text);
+  assert.equal((await sql(cutover.target, "SELECT FROM pg_subscription")).length, 1);
+  await sql(cutover.target, "INSERT INTO acknowledged (writer, n) VALUES ('new side', 1)");
+  assert.equal((await rehearse(cutover)).copy, null);
+  await sql(bouncer.through("app"), "INSERT INTO acknowledged (writer, n) VALUES ('source', 1)");
+  assert.deepEqual(await sql(cutover.target, "SELECT writer FROM acknowledged"), [{ writer: "new side" }]);
+  assert.deepEqual(await sql(cutover.target, "SELECT FROM pg_subscription"), []);
+  assert.deepEqual(
+    await sql(cutover.source, "SELECT FROM pg_replication_slots WHERE database = 'tidying'"),
+    [],
+  );
 });
 
 test("what stands in the way of leading the clients is said at a rehearsal", async () => {

@@ -157,3 +157,26 @@ test("definitions that changed since the copy are copied anew before the freeze"
   await reachComplete(cutover);
   assert.deepEqual(await sql(cutover.target, "SELECT id FROM added"), [{ id: 1 }]);
 });
+
+test("a target that cannot apply what was written is given up, and the source is writable again", async () => {
+  const schema = `
+    CREATE FUNCTION marked(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || '!' $$;
+    CREATE FUNCTION loud(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN marked(upper($1)); END $$;
+    CREATE TABLE noted (id int PRIMARY KEY, note text, loud text GENERATED ALWAYS AS (loud(note)) STORED);
+    INSERT INTO noted VALUES (1, 'copied')`;
+  const cutover = await following("unapplied", schema);
+  await reachPrepare(cutover);
+  await sql(cutover.source, "INSERT INTO noted VALUES (2, 'replicated')");
+  await assert.rejects(reachFreeze(cutover), /does not apply[\s\S]*ALTER FUNCTION … SET search_path/);
+  await sql(
+    cutover.source,
+    "ALTER FUNCTION loud SET search_path = public; INSERT INTO noted VALUES (3, 'writable')",
+  );
+  await rehearse(cutover);
+  await sql(cutover.source, "INSERT INTO noted VALUES (4, 'replicated')");
+  await reachComplete(cutover);
+  assert.deepEqual(await sql(cutover.target, "SELECT loud FROM noted WHERE id > 2"), [
+    { loud: "WRITABLE!" },
+    { loud: "REPLICATED!" },
+  ]);
+});

@@ -106,6 +106,24 @@ test("a rehearsal copies a rich database whole while it is in use, and a second 
   }
   await sql(cutover.target, "INSERT INTO app.users (email, p) VALUES ('new@x', 7)");
   assert.deepEqual(await sql(cutover.target, "SHOW timezone"), [{ TimeZone: "Asia/Tokyo" }]);
+  const comments = "SELECT description FROM pg_description WHERE classoid = 'pg_largeobject'::regclass";
+  assert.deepEqual(await sql(cutover.target, comments), [{ description: "it's" }]);
+});
+
+test("a rehearsal and a client that locks tables again and again do not wait for each other", async (t) => {
+  const cutover = await clusters.pair("locking");
+  await sql(cutover.source, acknowledgedTable);
+  let locking = true;
+  const locker = withClient(asRole(cutover.source, "own"), async (client) => {
+    for (; locking; await sleep(20)) await client.query("BEGIN; LOCK TABLE acknowledged; COMMIT");
+  });
+  t.after(() => {
+    locking = false;
+  });
+  await rehearse(cutover).catch((error) => assert.match(error.message, /being changed in form/));
+  locking = false;
+  await locker;
+  assert.notEqual((await rehearse(cutover)).copy, null);
 });
 
 test("verify names what differs, and gives the source back", async () => {

@@ -47,5 +47,5 @@ alter table app.orders add constraint ck check (id > 0) not valid;
 grant select on app.users to app; grant select(email) on app.users to third; grant usage on sequence app.orders_id_seq to app, third;
 alter table app.users owner to own; alter table app.orders owner to own; alter table app.parent owner to own; alter table app.p1 owner to own; alter table app.p1a owner to third; alter function app.lookup() owner to own; alter materialized view app.mv owner to own; alter type app.mood owner to own; alter domain app.pos owner to third; alter server srv owner to own; alter publication pub owner to own;
 select lo_from_bytea(0,'hello'); select lo_from_bytea(0,repeat('x',300000)::bytea);
-do $$ declare o oid; begin o := lo_create(0); perform lo_put(o, 0, 'abc'); execute format('alter large object %s owner to own', o); execute format('grant select on large object %s to app', o); end $$;
+do $$ declare o oid; begin o := lo_create(0); perform lo_put(o, 0, 'abc'); execute format('alter large object %s owner to own', o); execute format('grant select on large object %s to app', o); execute format('comment on large object %s is %L', o, 'it''s'); end $$;
 `;
