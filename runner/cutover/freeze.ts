@@ -106,7 +106,8 @@ export async function freeze(
       await writeState(client, "source", { ...state, proved: true });
       return { epoch: state.epoch, frozenAt: state.frozenAt, ended, proof };
     } catch (error) {
-      if (fresh) await lift(client, holder).catch(() => {});
+      if (fresh && (await lift(client, holder).catch(() => false)))
+        await endPoliteSessions(client, [pid, ...spared]);
       throw error;
     }
   });
@@ -124,18 +125,30 @@ async function lift(client: pg.Client, holder: string): Promise<boolean> {
   });
 }
 
+/** A session that began under the freeze would stay read-only by default until its end, in a client's pool for hours. */
+async function endPoliteSessions(client: pg.Client, spared: readonly number[]): Promise<void> {
+  await endSessions(client, spared).catch(() => {}); // one that does not end in time is read-only, and no more
+}
+
 /**
- * Puts the source back exactly as it was before the freeze of `holder`, in one transaction. False where
- * that stack holds no freeze. Safe to repeat.
+ * Puts the source back exactly as it was before the freeze of `holder`, in one transaction, and ends the sessions that
+ * began meanwhile. False where that stack holds no freeze. Safe to repeat.
+ * @param spared sessions of this run
  */
-export async function thaw(source: ConnectionSettings, holder: string): Promise<boolean> {
+export async function thaw(
+  source: ConnectionSettings,
+  holder: string,
+  spared: readonly number[] = [],
+): Promise<boolean> {
   return withAdmin(source, async (client) => {
     await holdCutoverLock(client);
     const state = await readState(client, "source");
     if (state === undefined || state.holder !== holder) return false;
     await client.query("SET session_replication_role = replica");
     const pid = await backendOf(client);
-    return endingBlockers(source, pid, () => lift(client, holder));
+    const lifted = await endingBlockers(source, pid, () => lift(client, holder));
+    if (lifted) await endPoliteSessions(client, [pid, ...spared]);
+    return lifted;
   });
 }
 

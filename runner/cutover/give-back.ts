@@ -8,14 +8,15 @@ import { readState } from "./state.ts";
 /**
  * Gives the source back to its clients: thaws it, then lets those behind PgBouncer go on there. Clients that have
  * been sent to the target come back only from a freeze that this stack still holds. False where it held none.
+ * @param spared sessions of this run on the source
  */
-export async function giveBack(cutover: Cutover): Promise<boolean> {
+export async function giveBack(cutover: Cutover, spared: readonly number[] = []): Promise<boolean> {
   const frozen = await withAdmin(cutover.source, (client) => readState(client, "source"));
   if (frozen?.holder === cutover.stack) {
     recallClients(cutover);
     if (frozen.movedTo !== undefined) await endOnSource(cutover); // nothing is to follow into what clients wrote there
   }
-  const thawed = await thaw(cutover.source, cutover.stack);
+  const thawed = await thaw(cutover.source, cutover.stack, spared);
   if (!clientsAreSent(cutover)) await returnClients(cutover);
   return thawed;
 }

@@ -9,7 +9,7 @@ import { findClientObstacles, findWaitObstacles } from "./pgbouncer/obstacles.ts
 import { writeRecord } from "./record.ts";
 import { endReplication, withReplicationSlot } from "./replicate.ts";
 import type { Cutover } from "./request.ts";
-import { withAdmin } from "./session.ts";
+import { backendOf, withAdmin } from "./session.ts";
 import { holdCutoverLock, identityOf, readState, updateTarget } from "./state.ts";
 import { differencesError, type VerifyReport, verifyDatabases } from "./verify.ts";
 import { secondsSince } from "./work.ts";
@@ -95,7 +95,7 @@ export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
     await holdCutoverLock(client, cutover.log);
     return withAdmin(cutover.source, async (source) => {
       const fillable = await releaseTarget(client, source, cutover);
-      if (await giveBack(cutover)) cutover.log("the source is writable again");
+      if (await giveBack(cutover, [await backendOf(source)])) cutover.log("the source is writable again");
       const clients = await findClientObstacles(cutover);
       warn(cutover, clients);
       const obstacles = await findObstacles(source, client, cutover);

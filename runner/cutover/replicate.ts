@@ -8,7 +8,7 @@ import { heartbeatTable, makeHeartbeat } from "./heartbeat.ts";
 import { clearPending } from "./pending-rows.ts";
 import type { Cutover } from "./request.ts";
 import { withAdmin } from "./session.ts";
-import { identifier, literal, readState, writeState } from "./state.ts";
+import { dropUnusedSchema, identifier, literal, readState, writeState } from "./state.ts";
 
 /** The name that publication, slot and subscription of a stack's cutover share; a slot's may hold a-z, 0-9 and _. */
 export function replicationName({ stack, source }: Cutover): string {
@@ -176,6 +176,7 @@ export async function endOnSource(cutover: Cutover): Promise<void> {
       await source.query(
         `DROP PUBLICATION IF EXISTS ${publication}; DROP TABLE IF EXISTS ${heartbeatTable.name}`,
       );
+      await dropUnusedSchema(source);
     });
   });
 }

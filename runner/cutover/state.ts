@@ -117,12 +117,21 @@ export async function updateTarget(client: pg.Client, changes: Partial<TargetSta
   return next;
 }
 
-/** Forgets a side's state; the schema goes with the last one. */
+/** Forgets a side's state; the schema goes with the last one, unless replication still has a table in it. */
 export async function clearState(client: pg.Client, side: Side): Promise<void> {
   if ((await readState(client, side)) === undefined) return;
   await client.query(`DELETE FROM ${stateSchema}.state WHERE side = $1`, [side]);
-  const { rowCount } = await client.query(`SELECT FROM ${stateSchema}.state`);
-  if (rowCount === 0) await client.query(`DROP SCHEMA ${stateSchema} CASCADE`);
+  await dropUnusedSchema(client);
+}
+
+/** Drops the schema where it holds nothing that is still needed. */
+export async function dropUnusedSchema(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = to_regnamespace('${stateSchema}') AND relkind = 'r'`,
+  );
+  if (rows.some(({ name }) => name !== "state")) return;
+  if (rows.length > 0 && (await client.query(`SELECT FROM ${stateSchema}.state`)).rowCount !== 0) return;
+  await client.query(`DROP SCHEMA IF EXISTS ${stateSchema} CASCADE`);
 }
 
 /** Names a database the world over: its server's system identifier and its name. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { thaw } from "../../runner/cutover/freeze.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/frozen-stages.ts";
 import { reachFreeze, reachPrepare } from "../../runner/cutover/live-stages.ts";
 import { rehearse } from "../../runner/cutover/rehearse.ts";
@@ -120,6 +121,15 @@ test("a sequence that gave numbers on the new side since the comparison goes on 
   assert.deepEqual(await sql(cutover.target, "INSERT INTO numbered (note) VALUES ('new') RETURNING id"), [
     { id: 7 },
   ]);
+});
+
+test("a switch that is given up leaves replication as it is, and the next one goes on", async () => {
+  const cutover = await following("resumed", oddTables);
+  await reachFreeze(cutover);
+  await thaw(cutover.source, cutover.stack);
+  await sql(cutover.source, "UPDATE other SET note = 'written between' WHERE id = 77");
+  assert.deepEqual((await reachComplete(cutover)).verify.differences, []);
+  assert.deepEqual((await verifyDatabases(cutover)).differences, []);
 });
 
 test("what was changed on the target before the comparison ahead is found while the source stays in use", async () => {

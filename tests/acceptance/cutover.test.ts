@@ -85,7 +85,11 @@ test("a freeze ends what holds locks and open transactions, and a thaw restores 
   ]);
   await assert.rejects(freeze(source, "another"), /only that one can thaw it/);
   assert.equal(await thaw(source, "another"), false);
-  assert.equal(await thaw(source, "next"), true);
+  await withClient(asRole(source, "app"), async (pooled) => {
+    await assert.rejects(pooled.query("DELETE FROM acknowledged"), /read-only/);
+    assert.equal(await thaw(source, "next"), true);
+    await assert.rejects(pooled.query("SELECT 1"), /terminat|connection error/i); // it would stay read-only by default
+  });
   assert.equal(await scriptOf(clusters.source, source, "--schema-only"), script);
   assert.deepEqual(await sql(source, "SELECT setconfig FROM pg_db_role_setting"), before);
 });
