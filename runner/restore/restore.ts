@@ -83,7 +83,9 @@ async function replace(
   signal: AbortSignal,
 ): Promise<string[]> {
   const { target, owner } = request;
-  const fresh = await createFresh(maintenance, target, owner);
+  const fresh = await createFresh(maintenance, target, owner).catch((error) => {
+    throw unchanged(target, error, "");
+  });
   try {
     const frame = await withClient(target, (client) => readFrame(client, owner));
     let begun = 0;
@@ -153,7 +155,7 @@ async function recordFor(
 
 function unchanged(target: ConnectionSettings, error: unknown, left: string): unknown {
   const { code, message } = error as { code?: unknown; message: string };
-  const lost = /^Connection terminated/.test(message); // the server went away, in the client's words
+  const lost = /^(Connection terminated|Client has encountered a connection error)/.test(message); // in the client's words
   if (!(error instanceof UserError) && typeof code !== "string" && !lost) return error;
   return new UserError(
     `${message}\nThe restore was given up: ${describe(target)} is as it was before.${left}`,
