@@ -63,6 +63,21 @@ async function lockTables(client: pg.Client, tables: readonly CopyTable[], secon
   }
 }
 
+/** How many tables may be locked, of what all sessions share (max_locks_per_transaction in PostgreSQL's manual): half of it. */
+async function roomForLocks(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ room: number }>(
+    `SELECT current_setting('max_locks_per_transaction')::int
+       * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) / 2 AS room`,
+  );
+  return rows[0]?.room ?? 0;
+}
+
+/** Where there are too many tables for that, a session that waits in vain for one ends, and the copy with it. */
+async function lockOrEnd(client: pg.Client, tables: readonly CopyTable[], fit: boolean): Promise<void> {
+  if (fit) await lockTables(client, tables, lockSeconds);
+  else await client.query("SET LOCAL lock_timeout = '60s'");
+}
+
 async function describeSnapshot(client: pg.Client, id: string): Promise<Snapshot> {
   const { rows } = await client.query(
     `SELECT current_setting('server_version_num')::int / 10000 AS major, current_setting('server_encoding') AS encoding,
@@ -112,10 +127,11 @@ export async function withSnapshot<T>(
       else await joinSnapshot(client, options.given);
       const { rows } = await client.query("SELECT pg_export_snapshot() AS id");
       const snapshot = await describeSnapshot(client, rows[0].id);
+      const fit = snapshot.tables.length * (1 + readers.length) <= (await roomForLocks(client));
       await Promise.all(
         readers.map(async (reader) => {
           await joinSnapshot(reader, snapshot.id);
-          await lockTables(reader, snapshot.tables, lockSeconds);
+          await lockOrEnd(reader, snapshot.tables, fit);
         }),
       );
       return use(snapshot, readers);
