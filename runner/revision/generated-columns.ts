@@ -1,7 +1,7 @@
 import { buildFactBase, encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
 import { type ColumnId, isColumn } from "./managed-view.ts";
+import { plain, quoted } from "./plain-action.ts";
 import { isVirtual } from "./virtual-columns.ts";
 
 /** A column whose values are stored, and computed from others. */
@@ -14,20 +14,8 @@ function becomesPlain(fact: Fact, to: FactBase): fact is Generated {
 }
 
 function dropExpression({ id }: Generated): Action {
-  const table = `${pg.escapeIdentifier(id.schema)}.${pg.escapeIdentifier(id.table)}`;
-  return {
-    sql: `ALTER TABLE ${table} ALTER COLUMN ${pg.escapeIdentifier(id.name)} DROP EXPRESSION`,
-    verb: "alter",
-    produces: [],
-    consumes: [id],
-    destroys: [],
-    releases: [],
-    transactionality: "transactional",
-    lockClass: "accessExclusive",
-    newSegmentBefore: false,
-    dataLoss: "none",
-    rewriteRisk: false,
-  };
+  const sql = `ALTER TABLE ${quoted(id.schema, id.table)} ALTER COLUMN ${quoted(id.name)} DROP EXPRESSION`;
+  return { ...plain, sql, verb: "alter", consumes: [id] };
 }
 
 /**

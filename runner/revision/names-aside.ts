@@ -1,12 +1,10 @@
 import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
 import { freeNames } from "./free-names.ts";
 import { namedRelations } from "./name-order.ts";
+import { plain, quoted } from "./plain-action.ts";
 
 type Named = Extract<StableId, { schema: string; name: string }>;
-
-const quoted = (...names: string[]) => names.map((name) => pg.escapeIdentifier(name)).join(".");
 
 /** How a table's index or key gets another name. */
 function rename(id: Named, name: string): string {
@@ -17,19 +15,7 @@ function rename(id: Named, name: string): string {
 
 /** A statement that only makes room, and of which no other order depends. */
 function makingRoom(id: Named, name: string): Action {
-  return {
-    sql: rename(id, name),
-    verb: "alter",
-    produces: [],
-    consumes: [id],
-    destroys: [],
-    releases: [],
-    transactionality: "transactional",
-    lockClass: "accessExclusive",
-    newSegmentBefore: false,
-    dataLoss: "none",
-    rewriteRisk: false,
-  };
+  return { ...plain, sql: rename(id, name), verb: "alter", consumes: [id] };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import { plain, quoted } from "./row-return.ts";
+import { plain, quoted } from "./plain-action.ts";
 import { parentsOf, type TableId } from "./table-columns.ts";
 
 type TriggerId = { readonly schema: string; readonly table: string; readonly name: string };

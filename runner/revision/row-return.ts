@@ -1,5 +1,5 @@
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
+import { plain, quoted } from "./plain-action.ts";
 import type { ColumnFact, TableId } from "./table-columns.ts";
 
 /** A value that goes into a column. */
@@ -21,22 +21,6 @@ export interface Return extends Action {
 export function isReturn(action: Action): action is Return {
   return "source" in action;
 }
-
-/** A name with what it is in, in quotes. */
-export const quoted = (...names: string[]) => names.map((name) => pg.escapeIdentifier(name)).join(".");
-
-/** An action of which no order depends and that loses nothing. */
-export const plain: Omit<Action, "sql" | "verb"> = {
-  produces: [],
-  consumes: [],
-  destroys: [],
-  releases: [],
-  transactionality: "transactional",
-  lockClass: "accessExclusive",
-  newSegmentBefore: false,
-  dataLoss: "none",
-  rewriteRisk: false,
-};
 
 /** The statement that brings rows back with these values. */
 export function returning(into: TableId, source: string, values: readonly Value[]): Return {

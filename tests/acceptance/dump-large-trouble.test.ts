@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { startCluster } from "../../runner/server/cluster.ts";
 import { serverProcess } from "../../runner/server/pid-file.ts";
 import { serverUser } from "../../runner/server/server-user.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { endOf, runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
 import { until } from "../support/wait.ts";
 
 /** A table that four sessions load together, and what follows on it. */
@@ -64,15 +64,6 @@ after(async () => {
   await cluster.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function endOf(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
-  let stderr = "";
-  child.stderr?.on("data", (text) => {
-    stderr += text;
-  });
-  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  return { code, stderr };
-}
 
 test("a server or a run that is killed while sessions load a table leaves the target as it was, and the next run restores", async () => {
   for (const killed of ["server", "run"] as const) {

@@ -8,7 +8,7 @@ import { startCluster } from "../../runner/server/cluster.ts";
 import { serverProcess } from "../../runner/server/pid-file.ts";
 import { serverUser } from "../../runner/server/server-user.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { endOf, runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
 import { until } from "../support/wait.ts";
 
 let cluster: ThrowawayCluster;
@@ -46,15 +46,6 @@ after(async () => {
   await cluster.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function endOf(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
-  let stderr = "";
-  child.stderr?.on("data", (text) => {
-    stderr += text;
-  });
-  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  return { code, stderr };
-}
 
 /** Ends the server as a crash does, and starts it again once the verb is done. */
 async function crashUnder(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {

@@ -26,12 +26,17 @@ export async function runVerb(
   given: { stdin?: string; env?: Record<string, string | undefined> } = {},
 ): Promise<Ended> {
   const child = startVerb(args, given.env);
+  child.stdin?.end(given.stdin ?? "");
+  return endOf(child);
+}
+
+/** How a verb ends, and all that it prints from now on. */
+export async function endOf(child: ChildProcess): Promise<Ended> {
   const [out, err] = [child.stdout, child.stderr].map(async (stream) => {
     let text = "";
     for await (const chunk of stream ?? []) text += chunk;
     return text;
   });
-  child.stdin?.end(given.stdin ?? "");
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   return { code, stdout: (await out) ?? "", stderr: (await err) ?? "" };
 }
