@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ const halfFilled = () =>
   sql(cluster.admin, "SELECT datname FROM pg_database WHERE datname LIKE 'pgstack\\_restore\\_%'");
 const loading = async () =>
   (await sql(cluster.admin, "SELECT FROM pg_stat_progress_copy WHERE datname LIKE 'pgstack\\_restore\\_%'"))
-    .length === 4;
+    .length > 1;
 const isAsBefore = async (database: string) =>
   assert.deepEqual(await sql(on(database), "SELECT a FROM before"), [{ a: 1 }]);
 
@@ -65,12 +65,23 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("a server or a run that is killed while sessions load a table leaves the target as it was, and the next run restores", async () => {
-  for (const killed of ["server", "run"] as const) {
+/** A restore whose sessions load the table; another one where it was over before anybody looked. */
+async function startLoading(): Promise<{ child: ChildProcess; ended: ReturnType<typeof endOf> }> {
+  for (let attempt = 1; attempt <= 10; attempt++) {
     await sql(on("target"), "DROP TABLE IF EXISTS before; CREATE TABLE before AS SELECT 1 AS a");
     const child = startVerb(restoreArgs("target"));
     const ended = endOf(child);
-    await until(loading);
+    if (
+      (await until(async () => ((await loading()) ? "loads" : child.exitCode !== null && "over"))) === "loads"
+    )
+      return { child, ended };
+  }
+  throw new Error("ten restores were over before anybody saw them load");
+}
+
+test("a server or a run that is killed while sessions load a table leaves the target as it was, and the next run restores", async () => {
+  for (const killed of ["server", "run"] as const) {
+    const { child, ended } = await startLoading();
     if (killed === "server") process.kill(serverProcess(cluster.place) ?? 0, "SIGKILL");
     else child.kill("SIGKILL");
     const { code, stderr } = await ended;
