@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startCluster } from "../../runner/server/cluster.ts";
 import { serverProcess } from "../../runner/server/pid-file.ts";
-import { serverUser } from "../../runner/server/server-user.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { endOf, runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
 import { until } from "../support/wait.ts";
 
 /** A table that four sessions load together, and what follows on it. */
@@ -97,17 +97,10 @@ test("a server or a run that is killed while sessions load a table leaves the ta
 });
 
 test("a disk that is full while sessions load a table gives the restore up, and the next run restores", async (t) => {
-  const disk = join(folder, "disk");
-  mkdirSync(disk);
-  const mount = (megabytes: number, options = "") =>
-    spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m${options}`, "tmpfs", disk]).status === 0;
-  if (!mount(22)) return t.skip("needs the right to mount a small disk");
+  const disk = mountSmallDisk(folder, 22);
+  if (disk === undefined) return t.skip("needs the right to mount a small disk");
   try {
-    const place = join(disk, "space");
-    mkdirSync(place, { mode: 0o700 });
-    serverUser().own(place);
-    spawnSync("chmod", ["755", folder]);
-    await sql(cluster.admin, `CREATE TABLESPACE small LOCATION '${place}'`);
+    await sql(cluster.admin, `CREATE TABLESPACE small LOCATION '${disk.space}'`);
     await sql(cluster.admin, "CREATE DATABASE cramped TABLESPACE small");
     await sql(on("cramped"), "CREATE TABLE before AS SELECT 1 AS a");
     const given = await runVerb(restoreArgs("cramped"));
@@ -118,11 +111,11 @@ test("a disk that is full while sessions load a table gives the restore up, and 
     );
     assert.deepEqual(await halfFilled(), [], given.stderr);
     await isAsBefore("cramped");
-    assert.ok(mount(400, ",remount"));
+    assert.ok(disk.resize(400));
     await restores("cramped");
     await sql(cluster.admin, "DROP DATABASE cramped", "DROP TABLESPACE small");
   } finally {
     await cluster.close();
-    spawnSync("umount", ["-l", disk]);
+    disk.remove();
   }
 });

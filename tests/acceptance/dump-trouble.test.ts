@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawnSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startCluster } from "../../runner/server/cluster.ts";
 import { serverProcess } from "../../runner/server/pid-file.ts";
-import { serverUser } from "../../runner/server/server-user.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { endOf, runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
 import { until } from "../support/wait.ts";
 
 let cluster: ThrowawayCluster;
@@ -91,17 +91,10 @@ test("a server that goes away during a restore leaves the target as it was, and 
 });
 
 test("a server whose disk is full refuses before, or gives up and keeps the target as it was", async (t) => {
-  const disk = join(folder, "disk");
-  const mount = (megabytes: number, options = "") =>
-    spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m${options}`, "tmpfs", disk]).status === 0;
-  spawnSync("mkdir", [disk]);
-  if (!mount(50)) return t.skip("needs the right to mount a small disk");
+  const disk = mountSmallDisk(folder, 50);
+  if (disk === undefined) return t.skip("needs the right to mount a small disk");
   try {
-    const place = join(disk, "space");
-    spawnSync("mkdir", ["-m", "700", place]);
-    serverUser().own(place);
-    spawnSync("chmod", ["755", folder]);
-    await sql(cluster.admin, `CREATE TABLESPACE small LOCATION '${place}'`);
+    await sql(cluster.admin, `CREATE TABLESPACE small LOCATION '${disk.space}'`);
     await sql(cluster.admin, "CREATE DATABASE cramped TABLESPACE small");
     await sql(on("cramped"), "CREATE TABLE before AS SELECT 1 AS a");
     const given = await runVerb(restoreArgs("cramped"));
@@ -109,11 +102,11 @@ test("a server whose disk is full refuses before, or gives up and keeps the targ
     assert.match(given.stderr, /TABLE DATA public\.t: .*No space left[\s\S]*is as it was before/);
     assert.deepEqual(await halfFilled(), [], given.stderr);
     assert.equal(await rowsIn("cramped", "before"), 1);
-    assert.ok(mount(25, ",remount"));
+    assert.ok(disk.resize(25));
     const refused = await runVerb(restoreArgs("cramped"));
     assert.equal(refused.code, 2, refused.stderr);
     assert.match(refused.stderr, /uncompressed; the server's disk has .* free in .*space/);
-    assert.ok(mount(400, ",remount"));
+    assert.ok(disk.resize(400));
     const next = await runVerb(restoreArgs("cramped"));
     assert.equal(next.code, 0, next.stderr);
     assert.equal(await rowsIn("cramped", "t"), 100_000);
@@ -122,7 +115,7 @@ test("a server whose disk is full refuses before, or gives up and keeps the targ
     await sql(cluster.admin, "DROP TABLESPACE small");
   } finally {
     await cluster.close();
-    spawnSync("umount", ["-l", disk]);
-    assert.ok(existsSync(disk));
+    disk.remove();
+    assert.ok(existsSync(join(folder, "disk")));
   }
 });
