@@ -1,7 +1,8 @@
 import { buildFactBase, encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import { type ColumnId, isColumn } from "./managed-view.ts";
-import { plain, quoted } from "./plain-action.ts";
+import { plain } from "./plain-action.ts";
+import { quoted } from "./sql-text.ts";
 import { isVirtual } from "./virtual-columns.ts";
 
 /** A column whose values are stored, and computed from others. */

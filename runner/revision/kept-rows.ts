@@ -4,9 +4,10 @@ import pg from "pg";
 import { freeNames } from "./free-names.ts";
 import { heldValues } from "./held-values.ts";
 import { isColumn } from "./managed-view.ts";
-import { plain, quoted } from "./plain-action.ts";
+import { plain } from "./plain-action.ts";
 import { hasRules, quietTriggers } from "./quiet-triggers.ts";
 import { returning, type Value } from "./row-return.ts";
+import { quoted } from "./sql-text.ts";
 import { allColumns, isTable, parentsOf, type TableId, withTablesBelow } from "./table-columns.ts";
 
 /** A table whose rows are taken away and brought back. */

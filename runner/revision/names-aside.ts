@@ -2,7 +2,8 @@ import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import { freeNames } from "./free-names.ts";
 import { namedRelations } from "./name-order.ts";
-import { plain, quoted } from "./plain-action.ts";
+import { plain } from "./plain-action.ts";
+import { quoted } from "./sql-text.ts";
 
 type Named = Extract<StableId, { schema: string; name: string }>;
 

@@ -1,6 +1,7 @@
 import { encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import { plain, quoted } from "./plain-action.ts";
+import { plain } from "./plain-action.ts";
+import { quoted } from "./sql-text.ts";
 import { parentsOf, type TableId } from "./table-columns.ts";
 
 type TriggerId = { readonly schema: string; readonly table: string; readonly name: string };

@@ -1,5 +1,6 @@
 import type { Action } from "@supabase/pg-delta/plan";
-import { plain, quoted } from "./plain-action.ts";
+import { plain } from "./plain-action.ts";
+import { quoted } from "./sql-text.ts";
 import type { ColumnFact, TableId } from "./table-columns.ts";
 
 /** A value that goes into a column. */

@@ -3,8 +3,7 @@ import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { isColumn } from "./managed-view.ts";
 import type { Statement } from "./render.ts";
-
-const quoted = (...names: readonly string[]) => names.map((name) => pg.escapeIdentifier(name)).join(".");
+import { quoted } from "./sql-text.ts";
 
 /** A sequence and its options: one of its own, or an identity column's. */
 interface Sequence {

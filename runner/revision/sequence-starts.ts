@@ -2,8 +2,8 @@ import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { type ColumnId, isColumn, pathOf } from "./managed-view.ts";
-import { quoted } from "./plain-action.ts";
 import type { Statement } from "./render.ts";
+import { quoted } from "./sql-text.ts";
 import type { Way } from "./statements.ts";
 
 /** Sequences that start to feed a column which was there before go on from its largest value. */

@@ -1,6 +1,7 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
+import { quoted } from "./sql-text.ts";
 
 type Renamable = Extract<StableId, { schema: string; name: string }> & {
   readonly kind: "index" | "sequence" | "constraint";
@@ -10,7 +11,6 @@ type Renamed = Fact & { readonly id: Renamable };
 const kinds = ["index", "sequence", "constraint"];
 const isRenamable = (fact: Fact): fact is Renamed => kinds.includes(fact.id.kind);
 
-const quoted = (...names: string[]) => names.map((name) => pg.escapeIdentifier(name)).join(".");
 const definition = /^(CREATE (?:UNIQUE )?INDEX )(?:"(?:[^"]|"")*"|\S+)( ON )/;
 
 /** All of an object but its name. */

@@ -1,3 +1,5 @@
+import pg from "pg";
+
 /** A piece of SQL: names in quotes, and what no rewriting may touch (strings, bodies, comments). */
 export interface Piece {
   readonly kind: "text" | "name" | "literal" | "comment";
@@ -61,3 +63,6 @@ export function sameButForBlanks(one: string, other: string): boolean {
       .join("");
   return normal(one) === normal(other);
 }
+
+/** A name with what it is in, in quotes. */
+export const quoted = (...names: string[]) => names.map((name) => pg.escapeIdentifier(name)).join(".");
