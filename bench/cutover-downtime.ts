@@ -5,8 +5,8 @@
  *   [direct or pgbouncer, default direct]
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectionSettings, withClient } from "../runner/connection.ts";
-import type { CutoverRecord } from "../runner/cutover/record.ts";
+import { type ConnectionSettings, withClient } from "../runner/postgres/connection.ts";
+import type { CutoverRecord } from "../runner/cutover/state/record.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { missingWrites, startWriter, type Writer } from "../tests/support/acknowledged-writer.ts";
 import { startPgBouncer } from "../tests/support/pgbouncer.ts";

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type ConnectionSettings, environmentOf, withClient } from "../runner/connection.ts";
+import { type ConnectionSettings, environmentOf, withClient } from "../runner/postgres/connection.ts";
 import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { scriptOf } from "../tests/support/databases.ts";
 import { contentOf, fillSource } from "./support/dump-source.ts";

@@ -1,7 +1,7 @@
 // The main job against its peers, in one run, best of five:   node bench/main-job.ts [ROUNDS]
 
 import { Umzug } from "umzug";
-import { withClient } from "../runner/connection.ts";
+import { withClient } from "../runner/postgres/connection.ts";
 import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { done } from "../tests/support/project.ts";
 import { bestOf, report, seconds } from "./support/measure.ts";

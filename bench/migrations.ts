@@ -7,8 +7,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ConnectionSettings, environmentOf, withClient } from "../runner/connection.ts";
-import { projectPath } from "../runner/project.ts";
+import { type ConnectionSettings, environmentOf, withClient } from "../runner/postgres/connection.ts";
+import { projectPath } from "../runner/util/project.ts";
 import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { bestOf } from "./support/measure.ts";
 

@@ -10,8 +10,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { withClient } from "../runner/connection.ts";
-import { projectPath } from "../runner/project.ts";
+import { withClient } from "../runner/postgres/connection.ts";
+import { projectPath } from "../runner/util/project.ts";
 import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { median, report, seconds } from "./support/measure.ts";
 

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type ConnectionSettings, environmentOf, withClient } from "../runner/connection.ts";
-import { reviewRoles } from "../runner/roles/review.ts";
-import { findPrograms } from "../runner/server/programs.ts";
+import { type ConnectionSettings, environmentOf, withClient } from "../runner/postgres/connection.ts";
+import { reviewRoles } from "../runner/roles/review/review.ts";
+import { findPrograms } from "../runner/postgres/programs.ts";
 import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { createProject } from "../tests/support/project.ts";
 import { seconds } from "./support/measure.ts";

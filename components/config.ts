@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { parseConfig, type StackConfig } from "./config/parse.ts";
+import { parseConfig, type StackConfig } from "../runner/config/parse.ts";
 
 const namespace = "pgstack:";
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { CutoverSettings } from "../runner/cutover/request.ts";
+import type { CutoverSettings } from "../runner/cutover/settings.ts";
 import type { CutoverCheck } from "../runner/verbs/cutover-check.ts";
-import { askRunner } from "./ask-runner.ts";
-import type { CutoverConfig } from "./config/cutover.ts";
-import type { DatabaseConfig } from "./config/database.ts";
-import { runner } from "./runner.ts";
+import { askRunner } from "./runner/query.ts";
+import type { CutoverConfig } from "../runner/config/cutover.ts";
+import type { DatabaseConfig } from "../runner/config/database.ts";
+import { runner } from "./runner/command.ts";
 
 export interface CutoverArgs {
   readonly config: CutoverConfig;

@@ -1,10 +1,10 @@
 import { local } from "@pulumi/command";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import type { DatabaseConfig } from "./config/database.ts";
+import type { DatabaseConfig } from "../runner/config/database.ts";
 import { connectionEnvironment } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
-import { runner } from "./runner.ts";
+import { runner } from "./runner/command.ts";
 
 export interface DatabaseArgs {
   readonly config: DatabaseConfig;

@@ -1,8 +1,8 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { DumpReport } from "../runner/dump/report.ts";
-import type { DumpConfig } from "./config/dump.ts";
-import { runner } from "./runner.ts";
+import type { DumpConfig } from "../runner/config/dump.ts";
+import { runner } from "./runner/command.ts";
 
 export interface DumpArgs {
   readonly config: DumpConfig;

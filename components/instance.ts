@@ -1,7 +1,8 @@
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { ExistingInstanceConfig, InstanceConfig, LocalInstanceConfig } from "./config/instance.ts";
-import { runner } from "./runner.ts";
+import * as postgresql from "@pulumi/postgresql";
+import { local } from "@pulumi/command";
+import type { ExistingInstanceConfig, InstanceConfig, LocalInstanceConfig } from "../runner/config/instance.ts";
+import { runner } from "./runner/command.ts";
 
 /** How the administrator of a server connects to it; in the form that `runner/connection.ts` reads. */
 export interface Administrator {
@@ -93,4 +94,24 @@ function existingAdministrator(config: ExistingInstanceConfig, password: string)
     sslMode: pulumi.output(config.sslMode),
     sslRootCert: config.sslRootCert,
   };
+}
+
+/** The provider that makes roles, databases and grants as the server's administrator. */
+export function createProvider(administrator: Administrator, parent: pulumi.Resource): postgresql.Provider {
+  const { host, port, user, password, database, sslMode, sslRootCert } = administrator;
+  return new postgresql.Provider(
+    "postgresql",
+    {
+      host,
+      port,
+      username: user,
+      password,
+      database,
+      sslmode: sslMode,
+      ...(sslRootCert !== undefined && { sslrootcert: sslRootCert }),
+      connectTimeout: 15,
+      superuser: false, // else it reads pg_shadow, which an admin of a managed service may not
+    },
+    { parent },
+  );
 }

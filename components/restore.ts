@@ -1,11 +1,11 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/check.ts";
+import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/preview.ts";
 import type { RestoreReport } from "../runner/restore/report.ts";
-import { askRunner, valueOf } from "./ask-runner.ts";
-import type { MigrationsConfig } from "./config/migrations.ts";
-import type { RestoreConfig } from "./config/restore.ts";
-import { runner } from "./runner.ts";
+import { askRunner, valueOf } from "./runner/query.ts";
+import type { MigrationsConfig } from "../runner/config/migrations.ts";
+import type { RestoreConfig } from "../runner/config/restore.ts";
+import { runner } from "./runner/command.ts";
 
 export interface RestoreArgs {
   readonly config: RestoreConfig;

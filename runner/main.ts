@@ -1,9 +1,9 @@
 import { enableCompileCache } from "node:module";
 import { text } from "node:stream/consumers";
-import { linesOf } from "./lines.ts";
-import { ExitCode, RefusedError, UserError } from "./user-error.ts";
-import { resourceVerbs, verbs } from "./verbs.ts";
-import { parseWords } from "./words.ts";
+import { linesOf } from "./util/lines.ts";
+import { ExitCode, RefusedError, UserError } from "./util/errors.ts";
+import { resourceVerbs, verbs } from "./commands/index.ts";
+import { parseWords } from "./cli/arguments.ts";
 
 enableCompileCache(); // verbs load only after this: compiled and stripped of types once, then kept
 

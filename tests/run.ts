@@ -3,7 +3,7 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 import { run as runTests } from "node:test";
 import { spec } from "node:test/reporters";
-import { projectRoot } from "../runner/project.ts";
+import { projectRoot } from "../runner/util/project.ts";
 
 /** How many checks of a step passed and failed. */
 interface Tally {

@@ -1,4 +1,4 @@
-import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 
 /** Rows that make about one megabyte of database, indexes included, by table. */
 const rowsPerMegabyte = { events: 620, plays: 1300, notes: 48 };

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort } from "../../runner/server/cluster.ts";
+import { freePort } from "../../runner/postgres/cluster.ts";
 import { createProject, done, type TestProject } from "../../tests/support/project.ts";
 
 export function nameOf(index: number): string {

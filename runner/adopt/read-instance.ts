@@ -1,13 +1,14 @@
 import type pg from "pg";
-import type { ConnectionSettings } from "../connection.ts";
-import { readMigrations } from "../migrations/directory.ts";
-import { projectPath } from "../project.ts";
-import { catalogSettings, readObjects } from "../roles/catalog.ts";
-import { readEffectiveRoles } from "../roles/effective.ts";
-import { RefusedError } from "../user-error.ts";
+import type { ConnectionSettings } from "../postgres/connection.ts";
+import { readMigrations } from "../migrations/files/directory.ts";
+import { projectPath } from "../util/project.ts";
+import { readObjects } from "../roles/catalog/objects.ts";
+import { readEffectiveRoles } from "../roles/catalog/effective-rights.ts";
+import { RefusedError } from "../util/errors.ts";
 import { findDatabase } from "./found.ts";
 import type { Findings } from "./proposal.ts";
 import { findVersionTables } from "./version-tables.ts";
+import { catalogSettings } from "../postgres/catalog-lock.ts";
 
 const migrationsDirectory = "migrations";
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Document, parseDocument } from "yaml";
-import { projectPath } from "../project.ts";
-import { UserError } from "../user-error.ts";
+import { projectPath } from "../util/project.ts";
+import { UserError } from "../util/errors.ts";
 
 const namespace = "pgstack:";
 

@@ -1,6 +1,6 @@
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
-import { type Cutover, parseCutover } from "./request.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
+import { type Cutover, parseCutover } from "./settings.ts";
 
 /** A verb that a cutover's resource calls: settings as JSON on standard input, its result as JSON on standard output. */
 export function cutoverVerb(

@@ -1,7 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { UserError } from "../user-error.ts";
-import { bytesAt, checksumOf } from "./files.ts";
+import { UserError } from "../util/errors.ts";
+import { bytesAt, checksumOf } from "./files/checksum.ts";
 import { type DumpReport, readReport, reportPath } from "./report.ts";
 
 /** A dump of a stack and its present state. */

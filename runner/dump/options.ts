@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
-import type { Programs } from "../server/programs.ts";
-import { RefusedError } from "../user-error.ts";
+import type { Programs } from "../postgres/programs.ts";
+import { RefusedError } from "../util/errors.ts";
 
 /** pg_dump's archive formats that can be restored selectively and in parallel. */
 export const dumpFormats = ["custom", "directory"] as const;

@@ -1,7 +1,6 @@
 import type pg from "pg";
-import type { Programs } from "../server/programs.ts";
-import { installedPrograms } from "../server/programs.ts";
-import { RefusedError } from "../user-error.ts";
+import { type Programs, installedPrograms } from "../postgres/programs.ts";
+import { RefusedError } from "../util/errors.ts";
 
 /** What is asked of a server before it is dumped. */
 export interface Source {

@@ -2,21 +2,12 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { ConnectionSettings } from "../connection.ts";
-import { withClient } from "../connection.ts";
-import { projectPath } from "../project.ts";
-import {
-  type ClusterPlace,
-  configureCluster,
-  createCluster,
-  startCluster,
-  stopCluster,
-  waitUntilReady,
-} from "../server/cluster.ts";
-import { runningPort } from "../server/pid-file.ts";
-import { findPrograms, type Programs } from "../server/programs.ts";
-import { UserError } from "../user-error.ts";
-import type { InstanceSettings } from "./settings.ts";
+import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
+import { projectPath } from "../util/project.ts";
+import { type ClusterPlace, configureCluster, createCluster, startCluster, stopCluster, waitUntilReady } from "../postgres/cluster.ts";
+import { runningPort } from "../postgres/pid-file.ts";
+import { findPrograms, type Programs } from "../postgres/programs.ts";
+import { UserError, RefusedError } from "../util/errors.ts";
 
 const host = "127.0.0.1";
 
@@ -112,4 +103,20 @@ export async function removeInstance(settings: InstanceSettings): Promise<void> 
   for (const name of ["data", "server.log", "instance.json", "admin-password"])
     rmSync(join(path, name), { recursive: true, force: true });
   if (readdirSync(path).length === 0) rmdirSync(path);
+}
+
+/** What the resource of a local instance is made from. */
+export interface InstanceSettings {
+  /** Where its files live, relative to the project's root. */
+  readonly directory: string;
+  /** On loopback. */
+  readonly port: number;
+}
+
+/** Reads the JSON that a resource sends. Throws RefusedError where it is not the settings of an instance. */
+export function parseInstanceSettings(json: string): InstanceSettings {
+  const value = JSON.parse(json) as Partial<InstanceSettings>;
+  if (typeof value.directory !== "string" || typeof value.port !== "number")
+    throw new RefusedError(`Expected {"directory": …, "port": …} on standard input, found ${json}`);
+  return { directory: value.directory, port: value.port };
 }

@@ -1,13 +1,13 @@
-import { lintPending } from "./check.ts";
-import { type Finding, findingsOf } from "./findings.ts";
-import { historyTable, readHistory } from "./history.ts";
-import type { Warning } from "./lint.ts";
-import type { MigrationFile } from "./migration.ts";
-import { makePlan, type Standing, type State } from "./plan.ts";
-import { compareNames } from "./revision.ts";
-import { type Access, withSession } from "./session.ts";
+import { lintPending } from "./preview.ts";
+import { type Finding, findingsOf } from "./plan/findings.ts";
+import { historyTable, readHistory } from "./history/history.ts";
+import type { Warning } from "./lint/lint.ts";
+import type { MigrationFile } from "./files/types.ts";
+import { makePlan, type Standing, type State } from "./plan/plan.ts";
+import { compareNames } from "./plan/order.ts";
+import { type Access, withSession } from "./run/session.ts";
 import type { MigrationSettings } from "./settings.ts";
-import { keptFiles } from "./target.ts";
+import { keptFiles } from "./plan/target-revision.ts";
 
 /** One migration in a status. */
 export interface StatusRow {

@@ -1,7 +1,7 @@
-import { type ConnectionSettings, withClient } from "../connection.ts";
+import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { jobsOf } from "../dump/options.ts";
 import type { Output } from "../dump/progress.ts";
-import { RefusedError } from "../user-error.ts";
+import { RefusedError } from "../util/errors.ts";
 import { recordedRestore } from "./record.ts";
 import type { RestoreReport } from "./report.ts";
 import { restoreDump } from "./restore.ts";

@@ -1,7 +1,7 @@
-import { entryLabel, rowsOf, tableData } from "../dump/archive.ts";
-import { missingTablespaces } from "./preflight.ts";
-import type { Prepared } from "./prepare.ts";
-import type { RestoreRequest } from "./restore.ts";
+import { entryLabel, rowsOf, tableData } from "../dump/archive/read.ts";
+import { missingTablespaces } from "./preflight/checks.ts";
+import type { Prepared } from "./preflight/prepare.ts";
+import type { RestoreRequest } from "./request.ts";
 
 /** What a restore did. */
 export interface RestoreReport {

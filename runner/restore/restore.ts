@@ -1,50 +1,19 @@
-import { type ConnectionSettings, describe, withClient } from "../connection.ts";
-import { tableData } from "../dump/archive.ts";
+import { type ConnectionSettings, describe, withClient } from "../postgres/connection.ts";
+import { tableData } from "../dump/archive/read.ts";
 import { type Output, reportProgress } from "../dump/progress.ts";
-import type { HistoryTable } from "../migrations/history.ts";
-import { UserError } from "../user-error.ts";
-import { databaseProperties } from "./database-properties.ts";
-import { failureText } from "./failures.ts";
-import { applyRights, fill, sanitize } from "./fill.ts";
-import type { Filling } from "./filling.ts";
-import { readFrame } from "./frame.ts";
-import {
-  createFresh,
-  dropDatabase,
-  dropLeftovers,
-  type FreshDatabase,
-  type Maintenance,
-  swap,
-  withRestoreLock,
-} from "./fresh-database.ts";
-import { missingTablespaces } from "./preflight.ts";
-import { prepare } from "./prepare.ts";
-import { refuseReplaced } from "./read-dump.ts";
+import { UserError } from "../util/errors.ts";
+import { databaseProperties } from "./swap/database-properties.ts";
+import { failureText } from "./load/failures.ts";
+import { applyRights, fill, sanitize } from "./load/fill-database.ts";
+import type { Filling } from "./load/context.ts";
+import { readFrame } from "./swap/preserved.ts";
+import { createFresh, dropDatabase, dropLeftovers, type FreshDatabase, type Maintenance, swap, withRestoreLock } from "./swap/fresh-database.ts";
+import { missingTablespaces } from "./preflight/checks.ts";
+import { prepare } from "./preflight/prepare.ts";
+import { refuseReplaced } from "./preflight/dump-file.ts";
 import { forgetRestores, type RestoreRecord, recordedRestore, recordRestore } from "./record.ts";
 import { type RestoreReport, reportOf, type Work } from "./report.ts";
-
-/** A restore to be done. */
-export interface RestoreRequest {
-  /** The database to be replaced, as a user who may create databases and act as the owner. */
-  readonly target: ConnectionSettings;
-  /** The dump, as people gave it. */
-  readonly path: string;
-  /** The role that owns everything afterwards. */
-  readonly owner: string;
-  readonly jobs: number;
-  /** The dump's SHA-256, where it is fixed. */
-  readonly sha256: string | undefined;
-  /** Path of an SQL script that is run before anyone else may connect. */
-  readonly sanitize: string | undefined;
-  /** Writes into the database which dump it came from (for resources, which ask before they restore again). */
-  readonly record: boolean;
-  /** Agrees to the loss of what the target holds. */
-  readonly overwrite: boolean;
-  /** The stack's history of migrations, which is made again after the restore; another one than our own is data. */
-  readonly history?: HistoryTable | undefined;
-  /** What a refusal tells people to set. */
-  readonly overwriteFlag: string;
-}
+import type { RestoreRequest } from "./request.ts";
 
 /**
  * Replaces the content of a database by a dump. The dump goes into a new database beside the target, is checked

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ConnectionSettings } from "../connection.ts";
+import type { ConnectionSettings } from "../postgres/connection.ts";
 import {
   type ClusterPlace,
   configureCluster,
@@ -11,8 +11,8 @@ import {
   type ServerSettings,
   startCluster,
   stopCluster,
-} from "./cluster.ts";
-import { findPrograms } from "./programs.ts";
+} from "../postgres/cluster.ts";
+import { findPrograms } from "../postgres/programs.ts";
 
 /** A server that is gone, files included, once `close` resolves. */
 export interface ThrowawayCluster extends AsyncDisposable {

@@ -1,6 +1,6 @@
-import { ExitCode, UserError } from "../user-error.ts";
-import type { Call, Verb } from "../verb.ts";
-import { resourceVerbs } from "../verbs.ts";
+import { ExitCode, UserError } from "../util/errors.ts";
+import type { Call, Verb } from "../cli/command.ts";
+import { resourceVerbs } from "../commands/index.ts";
 
 async function load(name: string): Promise<Verb> {
   const found = resourceVerbs[name];

@@ -1,8 +1,8 @@
-import { connectionFromEnvironment } from "../connection.ts";
-import { withAdmin } from "../cutover/session.ts";
-import { readState } from "../cutover/state.ts";
-import { questionVerb } from "../question-verb.ts";
-import { UserError } from "../user-error.ts";
+import { connectionFromEnvironment } from "../postgres/connection.ts";
+import { withAdmin } from "../cutover/freeze/sessions.ts";
+import { readState } from "../cutover/state/state.ts";
+import { questionVerb } from "../cli/command.ts";
+import { UserError } from "../util/errors.ts";
 
 /** What a stack's program asks about its cutover. */
 export interface CutoverCheck {

@@ -1,4 +1,4 @@
-import { reachCopy } from "../cutover/frozen-stages.ts";
+import { reachCopy } from "../cutover/stages/after-freeze.ts";
 import { cutoverVerb } from "../cutover/verb.ts";
 
 export default cutoverVerb("cutover-copy", "copies the frozen source", reachCopy);

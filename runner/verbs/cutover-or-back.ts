@@ -1,8 +1,8 @@
-import { giveBackAfterFailure } from "../cutover/give-back.ts";
-import { parseCutover } from "../cutover/request.ts";
-import { ExitCode, RefusedError } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
-import { resourceVerbs } from "../verbs.ts";
+import { giveBackAfterFailure } from "../cutover/stages/rollback.ts";
+import { parseCutover } from "../cutover/settings.ts";
+import { ExitCode, RefusedError } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
+import { resourceVerbs } from "../commands/index.ts";
 
 /** What a stack's resources say of the cutover that waits for them. */
 interface Waiting {

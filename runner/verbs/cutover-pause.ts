@@ -1,4 +1,4 @@
-import { reachPause } from "../cutover/live-stages.ts";
+import { reachPause } from "../cutover/stages/before-freeze.ts";
 import { cutoverVerb } from "../cutover/verb.ts";
 
 export default cutoverVerb("cutover-pause", "makes the clients behind PgBouncer wait", reachPause);

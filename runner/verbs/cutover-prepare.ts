@@ -1,4 +1,4 @@
-import { reachPrepare } from "../cutover/live-stages.ts";
+import { reachPrepare } from "../cutover/stages/before-freeze.ts";
 import { cutoverVerb } from "../cutover/verb.ts";
 
 export default cutoverVerb(

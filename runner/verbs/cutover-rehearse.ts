@@ -1,4 +1,4 @@
-import { rehearse } from "../cutover/rehearse.ts";
+import { rehearse } from "../cutover/stages/rehearse.ts";
 import { cutoverVerb } from "../cutover/verb.ts";
 
 export default cutoverVerb(

@@ -1,7 +1,7 @@
-import { isMissingDatabase, withClient } from "../connection.ts";
-import { resolveAdminTarget, targetFlags } from "../target.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { isMissingDatabase, withClient } from "../postgres/connection.ts";
+import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 /** What the entry script asks after an update that failed. */
 const databaseState: Verb = {

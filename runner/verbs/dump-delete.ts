@@ -1,6 +1,6 @@
 import { deleteDump, parseDumpSettings } from "../dump/ensure.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const dumpDelete: Verb = {
   summary: "removes the dump with a label, and its report",

@@ -1,9 +1,8 @@
-import { connectionFromEnvironment } from "../connection.ts";
+import { connectionFromEnvironment } from "../postgres/connection.ts";
 import { type DumpSummary, ensureDump, parseDumpSettings } from "../dump/ensure.ts";
-import { withInterrupt } from "../dump/run-program.ts";
-import { previousOutput } from "../resource.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { withInterrupt } from "../postgres/run-program.ts";
+import { previousOutput, type Verb } from "../cli/command.ts";
+import { ExitCode } from "../util/errors.ts";
 
 const dumpEnsure: Verb = {
   summary: "makes the dump with a label where there is none; prints its report",

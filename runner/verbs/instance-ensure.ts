@@ -1,7 +1,6 @@
-import { ensureInstance } from "../instance/local-instance.ts";
-import { parseInstanceSettings } from "../instance/settings.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { ensureInstance, parseInstanceSettings } from "../instance/local-instance.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const instanceEnsure: Verb = {
   summary: "makes and starts a local instance; prints its connection, password included",

@@ -1,7 +1,6 @@
-import { removeInstance } from "../instance/local-instance.ts";
-import { parseInstanceSettings } from "../instance/settings.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { removeInstance, parseInstanceSettings } from "../instance/local-instance.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const instanceRemove: Verb = {
   summary: "stops a local instance and removes its files",

@@ -1,8 +1,8 @@
-import type { MigrationRecord } from "../migrations/record.ts";
-import { revertMigration } from "../migrations/revert.ts";
-import { accessFromEnvironment } from "../migrations/session.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import type { MigrationRecord } from "../migrations/history/history.ts";
+import { revertMigration } from "../migrations/run/revert.ts";
+import { accessFromEnvironment } from "../migrations/run/session.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const outcomes = {
   reverted: (name: string) => `${name} is reverted`,

@@ -1,7 +1,7 @@
-import type { Manifest } from "../migrations/manifest.ts";
-import { applyManifest } from "../migrations/stack.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import type { Manifest } from "../migrations/plan/manifest.ts";
+import { applyManifest } from "../migrations/apply-manifest.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const migrationsApply: Verb = {
   summary: "applies what a stack's manifest asks for and the database lacks; prints count and head",

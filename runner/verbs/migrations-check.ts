@@ -1,6 +1,6 @@
-import { type CheckRequest, checkDatabase } from "../migrations/check.ts";
-import { accessFromEnvironment } from "../migrations/session.ts";
-import { questionVerb } from "../question-verb.ts";
+import { type CheckRequest, checkDatabase } from "../migrations/preview.ts";
+import { accessFromEnvironment } from "../migrations/run/session.ts";
+import { questionVerb } from "../cli/command.ts";
 
 export default questionVerb<CheckRequest>(
   "migrations-check",

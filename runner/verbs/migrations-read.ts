@@ -1,5 +1,5 @@
-import { filesOf } from "../migrations/call.ts";
-import { questionVerb } from "../question-verb.ts";
+import { filesOf } from "../migrations/cli-options.ts";
+import { questionVerb } from "../cli/command.ts";
 
 /** Where the files are. */
 export interface ReadRequest {

@@ -1,13 +1,13 @@
-import { isMissingDatabase } from "../connection.ts";
-import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/call.ts";
-import type { MigrationFile } from "../migrations/migration.ts";
-import { refuseIrreversible } from "../migrations/revert.ts";
-import { resolveTarget } from "../migrations/revision.ts";
+import { isMissingDatabase } from "../postgres/connection.ts";
+import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/cli-options.ts";
+import type { MigrationFile } from "../migrations/files/types.ts";
+import { refuseIrreversible } from "../migrations/run/revert.ts";
+import { resolveTarget } from "../migrations/plan/order.ts";
 import type { MigrationSettings } from "../migrations/settings.ts";
 import { readStatus, type StatusRow } from "../migrations/status.ts";
-import { keptFiles } from "../migrations/target.ts";
-import { ExitCode, RefusedError } from "../user-error.ts";
-import type { Call, Verb } from "../verb.ts";
+import { keptFiles } from "../migrations/plan/target-revision.ts";
+import { ExitCode, RefusedError } from "../util/errors.ts";
+import type { Call, Verb } from "../cli/command.ts";
 
 /** How the migrations stand; in a database that is gone none is applied, and the update that follows makes it again. */
 async function standingsOf(

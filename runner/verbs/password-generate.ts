@@ -1,7 +1,7 @@
-import { readDeclaration } from "../roles/declaration.ts";
+import { readDeclaration } from "../roles/plan/declaration.ts";
 import { generatePassword } from "../roles/password.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const passwordGenerate: Verb = {
   summary: "prints a new password, or the one of the run before where the version is the same",

@@ -1,6 +1,6 @@
 import { takeOver } from "../pending-operations.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const pendingOperations: Verb = {
   summary: "turns a stack's export into one that takes what a killed update was making for made",

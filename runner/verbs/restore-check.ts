@@ -1,6 +1,6 @@
-import { connectionFromEnvironment } from "../connection.ts";
-import { questionVerb } from "../question-verb.ts";
-import { checkRestore, type RestoreCheckRequest } from "../restore/check.ts";
+import { connectionFromEnvironment } from "../postgres/connection.ts";
+import { questionVerb } from "../cli/command.ts";
+import { checkRestore, type RestoreCheckRequest } from "../restore/preview.ts";
 
 export default questionVerb<RestoreCheckRequest>(
   "restore-check",

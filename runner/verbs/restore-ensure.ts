@@ -1,10 +1,9 @@
-import { connectionFromEnvironment } from "../connection.ts";
-import { withInterrupt } from "../dump/run-program.ts";
-import { previousOutput } from "../resource.ts";
+import { connectionFromEnvironment } from "../postgres/connection.ts";
+import { withInterrupt } from "../postgres/run-program.ts";
+import { previousOutput, type Verb } from "../cli/command.ts";
 import { ensureRestore, parseRestoreSettings } from "../restore/ensure.ts";
 import type { RestoreReport } from "../restore/report.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { ExitCode } from "../util/errors.ts";
 
 const restoreEnsure: Verb = {
   summary: "fills the database from a dump, once for each dump; prints the report",

@@ -1,6 +1,7 @@
-import { connectionFromEnvironment } from "../connection.ts";
-import { questionVerb } from "../question-verb.ts";
-import { checkRights, type RightsCheckRequest } from "../roles/check.ts";
+import { connectionFromEnvironment } from "../postgres/connection.ts";
+import { questionVerb } from "../cli/command.ts";
+import { checkRights } from "../roles/review/preview.ts";
+import type { RightsCheckRequest } from "../roles/plan/declaration.ts";
 
 export default questionVerb<RightsCheckRequest>(
   "rights-check",

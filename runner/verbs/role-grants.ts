@@ -1,8 +1,8 @@
-import { connectionFromEnvironment, withClient } from "../connection.ts";
-import { applyRights } from "../roles/apply.ts";
-import { type RightsDeclaration, readDeclaration, rightsMembers } from "../roles/declaration.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { connectionFromEnvironment, withClient } from "../postgres/connection.ts";
+import { applyRights } from "../roles/plan/apply.ts";
+import { type RightsDeclaration, readDeclaration, rightsMembers } from "../roles/plan/declaration.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const roleGrants: Verb = {
   summary: "gives roles exactly the rights they are declared to have, and PUBLIC none of them",

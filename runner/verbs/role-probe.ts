@@ -1,8 +1,8 @@
-import { connectionFromEnvironment } from "../connection.ts";
-import { type ProbedRole, readDeclaration, roleMembers } from "../roles/declaration.ts";
-import { proveRole } from "../roles/prove.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { connectionFromEnvironment } from "../postgres/connection.ts";
+import { type ProbedRole, readDeclaration, roleMembers } from "../roles/plan/declaration.ts";
+import { proveRole } from "../roles/probe/prove.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const roleProbe: Verb = {
   summary: "proves, connected as a role, what it can do and cannot",

@@ -1,9 +1,9 @@
-import { connectionFromEnvironment, withClient } from "../connection.ts";
-import { withMovedOpen } from "../cutover/moved.ts";
-import { readDeclaration } from "../roles/declaration.ts";
-import { retireRole } from "../roles/retire.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { connectionFromEnvironment, withClient } from "../postgres/connection.ts";
+import { withMovedOpen } from "../cutover/freeze/write-block.ts";
+import { readDeclaration } from "../roles/plan/declaration.ts";
+import { retireRole } from "../roles/plan/drop-role.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const roleRetire: Verb = {
   summary: "gives what a role owns to the database's owner and revokes its rights, before it is dropped",

@@ -1,9 +1,9 @@
-import { connectionFromEnvironment } from "../connection.ts";
-import { questionVerb } from "../question-verb.ts";
-import type { ProbedRole } from "../roles/declaration.ts";
-import { readProbed } from "../roles/probe.ts";
-import { proveRole } from "../roles/prove.ts";
-import { UserError } from "../user-error.ts";
+import { connectionFromEnvironment } from "../postgres/connection.ts";
+import { questionVerb } from "../cli/command.ts";
+import type { ProbedRole } from "../roles/plan/declaration.ts";
+import { readProbed } from "../roles/probe/probe.ts";
+import { proveRole } from "../roles/probe/prove.ts";
+import { UserError } from "../util/errors.ts";
 
 interface Request {
   readonly settings: ProbedRole;

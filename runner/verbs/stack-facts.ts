@@ -1,6 +1,6 @@
-import type { StackFacts } from "../target.ts";
-import { ExitCode } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import type { StackFacts } from "../cli/target.ts";
+import { ExitCode } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 /** One key as `pulumi config --json` prints it. */
 interface Setting {

@@ -1,6 +1,6 @@
-import { connectionFromUrl } from "../connection.ts";
-import { ExitCode, RefusedError } from "../user-error.ts";
-import type { Verb } from "../verb.ts";
+import { connectionFromUrl } from "../postgres/connection.ts";
+import { ExitCode, RefusedError } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
 
 const urlPassword: Verb = {
   summary:

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { withClient } from "../../runner/connection.ts";
-import { freeze, thaw } from "../../runner/cutover/freeze.ts";
-import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/frozen-stages.ts";
-import { reachFreeze } from "../../runner/cutover/live-stages.ts";
-import { rehearse } from "../../runner/cutover/rehearse.ts";
-import { readStatus } from "../../runner/cutover/status.ts";
-import { ExitCode, type UserError } from "../../runner/user-error.ts";
+import { withClient } from "../../runner/postgres/connection.ts";
+import { freeze, thaw } from "../../runner/cutover/freeze/freeze.ts";
+import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
+import { reachFreeze } from "../../runner/cutover/stages/before-freeze.ts";
+import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
+import { readStatus } from "../../runner/cutover/state/status.ts";
+import { ExitCode, type UserError } from "../../runner/util/errors.ts";
 import { missingWrites, startWriter } from "../support/acknowledged-writer.ts";
 import {
   acknowledgedTable,

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { checksumOf } from "../../runner/dump/files.ts";
+import { checksumOf } from "../../runner/dump/files/checksum.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
 import { until } from "../support/wait.ts";

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { openClient } from "../../runner/connection.ts";
+import { openClient } from "../../runner/postgres/connection.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runShell, runVerb, scriptOf, sql, startVerb, urlOf } from "../support/databases.ts";
 import { until } from "../support/wait.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
+import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { revertMigration } from "../../runner/migrations/revert.ts";
+import { revertMigration } from "../../runner/migrations/run/revert.ts";
 import { defaultSettings } from "../../runner/migrations/settings.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { type Bench, makeBench } from "../support/migrations.ts";

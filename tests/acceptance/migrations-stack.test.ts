@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
-import { freePort } from "../../runner/server/cluster.ts";
-import { serverProcess } from "../../runner/server/pid-file.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
+import { freePort } from "../../runner/postgres/cluster.ts";
+import { serverProcess } from "../../runner/postgres/pid-file.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
 import { runs, until } from "../support/wait.ts";
 

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse } from "yaml";
-import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/connection.ts";
-import { projectRoot } from "../../runner/project.ts";
+import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
+import { projectRoot } from "../../runner/util/project.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
 import { startTlsCluster, type TlsCluster } from "../support/tls-cluster.ts";
 

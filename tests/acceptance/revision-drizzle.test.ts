@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { projectPath } from "../../runner/project.ts";
+import { projectPath } from "../../runner/util/project.ts";
 
 const run = promisify(execFile);
 

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { withClient } from "../../runner/connection.ts";
-import { projectPath } from "../../runner/project.ts";
-import { serverProcess } from "../../runner/server/pid-file.ts";
+import { withClient } from "../../runner/postgres/connection.ts";
+import { projectPath } from "../../runner/util/project.ts";
+import { serverProcess } from "../../runner/postgres/pid-file.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runs, until } from "../support/wait.ts";
 

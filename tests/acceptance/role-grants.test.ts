@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import pg from "pg";
-import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
-import { applyRights } from "../../runner/roles/apply.ts";
-import type { RoleDeclaration } from "../../runner/roles/declaration.ts";
-import { probeRole } from "../../runner/roles/probe.ts";
-import { retireRole } from "../../runner/roles/retire.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
+import { applyRights } from "../../runner/roles/plan/apply.ts";
+import type { RoleDeclaration } from "../../runner/roles/plan/declaration.ts";
+import { probeRole } from "../../runner/roles/probe/probe.ts";
+import { retireRole } from "../../runner/roles/plan/drop-role.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;

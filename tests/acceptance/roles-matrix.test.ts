@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
-import { applyRights } from "../../runner/roles/apply.ts";
-import { readObjects } from "../../runner/roles/catalog.ts";
-import { readEffectiveRoles, shownRights } from "../../runner/roles/effective.ts";
-import { plain, renderDifferences, renderMatrix } from "../../runner/roles/matrix.ts";
-import { type ReviewedRole, reviewRoles } from "../../runner/roles/review.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
+import { applyRights } from "../../runner/roles/plan/apply.ts";
+import { readObjects } from "../../runner/roles/catalog/objects.ts";
+import { readEffectiveRoles, shownRights } from "../../runner/roles/catalog/effective-rights.ts";
+import { plain, renderDifferences, renderMatrix } from "../../runner/roles/review/matrix.ts";
+import { type ReviewedRole, reviewRoles } from "../../runner/roles/review/review.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { sql } from "../support/databases.ts";
 

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type ConnectionSettings, openClient } from "../../runner/connection.ts";
+import { type ConnectionSettings, openClient } from "../../runner/postgres/connection.ts";
 
 /** How a writer writes. */
 export interface WriterOptions {

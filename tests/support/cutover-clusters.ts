@@ -1,6 +1,6 @@
-import type { ConnectionSettings } from "../../runner/connection.ts";
-import type { Cutover } from "../../runner/cutover/request.ts";
-import type { ServerSettings } from "../../runner/server/cluster.ts";
+import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
+import type { Cutover } from "../../runner/cutover/settings.ts";
+import type { ServerSettings } from "../../runner/postgres/cluster.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { sql } from "./databases.ts";
 

@@ -1,8 +1,8 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type ConnectionSettings, environmentOf, withClient } from "../../runner/connection.ts";
-import { projectRoot } from "../../runner/project.ts";
+import { type ConnectionSettings, environmentOf, withClient } from "../../runner/postgres/connection.ts";
+import { projectRoot } from "../../runner/util/project.ts";
 import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 
 const run = promisify(execFile);

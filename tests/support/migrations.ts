@@ -2,15 +2,15 @@ import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
-import { type ApplyResult, applyMigrations } from "../../runner/migrations/apply.ts";
-import { readMigrations } from "../../runner/migrations/directory.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
+import { type ApplyResult, applyMigrations } from "../../runner/migrations/run/apply.ts";
+import { readMigrations } from "../../runner/migrations/files/directory.ts";
 import { defaultSettings, type MigrationSettings } from "../../runner/migrations/settings.ts";
-import { projectPath } from "../../runner/project.ts";
+import { projectPath } from "../../runner/util/project.ts";
 import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { UserError } from "../../runner/user-error.ts";
-import { resourceVerbs, verbs } from "../../runner/verbs.ts";
-import { parseWords } from "../../runner/words.ts";
+import { UserError } from "../../runner/util/errors.ts";
+import { resourceVerbs, verbs } from "../../runner/commands/index.ts";
+import { parseWords } from "../../runner/cli/arguments.ts";
 
 /** How a program ended. */
 export interface Outcome {

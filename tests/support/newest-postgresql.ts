@@ -12,7 +12,7 @@ import {
 import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { installedPrograms } from "../../runner/server/programs.ts";
+import { installedPrograms } from "../../runner/postgres/programs.ts";
 
 const run = promisify(execFile);
 

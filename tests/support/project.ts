@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { removeInstance } from "../../runner/instance/local-instance.ts";
-import { projectRoot } from "../../runner/project.ts";
+import { projectRoot } from "../../runner/util/project.ts";
 
 /** How a program ended. */
 export interface Outcome {

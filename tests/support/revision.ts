@@ -3,16 +3,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type ConnectionSettings, withClient } from "../../runner/connection.ts";
-import { applyMigrations } from "../../runner/migrations/apply.ts";
-import { readMigrations } from "../../runner/migrations/directory.ts";
-import { revertMigration } from "../../runner/migrations/revert.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
+import { applyMigrations } from "../../runner/migrations/run/apply.ts";
+import { readMigrations } from "../../runner/migrations/files/directory.ts";
+import { revertMigration } from "../../runner/migrations/run/revert.ts";
 import { defaultSettings } from "../../runner/migrations/settings.ts";
 import { autogenerate, differences, type Revision } from "../../runner/revision/autogenerate.ts";
-import { readCatalog } from "../../runner/revision/catalog.ts";
-import { dumpDifferences, dumpSchema } from "../../runner/revision/dump.ts";
-import { openScratchServer, type Scratch } from "../../runner/revision/scratch-server.ts";
-import { findPrograms } from "../../runner/server/programs.ts";
+import { readCatalog } from "../../runner/revision/catalog/read.ts";
+import { dumpDifferences, dumpSchema } from "../../runner/scratch/schema-dump.ts";
+import { openScratchServer, type Scratch } from "../../runner/scratch/server.ts";
+import { findPrograms } from "../../runner/postgres/programs.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 
 /** A difference between a database and models, and what its revision must be like. */

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { serverUser } from "../../runner/server/server-user.ts";
+import { serverUser } from "../../runner/postgres/server-user.ts";
 
 /** A disk in memory, with a folder on it for a tablespace. */
 export interface SmallDisk {

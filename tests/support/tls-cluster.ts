@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serverUser } from "../../runner/server/server-user.ts";
+import { serverUser } from "../../runner/postgres/server-user.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 
 /** A throwaway server that speaks TLS with a certificate for `localhost`. */

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import type { ConnectionSettings } from "../../runner/connection.ts";
+import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 
 /** A pooler in front of a server that trusts its user: each transaction gets a session of the server that is free. */
 export interface TransactionPooler extends AsyncDisposable {

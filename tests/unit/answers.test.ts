@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
-import { askProcess } from "../../components/runner-process.ts";
-import { linesOf } from "../../runner/lines.ts";
+import { askProcess } from "../../components/runner/query-process.ts";
+import { linesOf } from "../../runner/util/lines.ts";
 import { callVerb } from "../support/migrations.ts";
 
 test("a line is what LF ends, however it arrives", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError, parseConfig } from "../../components/config/parse.ts";
+import { ConfigError, parseConfig } from "../../runner/config/parse.ts";
 
 const least = {
   instance: JSON.stringify({ kind: "local" }),

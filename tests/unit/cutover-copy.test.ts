@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { splitPostData } from "../../runner/cutover/post-data.ts";
-import { keyOfRow } from "../../runner/cutover/row-keys.ts";
-import { TouchedRows } from "../../runner/cutover/touched.ts";
-import { runTasks, type Task } from "../../runner/cutover/work.ts";
+import { splitPostData } from "../../runner/cutover/copy/post-data.ts";
+import { keyOfRow } from "../../runner/cutover/compare/row-keys.ts";
+import { TouchedRows } from "../../runner/cutover/compare/changed-rows.ts";
+import { runTasks, type Task } from "../../runner/util/task-pool.ts";
 
 test("indexes are set apart by their table, and what wants more than its rows is not", () => {
   const index = (sql: string) => ({ type: "INDEX", name: "i", sql });

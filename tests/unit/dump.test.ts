@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ArchiveParser } from "../../runner/dump/archive-parser.ts";
+import { ArchiveParser } from "../../runner/dump/archive/parser.ts";
 import { compressArgument, dumpArguments, jobsOf } from "../../runner/dump/options.ts";
 import { formatBytes, progressLine } from "../../runner/dump/progress.ts";
-import { RowCounter } from "../../runner/dump/row-counter.ts";
+import { RowCounter } from "../../runner/dump/archive/read-whole.ts";
 import { pgDumpFor } from "../../runner/dump/source.ts";
-import { formatAge } from "../../runner/verbs/backups.ts";
+import { formatAge } from "../../runner/commands/backups.ts";
 
 const script = Buffer.from(
   [

@@ -1,4 +1,4 @@
-import "../../components/lean-pulumi.ts"; // before Pulumi, as in index.ts
+import "../../components/runner/fast-startup.ts"; // before Pulumi, as in index.ts
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";

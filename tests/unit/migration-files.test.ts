@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readMigrations } from "../../runner/migrations/directory.ts";
-import { readScript } from "../../runner/migrations/script.ts";
-import { parseSqlFile } from "../../runner/migrations/sql-file.ts";
-import { parseStatements } from "../../runner/migrations/syntax.ts";
-import { decode } from "../../runner/migrations/text.ts";
-import { RefusedError } from "../../runner/user-error.ts";
+import { readMigrations } from "../../runner/migrations/files/directory.ts";
+import { readScript } from "../../runner/migrations/files/script.ts";
+import { parseSqlFile } from "../../runner/migrations/files/sql-file.ts";
+import { parseStatements } from "../../runner/migrations/lint/parse.ts";
+import { decode } from "../../runner/migrations/files/checksum.ts";
+import { RefusedError } from "../../runner/util/errors.ts";
 
 const parse = (text: string) => parseSqlFile(text, "1_x", "migrations/1_x.sql");
 const whole = (up: string, down = "SELECT 1;") => `-- migrate: up\n${up}\n-- migrate: down\n${down}\n`;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { suspect } from "../../runner/migrations/lint.ts";
-import { lintRules } from "../../runner/migrations/lint-rules.ts";
-import { parseSqlFile } from "../../runner/migrations/sql-file.ts";
-import { projectPath } from "../../runner/project.ts";
+import { suspect } from "../../runner/migrations/lint/lint.ts";
+import { lintRules } from "../../runner/migrations/lint/rules.ts";
+import { parseSqlFile } from "../../runner/migrations/files/sql-file.ts";
+import { projectPath } from "../../runner/util/project.ts";
 
 async function rulesFor(up: string): Promise<string[]> {
   const file = parseSqlFile(`-- migrate: up\n${up}\n-- migrate: down irreversible`, "1_x", "m/1_x.sql");

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
-import { installedPrograms } from "../../runner/server/programs.ts";
+import { installedPrograms } from "../../runner/postgres/programs.ts";
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "pgstack-programs-")));
 const path = process.env.PATH;

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { projectRoot } from "../../runner/project.ts";
+import { projectRoot } from "../../runner/util/project.ts";
 
 const readme = readFileSync(join(projectRoot, "README.md"), "utf8");
 

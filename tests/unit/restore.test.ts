@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Archive, ArchiveEntry } from "../../runner/dump/archive-parser.ts";
-import { type Right, rightsDifference } from "../../runner/restore/access.ts";
-import { FailureReader, isDispensable } from "../../runner/restore/failures.ts";
-import { planRestore } from "../../runner/restore/plan.ts";
-import { missingTablespaces, pgRestoreFor, refuseLoss, refuseUnfit } from "../../runner/restore/preflight.ts";
-import type { TargetFacts } from "../../runner/restore/target.ts";
+import type { Archive, ArchiveEntry } from "../../runner/dump/archive/parser.ts";
+import { type Right, rightsDifference } from "../../runner/restore/swap/grants.ts";
+import { FailureReader, isDispensable } from "../../runner/restore/load/failures.ts";
+import { planRestore } from "../../runner/restore/preflight/plan.ts";
+import { missingTablespaces, pgRestoreFor, refuseLoss, refuseUnfit } from "../../runner/restore/preflight/checks.ts";
+import type { TargetFacts } from "../../runner/restore/preflight/target.ts";
 
 function entry(
   id: number,

@@ -1,18 +1,10 @@
-import type { ConnectionSettings } from "../../connection.ts";
-import { RefusedError } from "../../user-error.ts";
-import type { Cutover } from "../request.ts";
+import { RefusedError } from "../../util/errors.ts";
+import type { Cutover, PgBouncer } from "../settings.ts";
 import { entryNamed, ledTo, readConfig, replaceConfig, withEntry } from "./config-file.ts";
 import { pause, reload, resume, withConsole } from "./console.ts";
 import { entriesOfSource } from "./entries.ts";
-import { type Note, readNote, removeNote, writeNote } from "./note.ts";
-import { findClientObstacles } from "./obstacles.ts";
-
-/** A PgBouncer in front of the source. */
-export interface PgBouncer {
-  /** A user of its console who may pause. */
-  readonly admin: ConnectionSettings;
-  readonly configFile: string;
-}
+import { type Note, readNote, removeNote, writeNote } from "./rollback-file.ts";
+import { findClientObstacles } from "./preflight.ts";
 
 /** Clients of these databases of PgBouncer. */
 export interface Clients {

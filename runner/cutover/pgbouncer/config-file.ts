@@ -1,5 +1,5 @@
 import { chownSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { RefusedError } from "../../user-error.ts";
+import { RefusedError } from "../../util/errors.ts";
 
 /** Where a database is, as PgBouncer connects to it. */
 export interface Place {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
-import { type ConnectionSettings, withClient } from "../../connection.ts";
-import { RefusedError, UserError } from "../../user-error.ts";
+import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
+import { RefusedError, UserError } from "../../util/errors.ts";
 import { type Entry, type Place, valuesOf } from "./config-file.ts";
 
 /** A database as the console shows it: https://www.pgbouncer.org/usage.html#show-databases */

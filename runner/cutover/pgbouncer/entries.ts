@@ -1,8 +1,8 @@
-import { withClient } from "../../connection.ts";
-import { RefusedError } from "../../user-error.ts";
-import type { Cutover } from "../request.ts";
-import { withAdmin } from "../session.ts";
-import { identityOf } from "../state.ts";
+import { withClient } from "../../postgres/connection.ts";
+import { RefusedError } from "../../util/errors.ts";
+import type { Cutover } from "../settings.ts";
+import { withAdmin } from "../freeze/sessions.ts";
+import { identityOf } from "../state/state.ts";
 import { type Entry, entriesOf, readConfig, valuesOf } from "./config-file.ts";
 
 /** Where PgBouncer looks for a server whose host no entry names: https://www.pgbouncer.org/config.html */

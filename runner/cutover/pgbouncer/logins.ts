@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import type pg from "pg";
-import { type ConnectionSettings, withClient } from "../../connection.ts";
-import { UserError } from "../../user-error.ts";
-import type { Obstacles } from "../obstacles.ts";
-import type { Cutover } from "../request.ts";
-import { isSuperuser, withAdmin } from "../session.ts";
+import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
+import { UserError } from "../../util/errors.ts";
+import type { Obstacles } from "../preflight.ts";
+import type { Cutover } from "../settings.ts";
+import { isSuperuser, withAdmin } from "../freeze/sessions.ts";
 import { type Entry, valuesOf } from "./config-file.ts";
 
 /** By user: a password, or a verifier (`md5…`, `SCRAM-SHA-256$…`). */

@@ -1,0 +1,107 @@
+import { local } from "@pulumi/command";
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import type { RoleConfig } from "../../runner/config/roles.ts";
+import { runner } from "../runner/command.ts";
+import { scramVerifier } from "./scram.ts";
+
+/** What a login role is made from; the owner needs no more than a name. */
+export type LoginRoleSettings = Pick<RoleConfig, "name"> &
+  Partial<
+    Pick<
+      RoleConfig,
+      | "connectionLimit"
+      | "statementTimeout"
+      | "idleInTransactionTimeout"
+      | "validUntil"
+      | "passwordVersion"
+      | "memberOf"
+    >
+  >;
+
+export interface LoginRoleArgs {
+  readonly settings: LoginRoleSettings;
+  /** From the stack's config; without one, a password is generated. */
+  readonly password?: pulumi.Input<string> | undefined;
+  /** What must be there before the role. */
+  readonly after?: readonly pulumi.Resource[];
+  /** It was there before the stack: its password stays, unless one is given or its version is raised. */
+  readonly adopted?: boolean;
+  /** It is not made but imported, as it is. */
+  readonly importOnly?: boolean;
+  /** What takes the role with it when it is removed, such as a local instance. */
+  readonly deletedWith?: pulumi.Resource | undefined;
+}
+
+function generatedPassword(settings: LoginRoleSettings, opts: pulumi.CustomResourceOptions) {
+  const command = new local.Command(
+    `${settings.name}-password`,
+    {
+      create: runner("password-generate"),
+      stdin: JSON.stringify({ passwordVersion: settings.passwordVersion ?? 1 }),
+      logging: "none",
+    },
+    { ...opts, additionalSecretOutputs: ["stdout"] },
+  );
+  return command.stdout.apply((result) => (JSON.parse(result) as { password: string }).password);
+}
+
+/** As PostgreSQL prints it where the server's time zone is UTC, so that a refresh finds no difference. */
+function timestamp(text: string): string {
+  return text === "infinity" ? text : `${new Date(text).toISOString().slice(0, 19).replace("T", " ")}+00`;
+}
+
+/** Attributes that no configuration says: an adopted role keeps its own. */
+const unsaid = [
+  ...["superuser", "createDatabase", "createRole", "replication", "bypassRowLevelSecurity"],
+  ...["inherit", "searchPaths", "assumeRole", "encryptedPassword"],
+];
+
+function attributesOf(settings: LoginRoleSettings): postgresql.RoleArgs {
+  return {
+    name: settings.name,
+    login: true,
+    connectionLimit: settings.connectionLimit ?? -1,
+    statementTimeout: settings.statementTimeout ?? 0,
+    idleInTransactionSessionTimeout: settings.idleInTransactionTimeout ?? 0,
+    validUntil: timestamp(settings.validUntil ?? "infinity"),
+    roles: [...(settings.memberOf ?? [])].sort(),
+  };
+}
+
+/**
+ * A role that logs in, and its password. The server is given a SCRAM verifier: no statement holds the password.
+ */
+export class LoginRole extends pulumi.ComponentResource {
+  readonly role: postgresql.Role;
+  /** Secret; undefined where the role keeps one that nobody here knows. */
+  readonly password: pulumi.Output<string> | undefined;
+
+  constructor(name: string, args: LoginRoleArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("pgstack:index:LoginRole", name, {}, opts);
+    const { settings } = args;
+    const kept =
+      args.adopted === true && args.password === undefined && (settings.passwordVersion ?? 1) === 1;
+    this.password = kept
+      ? undefined
+      : pulumi.secret(args.password ?? generatedPassword(settings, { parent: this }));
+    this.role = this.#createRole(name, args);
+    this.registerOutputs({ role: this.role.name });
+  }
+
+  #createRole(name: string, { settings, adopted, importOnly, after = [], deletedWith }: LoginRoleArgs) {
+    const identity = JSON.stringify([pulumi.getStack(), settings.name, settings.passwordVersion ?? 1]);
+    const verifier = this.password?.apply((password) => scramVerifier(password, identity));
+    return new postgresql.Role(
+      `${name}-role`,
+      { ...attributesOf(settings), ...(verifier && { password: verifier }) },
+      {
+        parent: this,
+        dependsOn: [...after],
+        ...(deletedWith && { deletedWith }),
+        ...(adopted && { ignoreChanges: [...unsaid, ...(verifier ? [] : ["password"])] }),
+        ...(importOnly && { import: settings.name }),
+      },
+    );
+  }
+}

@@ -1,0 +1,57 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { RightsCheck } from "../../runner/roles/review/preview.ts";
+import { askRunner } from "../runner/query.ts";
+import type { StackConfig } from "../../runner/config/parse.ts";
+import { connectionEnvironment } from "../connection.ts";
+import type { Instance } from "../instance.ts";
+import { creatorsOf, declare } from "../../runner/config/role-declaration.ts";
+import type { RightsCheckRequest } from "../../runner/roles/plan/declaration.ts";
+
+function requestOf({ database, roles, adopt, passwords }: StackConfig): RightsCheckRequest {
+  const { name, owner, extensions } = database;
+  const declared = roles.map((role) => ({ ...declare(role, database), memberOf: role.memberOf }));
+  return {
+    database: {
+      ...{ name, owner, extensions },
+      ownerByAdmin: adopt.roles.includes(owner) && passwords[owner] === undefined,
+    },
+    rights: { owner, creators: creatorsOf(roles, owner), roles: declared },
+  };
+}
+
+const shownStatements = 10;
+
+/** Tells what `up` would grant and revoke, as things are. */
+function report({ statements }: RightsCheck, resource: pulumi.Resource): void {
+  if (statements.length === 0) return;
+  const shown = statements
+    .slice(0, shownStatements)
+    .map((sql) => (sql.length > 160 ? `${sql.slice(0, 160)} …` : sql));
+  const more = statements.length > shown.length ? `\n  and ${statements.length - shown.length} more` : "";
+  pulumi.log.info(`Rights are not as declared. To be run:\n  ${shown.join("\n  ")}${more}`, resource);
+}
+
+/**
+ * Asks the server, before anything is declared, whether its admin can do all that the stack asks for, and whether
+ * rights still are as declared. Undefined where there is no server yet. Ends the program where the admin can not.
+ */
+export async function checkRights(config: StackConfig, instance: Instance): Promise<RightsCheck | undefined> {
+  if (config.adopt.importOnly) return undefined;
+  const { administrator } = instance;
+  const environment = connectionEnvironment(administrator, administrator);
+  const check = await askRunner<RightsCheck>("rights-check", requestOf(config), environment);
+  if (check === undefined) return undefined;
+  const { admin, unreachable, refusals } = check;
+  if (unreachable !== undefined && !pulumi.runtime.isDryRun()) throw new pulumi.RunError(unreachable);
+  if (unreachable !== undefined)
+    pulumi.log.warn(
+      `Whether the admin can do all this, and whether rights hold, is not known. ${unreachable}`,
+      instance,
+    );
+  if (refusals.length > 0)
+    throw new pulumi.RunError(
+      `"${admin}" cannot do all that this stack asks for; nothing was changed:\n  pgstack:${refusals.join("\n  pgstack:")}`,
+    );
+  report(check, instance);
+  return check;
+}

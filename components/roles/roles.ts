@@ -1,0 +1,153 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { AdoptConfig } from "../../runner/config/adopt.ts";
+import type { DatabaseConfig } from "../../runner/config/database.ts";
+import type { RoleConfig } from "../../runner/config/roles.ts";
+import { connectionEnvironment } from "../connection.ts";
+import type { Administrator } from "../instance.ts";
+import { LoginRole } from "./login-role.ts";
+import {
+  creatorsOf,
+  type Declaration,
+  type Declarations,
+  declare,
+  inOrderOfMembership,
+} from "../../runner/config/role-declaration.ts";
+import { runner } from "../runner/command.ts";
+
+/** The stack's database and the way to it, as far as roles need them. */
+export interface RolesTarget {
+  readonly config: DatabaseConfig;
+  readonly database: pulumi.Resource;
+  /** A local instance: when it is removed, roles need no farewell. */
+  readonly instance: pulumi.Resource | undefined;
+  readonly administrator: Administrator;
+}
+
+export interface RolesArgs {
+  /** The stack's roles beside the owner. */
+  readonly roles: readonly RoleConfig[];
+  /** Passwords from the stack's config, by role; a role without one gets a generated one. */
+  readonly passwords: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly target: RolesTarget;
+  /** What existed before the stack. */
+  readonly adopt: AdoptConfig;
+  /** What must be there first, such as schemas and extensions. */
+  readonly after: readonly pulumi.Resource[];
+}
+
+/** A role of the stack as it was made. */
+export interface StackRole {
+  readonly config: RoleConfig;
+  readonly declaration: Declaration;
+  /** Secret; undefined where the role keeps one that nobody here knows. */
+  readonly password: pulumi.Output<string> | undefined;
+  /** What comes after the role itself. */
+  readonly record: pulumi.Resource;
+}
+
+/**
+ * The stack's roles, what PUBLIC loses, and CONNECT, USAGE and default privileges: all that can be said before there are
+ * objects. `RoleGrants` follows after the migrations. One role is made after the other, since PostgreSQL fails when two
+ * sessions change the same row of its catalogs.
+ */
+export class Roles extends pulumi.ComponentResource {
+  readonly target: RolesTarget;
+  /** PG* variables that lead the admin to the stack's database. */
+  readonly admin: Record<string, pulumi.Output<string>>;
+  /** Each after those that it is a member of. */
+  readonly all: readonly StackRole[];
+  /** Everybody's rights. */
+  readonly declarations: Declarations;
+
+  constructor(name: string, args: RolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("pgstack:index:Roles", name, {}, opts);
+    const { target, adopt } = args;
+    this.target = target;
+    this.admin = connectionEnvironment(target.administrator, {
+      ...target.administrator,
+      database: target.config.name,
+    });
+    const roles = inOrderOfMembership(args.roles);
+    this.all = adopt.importOnly ? this.#importRoles(roles, args) : this.#createRoles(roles, args);
+    const { owner } = target.config;
+    this.declarations = {
+      owner,
+      creators: creatorsOf(roles, owner),
+      roles: this.all.map(({ declaration }) => declaration),
+    };
+    if (!adopt.importOnly) this.#allow(name, args.after);
+    this.registerOutputs({ roles: roles.map((role) => role.name) });
+  }
+
+  /** The password of each role, by its name. Secret. */
+  get passwords(): Record<string, pulumi.Output<string> | undefined> {
+    return Object.fromEntries(this.all.map(({ config, password }) => [config.name, password]));
+  }
+
+  #createRoles(roles: readonly RoleConfig[], args: RolesArgs): StackRole[] {
+    let after = args.after;
+    return roles.map((config) => {
+      const login = this.#logIn(config, args, after);
+      const declaration = declare(config, this.target.config);
+      const record = this.#recordAccess(login, declaration);
+      after = [record];
+      return { config, declaration, password: login.password, record };
+    });
+  }
+
+  /** The roles alone, as they are: no right is given or taken. */
+  #importRoles(roles: readonly RoleConfig[], args: RolesArgs): StackRole[] {
+    return roles.map((config) => {
+      const login = this.#logIn(config, args, args.after);
+      const declaration = declare(config, this.target.config);
+      return { config, declaration, password: login.password, record: login.role };
+    });
+  }
+
+  #logIn(config: RoleConfig, { adopt, passwords }: RolesArgs, after: readonly pulumi.Resource[]): LoginRole {
+    const { name } = config;
+    const adopted = adopt.roles.includes(name);
+    const { importOnly } = adopt;
+    const deletedWith = this.target.instance;
+    const args = { settings: config, password: passwords[name], adopted, importOnly, after, deletedWith };
+    return new LoginRole(name, args, { parent: this });
+  }
+
+  /** What a role is declared to have, for previews, and its farewell: when it goes, so does all it holds. Runs nothing until then. */
+  #recordAccess(login: LoginRole, declaration: Declaration): pulumi.Resource {
+    const { config, database, instance } = this.target;
+    return new local.Command(
+      `${declaration.role}-access`,
+      {
+        delete: runner("role-retire"),
+        stdin: JSON.stringify({ ...declaration, owner: config.owner }),
+        environment: this.admin,
+        logging: "stderr",
+      },
+      {
+        parent: login,
+        dependsOn: [login.role, database],
+        ...(instance && { deletedWith: instance }),
+      },
+    );
+  }
+
+  /** CONNECT, and what can be given before there are objects, to all of them in one transaction. */
+  #allow(name: string, after: readonly pulumi.Resource[]): void {
+    new local.Command(
+      `${name}-access`,
+      {
+        create: runner("role-grants"),
+        stdin: JSON.stringify(this.declarations),
+        environment: this.admin,
+        logging: "stderr",
+      },
+      {
+        parent: this,
+        deletedWith: this.target.database,
+        dependsOn: [...after, ...this.all.map(({ record }) => record)],
+      },
+    );
+  }
+}

@@ -1,0 +1,75 @@
+import type { ParseArgsConfig } from "node:util";
+import { ExitCode } from "../util/errors.ts";
+
+/** The flags of a verb, in the form of `node:util`'s parseArgs. */
+export type Flags = NonNullable<ParseArgsConfig["options"]>;
+
+/** What a verb is called with. Nothing else of the process is read or written by a verb. */
+export interface Call {
+  /** Parsed flags by name. */
+  readonly flags: { readonly [name: string]: string | boolean | (string | boolean)[] | undefined };
+  /** Words that are not flags. */
+  readonly words: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** All of standard input (resources send their settings there as JSON). */
+  readonly stdin: () => Promise<string>;
+  /** The same a line at a time, as they come. */
+  readonly lines: () => AsyncIterable<string>;
+  /** A result, to standard output; a newline is added. */
+  readonly print: (text: string) => void;
+  /** Everything else, to standard error; a newline is added. */
+  readonly log: (text: string) => void;
+  /** True where standard error is a terminal: progress may redraw a line. */
+  readonly terminal: boolean;
+}
+
+/** What a stack's program asks a verb, as JSON on its standard input. */
+export interface Question<Request> {
+  readonly request: Request;
+  /** The variables that lead to the database: they are known later than the process starts. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** One verb of the command line: a file of its own under verbs/, its default export. */
+export interface Verb {
+  /** One line for the list of verbs. */
+  readonly summary: string;
+  /** The call's form, without the leading `./pgstack`. */
+  readonly usage: string;
+  readonly flags: Flags;
+  /** Does the work; resolves to the exit code. Throws UserError for what a person can mend. */
+  readonly run: (call: Call) => Promise<ExitCode>;
+}
+
+/** A verb that a stack's program asks while it runs: a question as JSON on standard input, the answer as JSON on standard output. */
+export function questionVerb<Request>(
+  name: string,
+  summary: string,
+  answer: (
+    request: Request,
+    environment: Question<Request>["environment"],
+  ) => Promise<object | null | undefined>,
+): Verb {
+  return {
+    summary,
+    usage: `${name} < QUESTION`,
+    flags: {},
+    run: async ({ stdin, print }) => {
+      const { request, environment } = JSON.parse(await stdin()) as Question<Request>;
+      print(JSON.stringify((await answer(request, environment)) ?? null));
+      return ExitCode.done;
+    },
+  };
+}
+
+/**
+ * What the last run of a resource's command printed (`addPreviousOutputInEnv`), or undefined at the first run and
+ * where it is no JSON.
+ */
+export function previousOutput<Result>(env: NodeJS.ProcessEnv): Result | undefined {
+  try {
+    return JSON.parse(env.PULUMI_COMMAND_STDOUT ?? "") as Result;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,40 @@
+import { withAdmin } from "../cutover/freeze/sessions.ts";
+import { holdCutoverLock, writeState } from "../cutover/state/state.ts";
+import { readStatus, statusLines } from "../cutover/state/status.ts";
+import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
+import { ExitCode, RefusedError } from "../util/errors.ts";
+import type { Call, Verb } from "../cli/command.ts";
+
+async function status(call: Call): Promise<void> {
+  const found = await readStatus(resolveAdminTarget(call));
+  if (call.flags.json === true) call.print(JSON.stringify(found));
+  else for (const line of statusLines(found)) call.print(line);
+}
+
+/** Lets the next copy replace what the database holds; it drops nothing by itself. */
+async function discard(call: Call): Promise<void> {
+  await withAdmin(resolveAdminTarget(call), async (client) => {
+    await holdCutoverLock(client, call.log);
+    await writeState(client, "target", { phase: "filling", source: "", epoch: null });
+  });
+  call.log("the next copy may replace what this database holds");
+}
+
+const steps: Readonly<Record<string, (call: Call) => Promise<void>>> = { status, discard };
+
+const cutover: Verb = {
+  summary:
+    "how far a cutover is (status); or agree that the next copy replaces the new side's contents (discard)",
+  usage: "cutover status|discard (--stack S | --url URL) [--json]",
+  flags: { ...targetFlags, json: { type: "boolean" } },
+  run: async (call) => {
+    const [word = ""] = call.words;
+    const step = steps[word];
+    if (step === undefined || call.words.length !== 1)
+      throw new RefusedError(`Expected status or discard, found "${call.words.join(" ")}"`);
+    await step(call);
+    return ExitCode.done;
+  },
+};
+
+export default cutover;

@@ -1,0 +1,65 @@
+import { makeDump } from "../dump/dump.ts";
+import { compressionOf, type DumpOptions, defaultCompression, formatOf, jobsOf } from "../dump/options.ts";
+import { formatBytes } from "../dump/progress.ts";
+import { type DumpReport, summaryOf } from "../dump/report.ts";
+import { withInterrupt } from "../postgres/run-program.ts";
+import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
+import { ExitCode, RefusedError } from "../util/errors.ts";
+import type { Call, Verb } from "../cli/command.ts";
+
+function optionsOf({ flags }: Call): DumpOptions {
+  return {
+    format: formatOf(String(flags.format ?? "custom")),
+    jobs: jobsOf(String(flags.jobs ?? "auto")),
+    compression: compressionOf(String(flags.compression ?? defaultCompression)),
+    schemaOnly: flags["schema-only"] === true,
+    tables: (flags.table as string[] | undefined) ?? [],
+    excludeTableData: (flags["exclude-table-data"] as string[] | undefined) ?? [],
+  };
+}
+
+/** A finished dump in a few lines. */
+export function dumpText(report: DumpReport): string {
+  return [
+    `${report.path}: ${report.tables} tables, ${report.rows} rows, ${formatBytes(report.bytes)}, ${report.seconds.toFixed(1)} s`,
+    `sha256 ${report.sha256}`,
+    ...report.leftOut.map((name) => `left out: ${name}`),
+  ].join("\n");
+}
+
+const dump: Verb = {
+  summary: "writes a dump of a database, and reads it back whole",
+  usage:
+    "dump (--stack S | --url URL) --out PATH [--format custom|directory] [--jobs auto|max|N] [--compression none|gzip:1-9|zstd|lz4] " +
+    "[--schema-only] [--table PATTERN] [--exclude-table-data PATTERN] [--overwrite] [--json]",
+  flags: {
+    ...targetFlags,
+    out: { type: "string" },
+    format: { type: "string" },
+    jobs: { type: "string" },
+    compression: { type: "string" },
+    "schema-only": { type: "boolean" },
+    table: { type: "string", multiple: true },
+    "exclude-table-data": { type: "string", multiple: true },
+    overwrite: { type: "boolean" },
+    json: { type: "boolean" },
+  },
+  run: async (call) => {
+    const path = call.flags.out;
+    if (typeof path !== "string" || path === "")
+      throw new RefusedError("--out PATH is needed: where the dump goes");
+    const request = {
+      source: resolveAdminTarget(call),
+      path: path.replace(/(?<=.)\/+$/, ""),
+      options: optionsOf(call),
+      label: null,
+      stack: typeof call.flags.stack === "string" ? call.flags.stack : null,
+      overwrite: call.flags.overwrite === true,
+    };
+    const report = await withInterrupt((signal) => makeDump(request, call, signal));
+    call.print(call.flags.json === true ? JSON.stringify(summaryOf(report)) : dumpText(report));
+    return ExitCode.done;
+  },
+};
+
+export default dump;

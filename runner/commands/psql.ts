@@ -1,0 +1,70 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { type ConnectionSettings, connectionFromUrl, environmentOf } from "../postgres/connection.ts";
+import { findPrograms } from "../postgres/programs.ts";
+import { type StackFacts, stackFacts } from "../cli/target.ts";
+import { ExitCode, RefusedError, UserError } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
+
+/** The stack's database as one of its roles, its owner (the default) or the server's admin. Throws RefusedError. */
+function connectionAs({ name, outputs }: StackFacts, role: string | undefined): ConnectionSettings {
+  const {
+    owner,
+    database,
+    databaseUrl,
+    urls = {},
+    admin,
+  } = outputs as {
+    owner?: string;
+    database?: string;
+    databaseUrl?: string;
+    urls?: Record<string, string>;
+    admin?: ConnectionSettings;
+  };
+  if (databaseUrl === undefined)
+    throw new RefusedError(`Stack "${name}" has no database yet: run ./pgstack up ${name} first`);
+  if (role === undefined || role === owner) return connectionFromUrl(databaseUrl, {});
+  const url = urls[role];
+  if (url !== undefined) return connectionFromUrl(url, {});
+  if (admin?.user === role) return { ...admin, database: database ?? admin.database };
+  const known = [owner, ...Object.keys(urls), admin?.user].filter((one) => one !== undefined);
+  throw new RefusedError(`Stack "${name}" has no role "${role}"; it has: ${[...new Set(known)].join(", ")}`);
+}
+
+/** psql's environment: this process's own, without the stack's secrets, and the way to one database as one role. */
+function environment(env: NodeJS.ProcessEnv, settings: ConnectionSettings): NodeJS.ProcessEnv {
+  const { PGSTACK_STACK: _, ...rest } = env;
+  const own = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("PG")));
+  const { PGAPPNAME: __, ...way } = environmentOf(settings);
+  return { ...own, ...way };
+}
+
+async function runPsql(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { directory } = await findPrograms("psql");
+  const ignore = () => {}; // Ctrl-C is psql's: it ends a query, not the session
+  process.on("SIGINT", ignore);
+  try {
+    const child = spawn(join(directory, "psql"), args, { stdio: "inherit", env });
+    const [code] = (await once(child, "close")) as [number | null];
+    return code ?? 1;
+  } catch (error) {
+    throw new UserError(`Cannot start psql: ${(error as Error).message}`, { cause: error });
+  } finally {
+    process.off("SIGINT", ignore);
+  }
+}
+
+const psql: Verb = {
+  summary: "opens psql as a role of a stack (default: the owner); the password is on no command line",
+  usage: "psql [--stack S] [--role NAME] [-- PSQL ARGUMENTS]",
+  flags: { stack: { type: "string" }, role: { type: "string" } },
+  run: async ({ flags, words, env }) => {
+    const role = typeof flags.role === "string" ? flags.role : undefined;
+    const settings = connectionAs(stackFacts({ flags, env }), role);
+    const code = await runPsql(words, environment(env, settings));
+    return code === 0 ? ExitCode.done : ExitCode.failed;
+  },
+};
+
+export default psql;

@@ -1,0 +1,38 @@
+import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/cli-options.ts";
+import { type RepairRequest, repairEdited, repairProgress } from "../migrations/history/repair.ts";
+import { ExitCode, RefusedError } from "../util/errors.ts";
+import type { Call, Verb } from "../cli/command.ts";
+
+async function goOn(request: RepairRequest, call: Call, name: string | undefined): Promise<ExitCode> {
+  const next = Number(call.flags.next);
+  if (name === undefined || !Number.isInteger(next) || next < 1)
+    throw new RefusedError(
+      "Expected a migration's name and, after --next, the number of the statement to go on with.",
+    );
+  await repairProgress(request, name, next);
+  call.print(`${name} goes on at statement ${next} with the next run`);
+  return ExitCode.done;
+}
+
+const repair: Verb = {
+  summary: "accepts the present text of an edited migration that is applied, after showing it",
+  usage:
+    "repair [NAME] (--stack S | --url URL) [--yes] [--next STATEMENT] [--directory DIR] [--table SCHEMA.TABLE]",
+  flags: { ...migrationFlags, yes: { type: "boolean" }, next: { type: "string" } },
+  run: async (call) => {
+    const [name] = call.words;
+    const settings = settingsOf(call);
+    const request = { access: accessOf(call), files: await filesOf(settings), settings, log: call.log };
+    if (call.flags.next !== undefined) return goOn(request, call, name);
+    const accept = call.flags.yes === true;
+    const edited = await repairEdited(request, name, accept);
+    if (edited.length > 0 && !accept)
+      throw new RefusedError(`Nothing was changed. To take the present text for what was applied: --yes`);
+    call.print(
+      edited.length === 0 ? "nothing was edited" : `accepted the present text of ${edited.join(", ")}`,
+    );
+    return ExitCode.done;
+  },
+};
+
+export default repair;

@@ -1,0 +1,94 @@
+import { jobsOf } from "../dump/options.ts";
+import { formatBytes } from "../dump/progress.ts";
+import { withInterrupt } from "../postgres/run-program.ts";
+import { historyTable } from "../migrations/history/history.ts";
+import { projectPath } from "../util/project.ts";
+import { type CaughtUp, catchUp, planCatchUp } from "../restore/after-restore.ts";
+import type { RestoreReport } from "../restore/report.ts";
+import { restoreDump } from "../restore/restore.ts";
+import { resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
+import { ExitCode, RefusedError } from "../util/errors.ts";
+import type { Call, Verb } from "../cli/command.ts";
+import type { RestoreRequest } from "../restore/request.ts";
+
+function ownerOf(call: Call): string {
+  if (typeof call.flags.owner === "string") return call.flags.owner;
+  if (call.flags.url !== undefined)
+    throw new RefusedError("--owner ROLE is needed with --url: who owns everything after the restore");
+  return stackFacts(call).outputs.owner as string;
+}
+
+/** The script of `--sanitize`, or the one that the stack's own restores run. */
+function sanitizeOf(call: Call): string | undefined {
+  if (typeof call.flags.sanitize === "string") return call.flags.sanitize;
+  if (call.flags.stack === undefined) return undefined;
+  const { sanitize } = (stackFacts(call).config.restore ?? {}) as { sanitize?: string };
+  return sanitize === undefined ? undefined : projectPath(sanitize);
+}
+
+function requestOf(call: Call): RestoreRequest {
+  const [path, ...more] = call.words;
+  if (path === undefined || more.length > 0)
+    throw new RefusedError(`Expected one PATH: ./pgstack ${restore.usage}`);
+  return {
+    target: resolveAdminTarget(call),
+    path,
+    owner: ownerOf(call),
+    jobs: jobsOf(String(call.flags.jobs ?? "auto")),
+    sha256: call.flags.sha256 as string | undefined,
+    sanitize: sanitizeOf(call),
+    overwrite: call.flags.overwrite === true,
+    record: false,
+    overwriteFlag: "--overwrite",
+  };
+}
+
+/** What was restored and what was not, in a few lines. */
+export function restoreText(report: RestoreReport): string {
+  return [
+    `${report.path} → database "${report.database}": ${report.tables} tables, ${report.rows} rows, ` +
+      `${formatBytes(report.bytes)}, ${report.seconds.toFixed(1)} s; everything belongs to "${report.owner}"`,
+    ...report.leftOut.map((name) => `left out: ${name}`),
+    ...report.notes.map((note) => `note: ${note}`),
+    ...report.incomplete.map((name) => `not restored: ${name}`),
+  ].join("\n");
+}
+
+/** What followed on a stack. */
+function catchUpText({ applied, head }: CaughtUp): string {
+  const now = applied.length === 0 ? "no migration was missing" : `applied ${applied.join(", ")}`;
+  return `${now}; head ${head ?? "none"}; every role's rights are proved`;
+}
+
+const restore: Verb = {
+  summary: "replaces a database's content by a dump; its roles, rights and settings stay",
+  usage:
+    "restore PATH (--stack S | --url URL) [--owner ROLE] [--jobs auto|max|N] [--sha256 SUM] [--sanitize FILE] [--overwrite] [--json]",
+  flags: {
+    ...targetFlags,
+    owner: { type: "string" },
+    jobs: { type: "string" },
+    sha256: { type: "string" },
+    sanitize: { type: "string" },
+    overwrite: { type: "boolean" },
+    json: { type: "boolean" },
+  },
+  run: async (call) => {
+    const plan = call.flags.stack === undefined ? undefined : await planCatchUp(call); // refuses before all else
+    const history = plan && historyTable(plan.settings.table);
+    const request = { ...requestOf(call), history };
+    const report = await withInterrupt((signal) => restoreDump(request, call, signal));
+    let migrations: CaughtUp | undefined;
+    try {
+      if (call.flags.json !== true) call.print(restoreText(report));
+      migrations = plan && (await catchUp(plan, call.log));
+      if (call.flags.json !== true && migrations) call.print(catchUpText(migrations));
+    } finally {
+      if (call.flags.json === true)
+        call.print(JSON.stringify({ ...report, ...(migrations && { migrations }) }));
+    }
+    return report.incomplete.length === 0 ? ExitCode.done : ExitCode.differs;
+  },
+};
+
+export default restore;

@@ -1,0 +1,37 @@
+import { applyMigrations } from "../migrations/run/apply.ts";
+import { accessWithoutStack, filesOf, runFlags, runUsage, settingsOf } from "../migrations/cli-options.ts";
+import { sequenceOf } from "../migrations/plan/plan.ts";
+import { resolveTarget } from "../migrations/plan/order.ts";
+import { ExitCode, RefusedError } from "../util/errors.ts";
+import type { Verb } from "../cli/command.ts";
+
+const upgrade: Verb = {
+  summary: "applies migrations to a database, up to REV (a revision, the beginning of its name, +N, latest)",
+  usage: `upgrade [REV] (--url URL | --stack S) ${runUsage}`,
+  flags: runFlags,
+  run: async (call) => {
+    const [to = "latest", ...more] = call.words;
+    if (more.length > 0)
+      throw new RefusedError(
+        "Expected at most one revision: a name, the unique beginning of one, +1 or latest.",
+      );
+    const settings = settingsOf(call);
+    const { applied, history } = await applyMigrations({
+      access: accessWithoutStack(call),
+      files: filesOf(settings),
+      kept: (history, files) => {
+        const sequence = sequenceOf(files, history);
+        const done = new Set(history.rows.map(({ name }) => name));
+        const present = sequence.filter((name) => done.has(name)).length;
+        return new Set(sequence.slice(0, resolveTarget(to, sequence, present)));
+      },
+      settings,
+      leaving: new Set(),
+      log: call.log,
+    });
+    call.print(`${applied.length} applied, head ${history.rows.at(-1)?.name ?? "none"}`);
+    return ExitCode.done;
+  },
+};
+
+export default upgrade;

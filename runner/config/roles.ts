@@ -1,0 +1,42 @@
+import * as v from "valibot";
+import { exclusionForm, isExclusion } from "./exclusion.ts";
+import { ConnectionLimit, Duration, Identifier, RoleName, unique } from "./types.ts";
+
+const Version = v.pipe(v.number("a number"), v.integer("a whole number"), v.minValue(1, "1 or more"));
+
+/** `infinity`, or a date and time that JavaScript and PostgreSQL both read. */
+const ValidUntil = v.pipe(
+  v.string("a date"),
+  v.check(
+    (text) => text === "infinity" || !Number.isNaN(Date.parse(text)),
+    "a date such as 2027-01-31T00:00:00Z, or infinity",
+  ),
+);
+
+const Exclusion = v.pipe(v.string(exclusionForm), v.check(isExclusion, exclusionForm));
+
+const Role = v.strictObject({
+  name: RoleName,
+  access: v.picklist(["readonly", "readwrite"], "readonly or readwrite"),
+  /** Schemas of the database that it may use (default: all of them). */
+  schemas: v.optional(unique(Identifier)),
+  /** Tables (`audit.*`, `public.secrets`) and columns (`users.email`) that it may not read. */
+  exclude: v.optional(unique(Exclusion), []),
+  connectionLimit: v.optional(ConnectionLimit, -1),
+  /** Milliseconds; 0 is none. */
+  statementTimeout: v.optional(Duration, 0),
+  /** Milliseconds; 0 is none. */
+  idleInTransactionTimeout: v.optional(Duration, 0),
+  validUntil: v.optional(ValidUntil, "infinity"),
+  /** Raised to rotate a generated password. */
+  passwordVersion: v.optional(Version, 1),
+  /** Roles that it is a member of, of this stack or of the server. */
+  memberOf: v.optional(unique(Identifier), []),
+});
+
+export const Roles = v.pipe(
+  v.array(Role, "a list of roles"),
+  v.check((roles) => new Set(roles.map(({ name }) => name)).size === roles.length, "each role once"),
+);
+/** One login role beside the owner: an entry of `pgstack:roles`. */
+export type RoleConfig = v.InferOutput<typeof Role>;

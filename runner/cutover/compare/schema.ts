@@ -1,0 +1,136 @@
+import type pg from "pg";
+import { tokenMark } from "../../migrations/history/history.ts";
+import { guardName } from "../freeze/write-block.ts";
+import { existingRoles, listGrants, listOwners } from "../copy/ownership.ts";
+import type { RoleMapping } from "../settings.ts";
+import { stateSchema } from "../state/state.ts";
+import { listContents } from "../copy/clear-target.ts";
+
+/** A relation of a person's own: no catalog, nothing of an extension, none of our own state. */
+const own = (classOid: string, oid: string, namespace: string) => `
+  ${namespace} NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}') OR nspname LIKE 'pg\\_temp\\_%')
+  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${classOid}'::regclass AND e.objid = ${oid} AND e.deptype = 'e')`;
+const ownClass = own("pg_class", "c.oid", "c.relnamespace");
+
+/** Each part answers with an object's name and its definition, as the server prints it. */
+const parts = [
+  `SELECT 'relation ' || c.oid::regclass, concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
+     c.reloptions, c.relreplident, pg_get_expr(c.relpartbound, c.oid), CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
+     CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+     (SELECT string_agg(i.inhparent::regclass::text, ',' ORDER BY i.inhseqno) FROM pg_inherits i WHERE i.inhrelid = c.oid))
+   FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND ${ownClass}`,
+  `SELECT 'column ' || c.oid::regclass || '.' || quote_ident(a.attname), concat_ws(' ',
+     row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+     a.attgenerated, a.attcollation::regcollation, a.attstorage, a.attcompression, pg_get_expr(d.adbin, d.adrelid))
+   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+   LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND ${ownClass}`,
+  `SELECT 'index ' || c.oid::regclass, concat_ws(' ', pg_get_indexdef(c.oid), i.indisclustered, i.indisreplident)
+   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indisvalid AND ${ownClass}`,
+  `SELECT 'constraint ' || quote_ident(conname) || ' on ' || CASE WHEN k.contypid <> 0 THEN k.contypid::regtype::text ELSE k.conrelid::regclass::text END,
+     concat_ws(' ', pg_get_constraintdef(k.oid), k.convalidated)
+   FROM pg_constraint k WHERE k.contype <> 't' AND ${own("pg_constraint", "k.oid", "k.connamespace")}`,
+  `SELECT 'trigger ' || quote_ident(t.tgname) || ' on ' || c.oid::regclass, concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled)
+   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+   WHERE NOT t.tgisinternal AND t.tgname <> '${guardName}' AND ${ownClass}`,
+  `SELECT 'rule ' || quote_ident(r.rulename) || ' on ' || c.oid::regclass, concat_ws(' ', pg_get_ruledef(r.oid), r.ev_enabled)
+   FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE r.rulename <> '_RETURN' AND ${ownClass}`,
+  `SELECT 'function ' || f.oid::regprocedure, CASE WHEN f.prokind = 'a' THEN pg_get_function_result(f.oid) ELSE pg_get_functiondef(f.oid) END
+   FROM pg_proc f WHERE ${own("pg_proc", "f.oid", "f.pronamespace")}`,
+  `SELECT 'type ' || t.oid::regtype, concat_ws(' ', t.typtype, format_type(nullif(t.typbasetype, 0), t.typtypmod), t.typnotnull, t.typdefault,
+     (SELECT string_agg(quote_literal(enumlabel), ',' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid))
+   FROM pg_type t WHERE t.typtype IN ('e', 'd', 'r', 'm') AND ${own("pg_type", "t.oid", "t.typnamespace")}`,
+  `SELECT 'sequence ' || c.oid::regclass, concat_ws(' ', format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle)
+   FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid WHERE ${ownClass}`,
+  `SELECT 'policy ' || quote_ident(p.polname) || ' on ' || c.oid::regclass, concat_ws(' ', p.polcmd, p.polpermissive,
+     (SELECT string_agg(CASE r WHEN 0 THEN 'public' ELSE pg_get_userbyid(r) END, ',') FROM unnest(p.polroles) r),
+     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+   FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE ${ownClass}`,
+  "SELECT 'extension ' || quote_ident(extname), extnamespace::regnamespace::text FROM pg_extension",
+  `SELECT 'event trigger ' || quote_ident(evtname), concat_ws(' ', evtevent, evtfoid::regproc, evtenabled, evttags)
+   FROM pg_event_trigger e WHERE evtname <> '${guardName}'
+     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e')`,
+  `SELECT 'publication ' || quote_ident(p.pubname), concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
+     (SELECT string_agg(r.prrelid::regclass::text, ',' ORDER BY r.prrelid::regclass::text) FROM pg_publication_rel r WHERE r.prpubid = p.oid))
+   FROM pg_publication p WHERE p.pubname NOT LIKE 'pgstack\\_%'`,
+  `SELECT 'comment on ' || i.type || ' ' || i.identity, o.description
+   FROM pg_description o CROSS JOIN LATERAL pg_identify_object(o.classoid, o.objoid, o.objsubid) i
+   WHERE o.objoid >= 16384 AND coalesce(i.schema, '') <> '${stateSchema}' AND i.type NOT IN ('extension', 'event trigger')
+     AND o.description NOT LIKE '${tokenMark}%' -- each stack has its own
+     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = o.classoid AND e.objid = o.objoid AND e.deptype = 'e')`,
+];
+
+type Definitions = Map<string, string>;
+
+async function readDefinitions(client: pg.Client): Promise<Definitions> {
+  const { rows } = await client.query({
+    text: parts.map((part) => `SELECT * FROM (${part}) p (object, definition)`).join(" UNION ALL "),
+    rowMode: "array",
+  });
+  const contents = (await listContents(client)).map((object) => [object, ""]);
+  return new Map([...contents, ...rows] as [string, string][]);
+}
+
+function compare(there: Definitions, here: Definitions): string[] {
+  const missing = [...there.keys()].filter((object) => !here.has(object));
+  const extra = [...here.keys()].filter((object) => !there.has(object));
+  const changed = [...there].filter(([object, text]) => here.has(object) && here.get(object) !== text);
+  return [
+    ...missing.map((object) => `${object}: missing on the target`),
+    ...extra.map((object) => `${object}: only on the target`),
+    ...changed.map(([object]) => `${object}: defined otherwise on the target`),
+  ];
+}
+
+async function compareOwners(
+  source: pg.Client,
+  target: pg.Client,
+  { owners }: RoleMapping,
+): Promise<string[]> {
+  const [there, owned] = await Promise.all([listOwners(source), listOwners(target)]);
+  const roles = await existingRoles(target);
+  const wanted = (owner: string) => (owner === owners.source || !roles.has(owner) ? owners.target : owner);
+  const here = new Map(owned.map(({ type, identity, owner }) => [`${type} ${identity}`, owner]));
+  return there.flatMap(({ type, identity, owner }) => {
+    const found = here.get(`${type} ${identity}`);
+    if (found === undefined || found === wanted(owner)) return [];
+    return [`owner of ${type} ${identity}: ${wanted(owner)} expected, found ${found}`];
+  });
+}
+
+/** Grants to PUBLIC and to roles that the target's stack declares are that stack's own matter. */
+async function compareGrants(source: pg.Client, target: pg.Client, mapping: RoleMapping): Promise<string[]> {
+  const { owners, declaredRoles } = mapping;
+  const roles = await existingRoles(target);
+  const list = async (client: pg.Client, owner: string) =>
+    new Set(
+      (await listGrants(client))
+        .filter(({ type, grantee }) => type !== "schema" && grantee !== null && grantee !== owner)
+        .filter(({ grantee }) => roles.has(grantee ?? "") && !declaredRoles.includes(grantee ?? ""))
+        .map(
+          ({ type, identity, column, grantee, privilege }) =>
+            `${privilege} on ${type} ${identity}${column === null ? "" : `.${column}`} to ${grantee}`,
+        ),
+    );
+  const [there, here] = await Promise.all([list(source, owners.source), list(target, owners.target)]);
+  return [...there]
+    .filter((grant) => !here.has(grant))
+    .map((grant) => `grant of ${grant}: missing on the target`);
+}
+
+/**
+ * Compares definitions, owners and grants of everything people made in both databases, as the servers print
+ * them under an empty search path. Returns one line for each difference.
+ */
+export async function compareSchemas(
+  source: pg.Client,
+  target: pg.Client,
+  mapping: RoleMapping,
+): Promise<string[]> {
+  const [there, here] = await Promise.all([readDefinitions(source), readDefinitions(target)]);
+  return [
+    ...compare(there, here),
+    ...(await compareOwners(source, target, mapping)),
+    ...(await compareGrants(source, target, mapping)),
+  ];
+}

@@ -1,0 +1,72 @@
+import type pg from "pg";
+import { withTransaction } from "../../postgres/connection.ts";
+import { guardName } from "../freeze/write-block.ts";
+import { identifier, literal, stateSchema } from "../state/state.ts";
+
+/** Objects of a target that no extension, no catalog and no state of ours owns, without what lies inside another one. */
+const contents = `
+  SELECT i.type, i.identity
+  FROM pg_depend d
+  JOIN pg_namespace n ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid
+  CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) i
+  WHERE d.deptype = 'n' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')
+    AND i.type NOT IN ('extension', 'default acl', 'publication namespace')
+    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.objsubid = 0 AND e.deptype IN ('e', 'i'))
+  UNION ALL
+  SELECT i.type, i.identity
+  FROM (SELECT 'pg_publication'::regclass AS classid, oid FROM pg_publication WHERE pubname NOT LIKE 'pgstack\\_%'
+        UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger WHERE evtname <> '${guardName}'
+        UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid FROM pg_foreign_data_wrapper
+        UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server
+        UNION ALL SELECT 'pg_cast'::regclass, oid FROM pg_cast WHERE oid >= 16384) o
+  CROSS JOIN LATERAL pg_identify_object(o.classid, o.oid, 0) i
+  WHERE NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.oid AND e.deptype IN ('e', 'i'))`;
+
+/** What a database holds that would be lost if it were emptied, as `type name`. */
+export async function listContents(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query(
+    `SELECT type || ' ' || identity AS object FROM (${contents}) c ORDER BY 1`,
+  );
+  return rows.map(({ object }) => object);
+}
+
+const dropAll = `
+DO $wipe$
+DECLARE item record;
+BEGIN
+  FOR item IN SELECT * FROM (${contents}) c
+           ORDER BY type = 'event trigger' DESC, type IN ('function', 'type', 'operator', 'aggregate', 'procedure') LOOP
+    EXECUTE format('DROP %s IF EXISTS %s CASCADE',
+      CASE item.type WHEN 'foreign-data wrapper' THEN 'FOREIGN DATA WRAPPER' WHEN 'statistics object' THEN 'STATISTICS' ELSE item.type END,
+      item.identity);
+  END LOOP;
+END $wipe$`;
+
+/**
+ * Empties the database of what a copy brings, in one transaction with `record`. Schemas of `keep` stay, and
+ * with them the access and default privileges that the stack declared on them.
+ */
+export async function wipe(
+  client: pg.Client,
+  keep: readonly string[],
+  record: () => Promise<void>,
+): Promise<void> {
+  await withTransaction(client, async () => {
+    await record();
+    await client.query(dropAll);
+    const kept = ["public", "pg_catalog", "information_schema", stateSchema, ...keep].map(literal).join(", ");
+    const { rows } = await client.query(
+      `SELECT nspname FROM pg_namespace n WHERE nspname NOT IN (${kept}) AND nspname !~ '^pg_'
+       AND NOT EXISTS (SELECT FROM pg_extension WHERE extnamespace = n.oid)
+       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e')`,
+    );
+    for (const { nspname } of rows) await client.query(`DROP SCHEMA ${identifier(nspname)} CASCADE`);
+    await client.query("SELECT count(lo_unlink(oid)) FROM pg_largeobject_metadata");
+  });
+}
+
+/** Schemas of the database, so that a dump's own need not be made. */
+export async function listSchemas(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query("SELECT nspname FROM pg_namespace");
+  return rows.map(({ nspname }) => nspname);
+}

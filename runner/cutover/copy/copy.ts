@@ -1,0 +1,136 @@
+import { randomUUID } from "node:crypto";
+import type pg from "pg";
+import { applySettings } from "./database-settings.ts";
+import { fillTables } from "./tables.ts";
+import { copyLargeObjects } from "./large-objects.ts";
+import { applyGrants, applyOwners, existingRoles, revokeDefaults } from "./ownership.ts";
+import { refreshViews, runPostData, splitPostData } from "./post-data.ts";
+import type { Move } from "../settings.ts";
+import { dumpSchema } from "./schema.ts";
+import { copySequences } from "./sequences.ts";
+import { withAdmin } from "../freeze/sessions.ts";
+import { type Snapshot, TablesInUse, withSnapshot } from "./snapshot.ts";
+import { listSchemas } from "./clear-target.ts";
+import { secondsSince, withMany } from "../../util/task-pool.ts";
+
+/** A copy, and where it tells how far it is. */
+export interface CopyOptions extends Move {
+  readonly log: (line: string) => void;
+}
+
+/** What was copied, in which time. */
+export interface CopyReport {
+  /** Another one for each copy. */
+  readonly id: string;
+  readonly tables: number;
+  readonly rows: number;
+  /** Of rows, as they passed between the servers. */
+  readonly bytes: number;
+  readonly largeObjects: number;
+  /** Seconds of each part. */
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+/** Megabytes that the indexes which are built side by side may take together, and one of them alone. */
+const indexMemory = { together: 2048, alone: 1024 };
+
+/**
+ * Nobody relies on a half-filled target: its commits need not wait for the disk, save the last. A GIN index is merged from
+ * parts for want of memory, which takes longer.
+ */
+const tuning = (jobs: number) => `
+  SET synchronous_commit = off; SET session_replication_role = replica; SET standard_conforming_strings = on;
+  SET maintenance_work_mem = '${Math.min(indexMemory.alone, Math.ceil(indexMemory.together / jobs))}MB'`;
+
+async function carryOwnership(target: pg.Client, snapshot: Snapshot, options: CopyOptions): Promise<void> {
+  const { owners, declaredRoles } = options;
+  const roles = await existingRoles(target);
+  const rename = (role: string) => (role === owners.source || !roles.has(role) ? owners.target : role);
+  await applyOwners(
+    target,
+    snapshot.owners.map((owned) => ({ ...owned, owner: rename(owned.owner) })),
+  );
+  const carried = snapshot.grants
+    .filter(({ grantee }) => grantee === null || !declaredRoles.includes(grantee))
+    .map((grant) => (grant.grantee === owners.source ? { ...grant, grantee: owners.target } : grant));
+  await revokeDefaults(target, carried);
+  await applyGrants(target, carried);
+}
+
+/** Does `work`, and notes its seconds under `name`. */
+type Timer = <T>(name: string, work: () => Promise<T>) => Promise<T>;
+
+function timer(seconds: Record<string, number>, log: (line: string) => void): Timer {
+  return async (name, work) => {
+    const start = performance.now();
+    const result = await work();
+    seconds[name] = secondsSince(start);
+    log(`${name}: ${seconds[name]} s`);
+    return result;
+  };
+}
+
+async function fill(
+  options: CopyOptions,
+  snapshot: Snapshot,
+  readers: readonly pg.Client[],
+  writers: readonly pg.Client[],
+): Promise<CopyReport> {
+  const seconds: Record<string, number> = {};
+  const time = timer(seconds, options.log);
+  const [reader, writer] = [readers[0], writers[0]] as [pg.Client, pg.Client];
+  const presentSchemas = await listSchemas(writer);
+  const { postData } = await time("schema", async () => {
+    const { id, major, searchPath } = snapshot;
+    const dump = await dumpSchema({
+      source: options.source,
+      target: options.target,
+      major,
+      snapshot: id,
+      presentSchemas,
+      searchPath,
+    });
+    await writer.query(dump.preData);
+    return dump;
+  });
+  for (const client of writers) await client.query(`SET search_path = ${snapshot.searchPath}`);
+  const pairs = readers.map((one, at) => ({ reader: one, writer: writers[at] as pg.Client }));
+  const { early, late } = splitPostData(postData, snapshot.tables);
+  const copied = await time("rows and indexes", () => fillTables(snapshot, early, pairs, options.log));
+  const largeObjects = await time("large objects", () => copyLargeObjects(reader, writer));
+  await time("constraints", () => runPostData(late, writers));
+  await time("owners and grants", () => carryOwnership(writer, snapshot, options));
+  await time("materialized views", () => refreshViews(writer, snapshot.views));
+  await copySequences(reader, writer);
+  await applySettings(writer, snapshot.settings, options.declaredRoles);
+  return { id: randomUUID(), tables: snapshot.tables.length, ...copied, largeObjects, seconds };
+}
+
+async function copyOnce(options: CopyOptions): Promise<CopyReport> {
+  const { source, target, jobs } = options;
+  return withSnapshot(source, { readers: jobs, given: options.snapshot }, (snapshot, readers) => {
+    const lend = (use: (writer: pg.Client) => Promise<CopyReport>) =>
+      withAdmin(target, async (writer) => {
+        await writer.query(tuning(jobs));
+        return use(writer);
+      });
+    return withMany(jobs, lend, (writers) => fill(options, snapshot, readers, writers));
+  });
+}
+
+const attempts = 5;
+
+/**
+ * Fills the emptied target from one snapshot of the source. Throws the server's error at the first fault. Where tables
+ * are in use when it begins, nothing is filled yet: then those who wait for them go first.
+ */
+export async function copyDatabase(options: CopyOptions): Promise<CopyReport> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await copyOnce(options);
+    } catch (error) {
+      if (!(error instanceof TablesInUse) || attempt === attempts) throw error;
+      options.log("tables of the source are being changed in form: the copy begins again");
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import type pg from "pg";
+import { literal } from "../state/state.ts";
+
+const chunkBytes = 4 * 2 ** 20;
+const batchObjects = 200;
+
+interface Size {
+  readonly oid: number;
+  readonly bytes: number;
+}
+
+/** Large objects with their sizes in bytes, as the reader's snapshot has them. */
+async function listSizes(source: pg.Client): Promise<Size[]> {
+  const { rows } = await source.query(
+    `SELECT m.oid, coalesce(max(l.pageno) * 2048 + max(octet_length(l.data)), 0)::float8 AS bytes
+     FROM pg_largeobject_metadata m LEFT JOIN pg_largeobject l ON l.loid = m.oid GROUP BY m.oid ORDER BY m.oid`,
+  );
+  return rows;
+}
+
+async function copyInPieces(source: pg.Client, target: pg.Client, { oid, bytes }: Size): Promise<void> {
+  await target.query("SELECT lo_create($1)", [oid]);
+  for (let offset = 0; offset < bytes; offset += chunkBytes) {
+    const { rows } = await source.query("SELECT lo_get($1, $2, $3) AS data", [oid, offset, chunkBytes]);
+    await target.query("SELECT lo_put($1, $2, $3)", [oid, offset, rows[0].data]);
+  }
+}
+
+async function copyTogether(source: pg.Client, target: pg.Client, sizes: readonly Size[]): Promise<void> {
+  const oids = sizes.map(({ oid }) => oid);
+  const { rows } = await source.query(
+    "SELECT lo_get(oid) AS data FROM unnest($1::oid[]) WITH ORDINALITY o (oid, n) ORDER BY n",
+    [oids],
+  );
+  await target.query(
+    "SELECT count(lo_from_bytea(oid, data)) FROM unnest($1::oid[], $2::bytea[]) o (oid, data)",
+    [oids, rows.map(({ data }) => data)],
+  );
+}
+
+async function copyComments(source: pg.Client, target: pg.Client): Promise<void> {
+  const { rows } = await source.query(
+    "SELECT objoid AS oid, description AS text FROM pg_description WHERE classoid = 'pg_largeobject'::regclass",
+  );
+  const statements = rows.map(({ oid, text }) => `COMMENT ON LARGE OBJECT ${oid} IS ${literal(text)}`);
+  if (statements.length > 0) await target.query(statements.join(";\n"));
+}
+
+/** Copies every large object under its number. Returns how many there were. */
+export async function copyLargeObjects(source: pg.Client, target: pg.Client): Promise<number> {
+  const sizes = await listSizes(source);
+  const small = sizes.filter(({ bytes }) => bytes <= 2 ** 16);
+  for (let at = 0; at < small.length; at += batchObjects)
+    await copyTogether(source, target, small.slice(at, at + batchObjects));
+  for (const size of sizes) if (size.bytes > 2 ** 16) await copyInPieces(source, target, size);
+  await copyComments(source, target);
+  return sizes.length;
+}

@@ -1,0 +1,160 @@
+import { randomUUID } from "node:crypto";
+import type pg from "pg";
+import { type ConnectionSettings, withTransaction } from "../../postgres/connection.ts";
+import { RefusedError } from "../../util/errors.ts";
+import {
+  guardDefinitions,
+  guardTables,
+  readOnlySetting,
+  removeGuards,
+  restoreLargeObjectWrites,
+  revokeLargeObjectWrites,
+  setReadOnlySetting,
+  unguardDefinitions,
+  unguardedTables,
+} from "./write-block.ts";
+import { type Proof, proveFrozen } from "./verify-read-only.ts";
+import { backendOf, endingBlockers, endSessions, withAdmin } from "./sessions.ts";
+import { clearState, holdCutoverLock, readState, type SourceState, writeState } from "../state/state.ts";
+
+/** A freeze in force. */
+export interface Freeze {
+  readonly epoch: string;
+  readonly frozenAt: string;
+  /** Sessions that were ended. */
+  readonly ended: number;
+  readonly proof: Proof;
+}
+
+/** What no guard can stand against: it would write after the freeze, or block it for ever. */
+async function refuseWhatCannotBeFrozen(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT 'the prepared transaction ' || gid || ' (COMMIT PREPARED or ROLLBACK PREPARED ends it)' AS what
+       FROM pg_prepared_xacts WHERE database = current_database()
+     UNION ALL
+     SELECT 'the subscription ' || subname || ' (ALTER SUBSCRIPTION … DISABLE stops it)'
+       FROM pg_subscription WHERE subenabled
+        AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+  );
+  if (rows.length > 0)
+    throw new RefusedError(
+      `The source cannot be frozen because of ${rows.map(({ what }) => what).join(", ")}`,
+    );
+}
+
+async function stateForFreeze(client: pg.Client, holder: string): Promise<SourceState> {
+  const found = await readState(client, "source");
+  if (found !== undefined && found.holder !== holder)
+    throw new RefusedError(
+      `The source is frozen by the cutover of "${found.holder}": only that one can thaw it (destroy it, or set its state to rehearse)`,
+    );
+  if (found !== undefined) return { ...found, proved: false };
+  const frozenAt = new Date().toISOString();
+  const readOnlyBefore = await readOnlySetting(client);
+  return { epoch: randomUUID(), holder, frozenAt, proved: false, readOnlyBefore, revoked: [] };
+}
+
+/** One transaction: what was before is recorded together with each change. */
+async function raiseGuards(client: pg.Client, holder: string): Promise<SourceState> {
+  return withTransaction(client, async () => {
+    await unguardDefinitions(client);
+    const state = await stateForFreeze(client, holder);
+    await setReadOnlySetting(client, "on");
+    const revoked = [...state.revoked, ...(await revokeLargeObjectWrites(client))];
+    await guardTables(client);
+    const raised = { ...state, revoked };
+    await writeState(client, "source", raised);
+    await guardDefinitions(client);
+    return raised;
+  });
+}
+
+/** A table whose creation was under way while the guards were raised shows itself when its session has ended. */
+async function raiseUntilComplete(
+  client: pg.Client,
+  holder: string,
+  spared: number[],
+): Promise<[SourceState, number]> {
+  await endSessions(client, spared);
+  let state = await raiseGuards(client, holder);
+  const ended = await endSessions(client, spared);
+  while ((await unguardedTables(client)).length > 0) state = await raiseGuards(client, holder);
+  return [state, ended];
+}
+
+/**
+ * Makes the source read-only for every role, ends the sessions that were there, and proves it. Safe to repeat;
+ * a failure leaves the source as it was. Throws RefusedError where another stack froze it, or where something
+ * stands that no guard stops.
+ */
+export async function freeze(
+  source: ConnectionSettings,
+  holder: string,
+  spared: readonly number[] = [],
+): Promise<Freeze> {
+  return withAdmin(source, async (client) => {
+    await holdCutoverLock(client);
+    await refuseWhatCannotBeFrozen(client);
+    await client.query("SET session_replication_role = replica"); // other event triggers stay out of this
+    const fresh = (await readState(client, "source")) === undefined;
+    const pid = await backendOf(client);
+    try {
+      const [state, ended] = await endingBlockers(source, pid, (reaper) =>
+        raiseUntilComplete(client, holder, [pid, reaper, ...spared]),
+      );
+      const proof = await proveFrozen(client);
+      await writeState(client, "source", { ...state, proved: true });
+      return { epoch: state.epoch, frozenAt: state.frozenAt, ended, proof };
+    } catch (error) {
+      if (fresh && (await lift(client, holder).catch(() => false)))
+        await endPoliteSessions(client, [pid, ...spared]);
+      throw error;
+    }
+  });
+}
+
+async function lift(client: pg.Client, holder: string): Promise<boolean> {
+  return withTransaction(client, async () => {
+    const state = await readState(client, "source");
+    if (state === undefined || state.holder !== holder) return false;
+    await removeGuards(client);
+    await restoreLargeObjectWrites(client, state.revoked);
+    await setReadOnlySetting(client, state.readOnlyBefore);
+    await clearState(client, "source");
+    return true;
+  });
+}
+
+/** A session that began under the freeze would stay read-only by default until its end, in a client's pool for hours. */
+async function endPoliteSessions(client: pg.Client, spared: readonly number[]): Promise<void> {
+  await endSessions(client, spared).catch(() => {}); // one that does not end in time is read-only, and no more
+}
+
+/**
+ * Puts the source back exactly as it was before the freeze of `holder`, in one transaction, and ends the sessions that
+ * began meanwhile. False where that stack holds no freeze. Safe to repeat.
+ * @param spared sessions of this run
+ */
+export async function thaw(
+  source: ConnectionSettings,
+  holder: string,
+  spared: readonly number[] = [],
+): Promise<boolean> {
+  return withAdmin(source, async (client) => {
+    await holdCutoverLock(client);
+    const state = await readState(client, "source");
+    if (state === undefined || state.holder !== holder) return false;
+    await client.query("SET session_replication_role = replica");
+    const pid = await backendOf(client);
+    const lifted = await endingBlockers(source, pid, () => lift(client, holder));
+    if (lifted) await endPoliteSessions(client, [pid, ...spared]);
+    return lifted;
+  });
+}
+
+/** The freeze that `holder` has in force on the source, if it is whole. */
+export async function freezeInForce(client: pg.Client, holder: string): Promise<SourceState | undefined> {
+  const state = await readState(client, "source");
+  if (state === undefined || state.holder !== holder || !state.proved) return undefined;
+  return (await unguardedTables(client)).length === 0 ? state : undefined;
+}

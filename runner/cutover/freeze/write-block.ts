@@ -1,0 +1,182 @@
+import type pg from "pg";
+import { identifier, literal, stateSchema, readState } from "../state/state.ts";
+
+/** The trigger that refuses writes, on every table, and the event trigger that refuses DDL. */
+export const guardName = "pgstack_freeze";
+
+/**
+ * Tables whose rows can be written: everything but catalogs, temporary tables and our own state.
+ * Foreign tables are left out, since their rows are another server's.
+ */
+const writableTables = `
+  SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')`;
+
+/** Against whom a guard stands: a source's against all, a target's against all but what replication applies. */
+export type GuardReach = "all" | "clients";
+
+/** 62 = BEFORE, INSERT, DELETE, UPDATE, TRUNCATE, for each statement: catalog/pg_trigger.h */
+const guarded = (reach: GuardReach) => `
+  SELECT tgrelid FROM pg_trigger
+  WHERE tgname = '${guardName}' AND tgenabled = '${reach === "all" ? "A" : "O"}' AND tgtype = 62 AND tgqual IS NULL`;
+
+/** Tables with no guard in force. */
+export async function unguardedTables(client: pg.Client, reach: GuardReach = "all"): Promise<string[]> {
+  const { rows } = await client.query(
+    `SELECT name FROM (${writableTables}) t WHERE oid NOT IN (${guarded(reach)}) ORDER BY name`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** Drops the guards whose trigger fulfils a condition. */
+async function dropGuards(client: pg.Client, condition: string): Promise<number> {
+  const { rows } = await client.query(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_trigger t
+     JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE t.tgname = '${guardName}' AND NOT t.tgisinternal AND ${condition} ORDER BY name`,
+  );
+  if (rows.length > 0)
+    await client.query(rows.map(({ name }) => `DROP TRIGGER IF EXISTS ${guardName} ON ${name}`).join(";\n"));
+  return rows.length;
+}
+
+/** Lets clients write to a target again, in the caller's transaction; what a freeze has put there stays. */
+export async function removeTargetGuards(client: pg.Client): Promise<void> {
+  await dropGuards(client, "t.tgenabled = 'O'");
+}
+
+/** The message of every refusal; its code is that of PostgreSQL's own read-only transactions, 25006. */
+const refusals: Record<GuardReach, string> = {
+  all: "this database is read-only: it is frozen for a cutover by pgstack",
+  clients: "this database is read-only: a cutover by pgstack is about to move another one here",
+};
+
+const functions = (reach: GuardReach) => `
+  CREATE SCHEMA IF NOT EXISTS ${stateSchema};
+  CREATE OR REPLACE FUNCTION ${stateSchema}.refuse_write() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = ${literal(refusals[reach])}; END $$;
+  CREATE OR REPLACE FUNCTION ${stateSchema}.refuse_ddl() RETURNS event_trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = ${literal(refusals[reach])}; END $$`;
+
+/**
+ * Puts a guard on each table that lacks one, in the caller's transaction. It takes SHARE ROW EXCLUSIVE locks,
+ * which wait for every open transaction that has written; so no write to these tables can be uncommitted when
+ * the caller commits, and none can begin after it.
+ */
+export async function guardTables(client: pg.Client, reach: GuardReach = "all"): Promise<number> {
+  await client.query(functions(reach));
+  const names = await unguardedTables(client, reach);
+  if (names.length === 0) return 0;
+  await client.query(`LOCK TABLE ${names.join(", ")} IN SHARE ROW EXCLUSIVE MODE`);
+  const statements = names.map(
+    (name) => `CREATE OR REPLACE TRIGGER ${guardName} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${name}
+      FOR EACH STATEMENT EXECUTE FUNCTION ${stateSchema}.refuse_write();
+      ALTER TABLE ${name} ENABLE ${reach === "all" ? "ALWAYS " : ""}TRIGGER ${guardName}`,
+  );
+  await client.query(statements.join(";\n"));
+  return names.length;
+}
+
+/** Refuses DDL from every session. Making it needs a superuser (or the managed service's counterpart). */
+export async function guardDefinitions(client: pg.Client): Promise<void> {
+  const { rowCount } = await client.query("SELECT FROM pg_event_trigger WHERE evtname = $1", [guardName]);
+  if (rowCount === 0)
+    await client.query(
+      `CREATE EVENT TRIGGER ${guardName} ON ddl_command_start EXECUTE FUNCTION ${stateSchema}.refuse_ddl()`,
+    );
+  await client.query(`ALTER EVENT TRIGGER ${guardName} ENABLE ALWAYS`);
+}
+
+/**
+ * Lifts the bar on DDL for the caller's transaction; `guardDefinitions` puts it back before it commits.
+ * Commands on event triggers fire none, so this works whatever is in force.
+ */
+export async function unguardDefinitions(client: pg.Client): Promise<void> {
+  await client.query(`DROP EVENT TRIGGER IF EXISTS ${guardName}`);
+}
+
+/** Removes every guard, in the caller's transaction. */
+export async function removeGuards(client: pg.Client): Promise<number> {
+  await unguardDefinitions(client);
+  const count = await dropGuards(client, "true");
+  await client.query(
+    `DROP FUNCTION IF EXISTS ${stateSchema}.refuse_write(); DROP FUNCTION IF EXISTS ${stateSchema}.refuse_ddl()`,
+  );
+  return count;
+}
+
+/**
+ * The functions that write large objects. Before PostgreSQL 16 a read-only transaction does not stop them,
+ * and no trigger can stand on their catalog.
+ */
+const largeObjectWriters = [
+  "lo_creat",
+  "lo_create",
+  "lo_from_bytea",
+  "lo_put",
+  "lowrite",
+  "lo_truncate",
+  "lo_truncate64",
+  "lo_unlink",
+];
+
+/** Takes the writing of large objects from PUBLIC; returns the signatures of what was taken. */
+export async function revokeLargeObjectWrites(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query(
+    `SELECT p.oid::regprocedure::text AS signature FROM pg_proc p
+     WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = ANY ($1)
+       AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                   WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE')`,
+    [largeObjectWriters],
+  );
+  const signatures = rows.map(({ signature }) => signature as string);
+  if (signatures.length > 0)
+    await client.query(`REVOKE EXECUTE ON FUNCTION ${signatures.join(", ")} FROM PUBLIC`);
+  return signatures;
+}
+
+/** Gives back what `revokeLargeObjectWrites` took. */
+export async function restoreLargeObjectWrites(
+  client: pg.Client,
+  signatures: readonly string[],
+): Promise<void> {
+  if (signatures.length > 0)
+    await client.query(`GRANT EXECUTE ON FUNCTION ${signatures.join(", ")} TO PUBLIC`);
+}
+
+/** The database's own `default_transaction_read_only`, or null where it has none. */
+export async function readOnlySetting(client: pg.Client): Promise<string | null> {
+  const { rows } = await client.query(
+    `SELECT split_part(setting, '=', 2) AS value FROM pg_db_role_setting, unnest(setconfig) setting
+     WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND setting LIKE 'default\\_transaction\\_read\\_only=%'`,
+  );
+  return rows[0]?.value ?? null;
+}
+
+/** Sets it, or removes it where the value is null. */
+export async function setReadOnlySetting(client: pg.Client, value: string | null): Promise<void> {
+  const { rows } = await client.query("SELECT current_database() AS name");
+  const to = value === null ? "RESET" : "SET";
+  const suffix = value === null ? "" : ` TO ${literal(value)}`;
+  await client.query(
+    `ALTER DATABASE ${identifier(rows[0].name)} ${to} default_transaction_read_only${suffix}`,
+  );
+}
+
+/**
+ * Does `work` on definitions, in a session that may do so even where a cutover has frozen the database and its clients
+ * have moved: then what is left is to take it down. Rows stay refused, and so does a database that is still to be moved.
+ */
+export async function withMovedOpen<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
+  if ((await readState(client, "source"))?.movedTo === undefined) return work();
+  await client.query("SET default_transaction_read_only = off");
+  await unguardDefinitions(client);
+  try {
+    return await work();
+  } finally {
+    await guardDefinitions(client);
+  }
+}

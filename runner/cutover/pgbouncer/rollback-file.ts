@@ -1,0 +1,45 @@
+import { existsSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { RefusedError } from "../../util/errors.ts";
+
+/**
+ * What a cutover must remember of the PgBouncer that it has in its hands. It stands beside the configuration, from
+ * before the pause until the clients are back at the source; readable by its owner alone, since a connect string
+ * may hold a password.
+ */
+export interface Note {
+  /** The stack whose cutover it is. */
+  readonly holder: string;
+  /** Names for clients, with their connect strings before. */
+  readonly entries: readonly { readonly name: string; readonly text: string }[];
+  /** True once the clients have been sent to the target. */
+  readonly moved: boolean;
+}
+
+function noteFile(configFile: string, database: string): string {
+  const file = existsSync(configFile) ? realpathSync(configFile) : configFile;
+  return `${file}.pgstack-${encodeURIComponent(database)}`;
+}
+
+/** The note on a source's database, or undefined. */
+export function readNote(configFile: string, database: string): Note | undefined {
+  const file = noteFile(configFile, database);
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+}
+
+/** Throws RefusedError where the folder of the configuration cannot be written to. */
+export function writeNote(configFile: string, database: string, note: Note): void {
+  const file = noteFile(configFile, database);
+  try {
+    writeFileSync(`${file}.new`, JSON.stringify(note), { mode: 0o600, flush: true });
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    throw new RefusedError(
+      `What PgBouncer is led back by cannot be noted beside its configuration: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
+
+export function removeNote(configFile: string, database: string): void {
+  rmSync(noteFile(configFile, database), { force: true });
+}

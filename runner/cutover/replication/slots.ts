@@ -1,0 +1,189 @@
+import { createHash } from "node:crypto";
+import type pg from "pg";
+import { type ConnectionSettings, openClient, withTransaction } from "../../postgres/connection.ts";
+import { UserError } from "../../util/errors.ts";
+import { listTables } from "../compare/catalog.ts";
+import { guardDefinitions, guardName, removeTargetGuards, unguardDefinitions } from "../freeze/write-block.ts";
+import { heartbeatTable, makeHeartbeat } from "./heartbeat.ts";
+import { clearPending } from "./pending.ts";
+import type { Cutover } from "../settings.ts";
+import { withAdmin } from "../freeze/sessions.ts";
+import { dropUnusedSchema, identifier, literal, readState, writeState } from "../state/state.ts";
+
+/** The name that publication, slot and subscription of a stack's cutover share; a slot's may hold a-z, 0-9 and _. */
+export function replicationName({ stack, source }: Cutover): string {
+  return `pgstack_${createHash("sha256").update(`${stack} ${source.database}`).digest("hex").slice(0, 16)}`;
+}
+
+/** The second slot of a cutover's publication: it says which rows are written while both sides are compared. */
+export function changeSlot(cutover: Cutover): { readonly name: string; readonly publication: string } {
+  const publication = replicationName(cutover);
+  return { name: `${publication}_changes`, publication };
+}
+
+/** Both slots of a cutover. */
+export function slotsOf(cutover: Cutover): string[] {
+  return [replicationName(cutover), changeSlot(cutover).name];
+}
+
+/** Does `work`, which may change definitions, under the bar that a freeze has put on them. */
+async function withDefinitions(client: pg.Client, work: () => Promise<void>): Promise<void> {
+  await withTransaction(client, async () => {
+    const { rowCount } = await client.query("SELECT FROM pg_event_trigger WHERE evtname = $1", [guardName]);
+    await unguardDefinitions(client);
+    await work();
+    if (rowCount !== 0) await guardDefinitions(client);
+  });
+}
+
+/** Names what is replicated: every table, and a heartbeat that shows when all before it has arrived. */
+async function publish(client: pg.Client, cutover: Cutover): Promise<void> {
+  const tables = await listTables(client);
+  const full = new Set(cutover.replicaIdentityFull);
+  await withDefinitions(client, async () => {
+    await client.query(makeHeartbeat);
+    for (const { name } of tables.filter(
+      (table) => full.has(`${table.schema}.${table.table}`) || full.has(table.name),
+    ))
+      await client.query(`ALTER TABLE ${name} REPLICA IDENTITY FULL`);
+    const names = [...tables.map(({ name }) => name), heartbeatTable.name].join(", ");
+    await client.query(`CREATE PUBLICATION ${replicationName(cutover)} FOR TABLE ${names}`);
+  });
+}
+
+/**
+ * Publishes the source's tables and makes the slot that keeps every change from now on; lends the snapshot that
+ * ends where the slot begins.
+ */
+export async function withReplicationSlot<T>(
+  cutover: Cutover,
+  use: (snapshot: string) => Promise<T>,
+): Promise<T> {
+  await withAdmin(cutover.source, (client) => publish(client, cutover));
+  const walsender = await openClient(cutover.source, { replication: "database" });
+  try {
+    const { rows } = await walsender.query(
+      `CREATE_REPLICATION_SLOT ${replicationName(cutover)} LOGICAL pgoutput EXPORT_SNAPSHOT`,
+    );
+    return await use(rows[0].snapshot_name);
+  } finally {
+    await walsender.end().catch(() => {});
+  }
+}
+
+function conninfo({
+  host,
+  port,
+  user,
+  password,
+  database,
+  sslMode,
+  sslRootCert,
+}: ConnectionSettings): string {
+  const parts = { host, port, user, password, dbname: database, sslmode: sslMode, sslrootcert: sslRootCert };
+  return Object.entries(parts)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}='${String(value).replace(/[\\']/g, "\\$&")}'`)
+    .join(" ");
+}
+
+/** The password of the source stands in a subscription: its statement stays out of the target's log. */
+const unlogged =
+  "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
+
+/** Starts to apply on the target what the slot has kept since the copy. */
+export async function subscribe(client: pg.Client, cutover: Cutover): Promise<void> {
+  const name = replicationName(cutover);
+  await client.query(`${makeHeartbeat}; TRUNCATE ${heartbeatTable.name}; ${unlogged}`);
+  await client.query(
+    `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(conninfo(cutover.source))} PUBLICATION ${name}
+     WITH (create_slot = false, copy_data = false, slot_name = '${name}')`,
+  );
+}
+
+/** Whether the target is subscribed to a slot that is there. */
+export async function isReplicating(
+  source: pg.Client,
+  target: pg.Client,
+  cutover: Cutover,
+): Promise<boolean> {
+  const name = replicationName(cutover);
+  const { rowCount } = await target.query("SELECT FROM pg_subscription WHERE subname = $1", [name]);
+  return rowCount !== 0 && (await hasSlot(source, name));
+}
+
+/** Whether a replication slot is there and still has all that it should keep. */
+export async function hasSlot(source: pg.Client, name: string): Promise<boolean> {
+  const { rows } = await source.query(
+    "SELECT wal_status IS DISTINCT FROM 'lost' AS whole FROM pg_replication_slots WHERE slot_name = $1",
+    [name],
+  );
+  return rows[0]?.whole ?? false;
+}
+
+/** Makes the second slot, which begins where the first one has arrived; it does not wait for open transactions. */
+export async function makeChangeSlot(source: pg.Client, cutover: Cutover): Promise<void> {
+  const { name, publication } = changeSlot(cutover);
+  await dropSlot(source, name);
+  await source.query("SELECT pg_copy_logical_replication_slot($1, $2)", [publication, name]);
+}
+
+async function dropSubscription(client: pg.Client, name: string): Promise<void> {
+  const { rowCount } = await client.query("SELECT FROM pg_subscription WHERE subname = $1", [name]);
+  if (rowCount === 0) return;
+  const subscription = identifier(name);
+  await client.query(`ALTER SUBSCRIPTION ${subscription} DISABLE`);
+  await client.query(`ALTER SUBSCRIPTION ${subscription} SET (slot_name = NONE)`);
+  await client.query(`DROP SUBSCRIPTION ${subscription}`);
+}
+
+async function dropSlot(client: pg.Client, name: string): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const { rows } = await client.query("SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1", [
+      name,
+    ]);
+    if (rows.length === 0) return;
+    if (rows[0].active_pid === null)
+      await client.query("SELECT pg_drop_replication_slot($1)", [name]).catch(() => {});
+    else await client.query("SELECT pg_terminate_backend($1)", [rows[0].active_pid]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new UserError(`The replication slot ${name} on the source did not become free within 10 seconds`);
+}
+
+/** Forgets what was compared ahead of a freeze, and lets clients write to the target, in the caller's transaction. */
+export async function openTarget(target: pg.Client): Promise<void> {
+  await target.query("SET LOCAL session_replication_role = replica");
+  await removeTargetGuards(target);
+  await clearPending(target);
+  const state = await readState(target, "target");
+  if (state?.ahead !== undefined)
+    await writeState(target, "target", { ...state, ahead: undefined, compared: undefined });
+}
+
+/** Ends what a comparison ahead of a freeze needs; replication goes on. Safe to repeat. */
+export async function endComparison(cutover: Cutover): Promise<void> {
+  await withAdmin(cutover.target, (target) => withTransaction(target, () => openTarget(target)));
+  await withAdmin(cutover.source, (source) => dropSlot(source, changeSlot(cutover).name));
+}
+
+/** Removes slots and publication, whichever there are, so that the source keeps no log for a target. Safe to repeat. */
+export async function endOnSource(cutover: Cutover): Promise<void> {
+  await withAdmin(cutover.source, async (source) => {
+    for (const slot of slotsOf(cutover)) await dropSlot(source, slot);
+    await withDefinitions(source, async () => {
+      const publication = replicationName(cutover);
+      await source.query(
+        `DROP PUBLICATION IF EXISTS ${publication}; DROP TABLE IF EXISTS ${heartbeatTable.name}`,
+      );
+      await dropUnusedSchema(source);
+    });
+  });
+}
+
+/** Removes subscription, slots and publication, whichever there are, and what was compared. Safe to repeat. */
+export async function endReplication(cutover: Cutover): Promise<void> {
+  await withAdmin(cutover.target, (target) => dropSubscription(target, replicationName(cutover)));
+  await endComparison(cutover);
+  await endOnSource(cutover);
+}

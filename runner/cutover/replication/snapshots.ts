@@ -1,0 +1,36 @@
+import type pg from "pg";
+import { type Beat, hasBeat, untilCaughtUp } from "./heartbeat.ts";
+import type { Cutover } from "../settings.ts";
+import { beginReading, type Pair, withPairs } from "../compare/row-checksums.ts";
+
+async function exportSnapshot(client: pg.Client): Promise<string> {
+  const { rows } = await client.query("SELECT pg_export_snapshot() AS id");
+  return rows[0].id;
+}
+
+/** A snapshot of the target in which the heartbeat has arrived. */
+async function arrivedSnapshot(client: pg.Client, beat: Beat): Promise<string> {
+  return untilCaughtUp(client, async () => {
+    await beginReading(client);
+    if (await hasBeat(client, beat)) return exportSnapshot(client);
+    await client.query("ROLLBACK");
+    return undefined;
+  });
+}
+
+/** Lends pairs that read one moment of each side, both after the heartbeat, while the target follows a source in use. */
+export async function withMoments<T>(
+  cutover: Cutover,
+  count: number,
+  beat: Beat,
+  use: (pairs: readonly Pair[]) => Promise<T>,
+): Promise<T> {
+  return withPairs(cutover, count, async (pairs) => {
+    const [[source, target], ...others] = pairs as readonly [Pair, ...Pair[]];
+    const here = await arrivedSnapshot(target, beat);
+    await beginReading(source);
+    const there = await exportSnapshot(source);
+    for (const pair of others) await Promise.all([beginReading(pair[0], there), beginReading(pair[1], here)]);
+    return use(pairs);
+  });
+}

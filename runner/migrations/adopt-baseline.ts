@@ -1,0 +1,125 @@
+import pg from "pg";
+import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
+import { type DumpedSchema, dumpDifferences, dumpSchema } from "../scratch/schema-dump.ts";
+import { withScratchServer } from "../scratch/server.ts";
+import { findPrograms, installedPrograms, type Programs } from "../postgres/programs.ts";
+import { RefusedError } from "../util/errors.ts";
+import { applyMigrations } from "./run/apply.ts";
+import { insertSql, noTime } from "./history/history.ts";
+import type { MigrationFile } from "./files/types.ts";
+import type { Access } from "./run/session.ts";
+import { defaultSettings } from "./settings.ts";
+import type { Run } from "./run/job.ts";
+
+/** Histories that other tools keep in the database itself; they are no part of the schema. */
+const otherHistories = [
+  ...["alembic_version", "flyway_schema_history", "schema_migrations", "pgmigrations*", "knex_migrations*"],
+  ...[
+    "SequelizeMeta",
+    "_prisma_migrations",
+    "django_migrations*",
+    "databasechangelog*",
+    "atlas_schema_revisions",
+  ],
+];
+
+/** What a stack makes beside the migrations, and they take as given. */
+const givens = `
+  SELECT pg_catalog.format('CREATE ROLE %I', rolname) AS sql, 1 AS step FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'
+  UNION ALL
+  SELECT pg_catalog.format('CREATE SCHEMA %I', nspname), 2 FROM pg_catalog.pg_namespace
+   WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public', 'pgstack')
+  UNION ALL
+  SELECT pg_catalog.format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', extname, nspname), 3
+    FROM pg_catalog.pg_extension JOIN pg_catalog.pg_namespace n ON n.oid = extnamespace
+  ORDER BY step`;
+
+async function programsFor(client: pg.Client): Promise<Programs> {
+  const { rows } = await client.query<{ major: number }>(
+    "SELECT pg_catalog.current_setting('server_version_num')::int / 10000 AS major",
+  );
+  const major = rows[0]?.major ?? 0;
+  const same = (await installedPrograms("initdb")).find((one) => one.major === major);
+  return same ?? findPrograms("initdb", { major });
+}
+
+async function buildOn(
+  scratch: ConnectionSettings,
+  live: pg.Client,
+  files: readonly MigrationFile[],
+): Promise<void> {
+  const { rows } = await live.query<{ sql: string }>(givens);
+  await withClient(scratch, async (client) => {
+    for (const { sql } of rows) await client.query(sql);
+  });
+  await applyMigrations({
+    access: { owner: scratch },
+    files,
+    kept: () => new Set(files.map(({ name }) => name)),
+    settings: defaultSettings,
+    leaving: new Set(),
+    log: () => {},
+  });
+}
+
+/** The schemas themselves are the stack's matter: of `public`, pg_dump tells only once somebody has it for his own. */
+function withoutSchemas(dump: DumpedSchema): DumpedSchema {
+  return new Map([...dump].filter(([key]) => !/^SCHEMA\t|\tSCHEMA [^\t]*$/.test(key)));
+}
+
+async function differences(
+  run: Run,
+  live: ConnectionSettings,
+  files: readonly MigrationFile[],
+): Promise<string[]> {
+  const { client } = run.session;
+  const programs = await programsFor(client);
+  const ignore = [...otherHistories, `${run.table.schema}.${run.table.table}*`];
+  return withScratchServer({ programs }, async (opening) => {
+    const { server } = await opening;
+    const scratch = await server.database();
+    await buildOn(scratch, client, files);
+    const [found, expected] = await Promise.all(
+      [live, scratch].map(async (settings) => withoutSchemas(await dumpSchema(programs, settings, ignore))),
+    );
+    return found === undefined || expected === undefined ? [] : dumpDifferences(found, expected);
+  });
+}
+
+/**
+ * Who can read the whole schema: pg_dump locks each table, which takes a right to it, and a superuser may own some. An
+ * adopted owner's password may be known to nobody.
+ */
+async function readerOf({ owner, admin }: Access): Promise<ConnectionSettings> {
+  if (admin === undefined) return owner;
+  if (!owner.password) return admin;
+  return withClient(admin, async (client) => {
+    const { rows } = await client.query<{ superuser: boolean }>(
+      "SELECT rolsuper AS superuser FROM pg_catalog.pg_roles WHERE rolname = current_user",
+    );
+    return rows[0]?.superuser === true ? admin : owner;
+  });
+}
+
+/**
+ * Records the baseline's migrations as applied on a database that has their schema already, after building them on a
+ * scratch server and comparing the two.
+ * Throws RefusedError that lists the differences.
+ */
+export async function adoptBaseline(
+  run: Run,
+  access: Access,
+  files: readonly MigrationFile[],
+): Promise<void> {
+  const { client } = run.session;
+  run.log(`comparing the schema with what ${files.length} migrations up to the baseline build`);
+  const found = await differences(run, await readerOf(access), files);
+  if (found.length > 0)
+    throw new RefusedError(
+      `The database cannot be adopted: its schema is not what the migrations up to ${files.at(-1)?.name} build:\n  ` +
+        `${found.join("\n  ")}\nChange the baseline's files, or the database, until they agree. Nothing was recorded.`,
+    );
+  const rows = files.map((file) => insertSql(run.table, file, { duration: noTime, baseline: true }));
+  await client.query(`BEGIN; ${rows.join("; ")}; COMMIT`);
+  run.log(`recorded ${files.length} migrations as applied`);
+}

@@ -1,0 +1,64 @@
+import { projectPath } from "../util/project.ts";
+import { previousOutput } from "../cli/command.ts";
+import { applyMigrations } from "./run/apply.ts";
+import { readMigrations } from "./files/directory.ts";
+import { type History, historyTable, keepTokenSql } from "./history/history.ts";
+import { keptBy, type Manifest } from "./plan/manifest.ts";
+import { accessFromEnvironment } from "./run/session.ts";
+
+/** What the stack's `migrations` resource keeps as its result. */
+export interface StackResult {
+  /** Migrations that are applied. */
+  readonly count: number;
+  /** The one applied last, of those that the stack keeps. */
+  readonly head: string | null;
+  /** Files that are not applied, since the target holds them back. */
+  readonly pending: number;
+  /** Applied ones that have, or are about to have, a record of their own in the stack. */
+  readonly recorded: readonly string[];
+}
+
+function resultOf(
+  history: History,
+  kept: ReadonlySet<string>,
+  leaving: ReadonlySet<string>,
+  files: number,
+): StackResult {
+  const applied = history.rows.filter(({ name }) => kept.has(name));
+  const single = history.rows.filter(
+    ({ name, baseline }) => !baseline && (kept.has(name) || leaving.has(name)),
+  );
+  return {
+    count: applied.length,
+    head: applied.at(-1)?.name ?? null,
+    pending: files - applied.length,
+    recorded: single.map(({ name }) => name),
+  };
+}
+
+/** Brings a database to what a stack's manifest asks for. Throws RefusedError, MigrationFailure. */
+export async function applyManifest(
+  manifest: Manifest,
+  env: NodeJS.ProcessEnv,
+  log: (line: string) => void,
+): Promise<StackResult> {
+  const files = await readMigrations(projectPath(manifest.directory), manifest.directory);
+  const kept = keptBy(manifest, files);
+  const before = previousOutput<Partial<StackResult>>(env)?.recorded ?? [];
+  const leaving = new Set(before.filter((name) => !kept.has(name)));
+  const token = env.PGSTACK_DRIFT ?? "";
+  const { applied, history } = await applyMigrations({
+    access: accessFromEnvironment(env),
+    files,
+    kept: () => kept,
+    leaving,
+    settings: manifest,
+    log,
+    afterwards: async (client) => {
+      await client.query(keepTokenSql(historyTable(manifest.table), token));
+    },
+  });
+  const result = resultOf(history, kept, leaving, files.length);
+  log(`${applied.length} applied now, ${result.count} in all, head ${result.head ?? "none"}`);
+  return result;
+}

@@ -1,0 +1,110 @@
+import type { Plan, Standing } from "./plan.ts";
+import type { MigrationSettings } from "../settings.ts";
+
+/** Something that a person should know before migrations run. */
+export interface Finding {
+  /** `refuse`: `up` stops at it. `revert`: `up` reverts it where the stack has a record of it, and stops otherwise. */
+  readonly verdict: "refuse" | "revert" | "note";
+  readonly message: string;
+}
+
+function names(standings: readonly Standing[]): string {
+  return standings.map(({ name }) => name).join(", ");
+}
+
+function edited(standings: readonly Standing[]): Finding[] {
+  return standings.map(({ name, file, row }) => ({
+    verdict: "refuse",
+    message:
+      `Migration ${name} was edited after it was applied: the database has checksum ${row?.checksum.slice(0, 12)}, ` +
+      `${file?.file} has ${file?.checksum.slice(0, 12)}. Either put the old text back and write a new migration, or, if the ` +
+      `database is as the new text says, accept it with ./pgstack repair ${name}.`,
+  }));
+}
+
+function renamed(unknown: readonly Standing[], plan: Plan): Finding[] {
+  return unknown.flatMap(({ name, row }) => {
+    const twin = plan.pending.find(({ checksum }) => checksum === row?.checksum);
+    return twin === undefined
+      ? []
+      : [
+          {
+            verdict: "refuse",
+            message: `${twin.file} has the script of ${name}, which is applied: it looks like a renamed file, and would run again. Give it its old name back.`,
+          },
+        ];
+  });
+}
+
+/** Those that the stack is not about to revert itself; `leaving` undefined: nobody knows which those are. */
+function staying(
+  standings: readonly Standing[],
+  leaving: ReadonlySet<string> | undefined,
+): readonly Standing[] {
+  return standings.filter(({ name }) => leaving?.has(name) !== true);
+}
+
+/** At a preview nobody knows which of them the stack has a record of; the rows of the preview show it. */
+function applied(
+  standings: readonly Standing[],
+  leaving: ReadonlySet<string> | undefined,
+  where: string,
+  wayOut: string,
+): Finding[] {
+  const found = staying(standings, leaving);
+  if (found.length === 0) return [];
+  const head = `Applied in the database but ${where}: ${names(found)}.`;
+  return leaving === undefined
+    ? [
+        {
+          verdict: "revert",
+          message: `${head} Those with a \`-\` in this preview are reverted by \`up\`. For any other: ${wayOut}`,
+        },
+      ]
+    : [{ verdict: "refuse", message: `${head} ${wayOut}` }];
+}
+
+const bringBack =
+  "put the file back (another branch may have it), or take it back with ./pgstack downgrade --url, which has its down script from the database.";
+const raise = "raise migrations.to, or take it back with ./pgstack downgrade --url.";
+
+function outOfOrder(standings: readonly Standing[], rule: MigrationSettings["outOfOrder"]): Finding[] {
+  if (standings.length === 0) return [];
+  const head = `Older than what is applied already, and not applied: ${names(standings)}.`;
+  return rule === "apply"
+    ? [{ verdict: "note", message: `${head} They are applied now, since outOfOrder is "apply".` }]
+    : [
+        {
+          verdict: "refuse",
+          message: `${head} Either give them a revision that is newer than the last applied one, or set outOfOrder: apply.`,
+        },
+      ];
+}
+
+function partial(standings: readonly Standing[]): Finding[] {
+  return standings.map(({ name, row }) => ({
+    verdict: "note",
+    message: `Migration ${name} stopped after statement ${row?.statementsDone}; it goes on from there.`,
+  }));
+}
+
+/**
+ * What is wrong, or worth knowing, of a plan.
+ * @param leaving applied migrations that are about to be reverted, as their records leave the stack; undefined at a preview,
+ * which cannot know them
+ */
+export function findingsOf(
+  plan: Plan,
+  settings: Pick<MigrationSettings, "outOfOrder">,
+  leaving: ReadonlySet<string> | undefined,
+): Finding[] {
+  const having = (state: Standing["state"]) => plan.standings.filter((standing) => standing.state === state);
+  return [
+    ...edited(having("edited")),
+    ...renamed(having("unknown"), plan),
+    ...applied(having("unknown"), leaving, "not among the files", bringBack),
+    ...applied(having("beyond target"), leaving, "beyond the target", raise),
+    ...outOfOrder(having("out of order"), settings.outOfOrder),
+    ...partial(having("partial")),
+  ];
+}

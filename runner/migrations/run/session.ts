@@ -1,0 +1,174 @@
+import pg from "pg";
+import { type ConnectionSettings, connectionFromEnvironment, openClient } from "../../postgres/connection.ts";
+import { UserError, RefusedError } from "../../util/errors.ts";
+import { randomUUID } from "node:crypto";
+
+/** Who a run of migrations connects as. */
+export interface Access {
+  /** The database's owner. */
+  readonly owner: ConnectionSettings;
+  /** Who may stand in for the owner where the owner's password is refused (it was changed in the same update). */
+  readonly admin?: ConnectionSettings | undefined;
+}
+
+/** Who a stack's resources connect as: PG* is the owner, PGSTACK_ADMIN_USER and …_PASSWORD the stand-in. */
+export function accessFromEnvironment(env: NodeJS.ProcessEnv): Access {
+  const owner = connectionFromEnvironment(env);
+  const user = env.PGSTACK_ADMIN_USER;
+  return user ? { owner, admin: { ...owner, user, password: env.PGSTACK_ADMIN_PASSWORD } } : { owner };
+}
+
+/** One session that runs migrations as the owner. */
+export interface Session {
+  readonly client: pg.Client;
+  /** The process of the server behind it. */
+  readonly pid: number;
+  /** The role that migrations run as. */
+  readonly owner: string;
+  /** Another connection to the same place, to watch this one with. */
+  readonly openSecond: () => Promise<pg.Client>;
+  /** SQL that undoes whatever a script did to the session's state, and keeps the session's advisory lock (DISCARD ALL would not). */
+  readonly resetSql: string;
+}
+
+const reset = [
+  "SET SESSION AUTHORIZATION DEFAULT",
+  "RESET ALL",
+  "DEALLOCATE ALL",
+  "CLOSE ALL",
+  "UNLISTEN *",
+  "DISCARD TEMP",
+  "DISCARD SEQUENCES",
+];
+
+/** Whether an error says that the server does not take the password. */
+export function passwordRefused(error: unknown): boolean {
+  const code = ((error as Error).cause as { code?: string } | undefined)?.code;
+  return code === "28P01" || code === "28000";
+}
+
+async function standIn(
+  admin: ConnectionSettings,
+  owner: ConnectionSettings,
+): Promise<[pg.Client, ConnectionSettings, string[]]> {
+  return [await openClient(admin), admin, [`SET ROLE ${pg.escapeIdentifier(owner.user)}`]];
+}
+
+/** Opens a connection, and says how it becomes the owner. */
+async function connect({ owner, admin }: Access): Promise<[pg.Client, ConnectionSettings, string[]]> {
+  if (!owner.password && admin !== undefined) return standIn(admin, owner); // an adopted owner's is not known
+  try {
+    return [await openClient(owner), owner, []];
+  } catch (error) {
+    if (admin === undefined || !passwordRefused(error)) throw error;
+    return standIn(admin, owner);
+  }
+}
+
+interface Backend {
+  readonly pid: number;
+  readonly version: number;
+}
+
+async function backendOf(client: pg.Client): Promise<Backend> {
+  const { rows } = await client.query<Backend>(
+    "SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_setting('server_version_num')::int AS version",
+  );
+  return rows[0] as Backend;
+}
+
+/** The server ends a statement whose client was killed, so that its locks go with it (PostgreSQL 14 and newer). */
+const watchClient = ({ version }: Backend) =>
+  version >= 140_000 ? ["SET client_connection_check_interval = '1s'"] : [];
+
+async function prepare(client: pg.Client, statements: readonly string[], owner: string): Promise<void> {
+  if (statements.length === 0) return;
+  await client.query(statements.join("; ")).catch((error: Error) => {
+    throw new UserError(
+      `The password of "${owner}" was refused, and the admin cannot act as it: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  });
+}
+
+/** What migrations keep is their owner's; a right that is missing is no bug of the program. */
+function explainRights(error: unknown, { user, database }: ConnectionSettings): unknown {
+  if (!(error instanceof pg.DatabaseError) || error.code !== "42501") return error;
+  return new UserError(
+    `"${user}" lacks a right in database "${database}": ${error.message}. Migrations are run, and their history is read, as the ` +
+      "database's owner: connect as that role.",
+    { cause: error },
+  );
+}
+
+/** Lends a session that runs as the owner; closes it afterwards. Throws UserError where no connection is to be had. */
+export async function withSession<T>(access: Access, use: (session: Session) => Promise<T>): Promise<T> {
+  const [client, settings, identity] = await connect(access);
+  try {
+    const backend = await backendOf(client);
+    await refuseTransactionPooler(client, backend.pid, () => openClient(settings));
+    const standing = [...watchClient(backend), ...identity];
+    await prepare(client, standing, access.owner.user);
+    return await use({
+      client,
+      pid: backend.pid,
+      owner: access.owner.user,
+      openSecond: () => openClient(settings),
+      resetSql: [...reset, ...standing].join("; "),
+    });
+  } catch (error) {
+    throw explainRights(error, access.owner);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** The number of the server's process that answers. */
+async function processOf(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>("SELECT pg_catalog.pg_backend_pid() AS pid");
+  return rows[0]?.pid ?? 0;
+}
+
+/** Whether a mark that one session sets is gone from it once another has taken its turn. */
+async function losesSession(client: pg.Client, second: pg.Client): Promise<boolean> {
+  const mark = randomUUID();
+  const before = await processOf(client);
+  await client.query(`SELECT pg_catalog.set_config('pgstack.session', '${mark}', false)`);
+  await second.query("BEGIN");
+  try {
+    await processOf(second); // takes, for its transaction, the server session that the first has just left
+    const { rows } = await client.query<{ mark: string | null }>(
+      "SELECT pg_catalog.current_setting('pgstack.session', true) AS mark",
+    );
+    return rows[0]?.mark !== mark || (await processOf(client)) !== before;
+  } finally {
+    await second.query("ROLLBACK").catch(() => {});
+  }
+}
+
+/**
+ * Refuses a pooler that gives each transaction another session of the server: locks and settings of a session would be
+ * lost, or reach others. A pooler shows by the process number that it makes up; one that keeps sessions apart is
+ * let pass.
+ * @param pid the server's process that answered the client
+ */
+export async function refuseTransactionPooler(
+  client: pg.Client,
+  pid: number,
+  openSecond: () => Promise<pg.Client>,
+): Promise<void> {
+  const announced = (client as unknown as { processID: number | null }).processID;
+  if (announced === pid) return;
+  const second = await openSecond();
+  try {
+    if (await losesSession(client, second))
+      throw new RefusedError(
+        "Between here and the server stands a pooler that gives each transaction another session, and migrations need one session: " +
+          "connect to the server itself, or to a pool in session mode.",
+      );
+  } finally {
+    await second.end().catch(() => {});
+  }
+}

@@ -1,0 +1,28 @@
+import pg from "pg";
+import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
+import type { TableRows } from "../../dump/report.ts";
+
+/** A table with other rows than the dump. */
+export interface RowDifference extends TableRows {
+  readonly found: number;
+}
+
+/** Counts every table again, `jobs` at a time, and gives those that differ. */
+export async function compareRows(
+  connection: ConnectionSettings,
+  expected: readonly TableRows[],
+  jobs: number,
+): Promise<RowDifference[]> {
+  const waiting = [...expected];
+  const differences: RowDifference[] = [];
+  const countNext = async (client: pg.Client) => {
+    for (let table = waiting.shift(); table !== undefined; table = waiting.shift()) {
+      const name = `${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}`;
+      const { rows } = await client.query<{ count: string }>(`SELECT count(*) FROM ONLY ${name}`);
+      const found = Number(rows[0]?.count);
+      if (found !== table.rows) differences.push({ ...table, found });
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, () => withClient(connection, countNext)));
+  return differences;
+}

@@ -1,0 +1,125 @@
+import type { FactBase } from "@supabase/pg-delta/core";
+import { extract } from "@supabase/pg-delta/extract";
+import type pg from "pg";
+import { askAtOnce, planOnce } from "./batch-query.ts";
+import { canonical, readVirtualColumns, withVirtualColumns } from "./normalize.ts";
+import { askForDependencies, isForDependencies } from "./dependencies.ts";
+import { extrasHandler } from "./extras/handler.ts";
+import { objectsQuery } from "./extras/objects.ts";
+import { propertiesQuery } from "./extras/properties.ts";
+import type { ColumnId } from "./managed-view.ts";
+import { withNotNullApart } from "../plan/not-null.ts";
+import { findsNothing, readPresence } from "./skip-empty.ts";
+import { readUnread, type UnreadObject } from "./unsupported.ts";
+
+/** Everything of a database that a schema is made of, read from its catalog. */
+export interface Catalog {
+  readonly facts: FactBase;
+  /** Major version of the server. */
+  readonly major: number;
+  /** The path on which unqualified names in function bodies are found, in the form of the setting `search_path`. */
+  readonly searchPath: string;
+  /** Roles of the server, the built-in ones left out. */
+  readonly roles: readonly string[];
+  /** What is there and not among the facts, or never written. */
+  readonly unread: readonly UnreadObject[];
+}
+
+type Answer = Pick<pg.QueryResult, "rows">;
+type Ask = (text: string) => Promise<Answer>;
+
+/** pg-delta's reader takes a pool and uses one connection of it: here it gets the one that is open already. */
+function poolOf(ask: Ask): Parameters<typeof extract>[0] {
+  const connection = { query: ask, release: () => {} };
+  return { connect: async () => connection } as unknown as Parameters<typeof extract>[0];
+}
+
+const nothing: Answer = { rows: [] };
+
+/** The reader's own list of what it does not know: `extras` know it. */
+const unknownKinds = /^SELECT 'cast'::text AS kind/;
+
+const asked = new Map<number, Promise<string[]>>();
+
+/** What the reader asks of a database of this version; of one that holds nothing, so that nothing depends on answers. */
+function queriesFor(version: number): Promise<string[]> {
+  const queries: string[] = [];
+  const rows = [{ version: "", num: version, ok: false, present: false }];
+  const record: Ask = async (text) => {
+    if (/^\s*SELECT/.test(text) && !unknownKinds.test(text)) queries.push(text);
+    return /\sFROM\s/.test(text) ? nothing : { rows };
+  };
+  const known = asked.get(version) ?? extract(poolOf(record)).then(() => queries);
+  asked.set(version, known);
+  return known;
+}
+
+/** How a connection answers: many queries at once, and those for dependencies. */
+interface Source {
+  readonly client: pg.Client;
+  readonly version: number;
+  readonly atOnce: (client: pg.Client, queries: readonly string[]) => Promise<ReadonlyMap<string, Answer>>;
+  readonly dependencies: Ask;
+}
+
+/**
+ * Reads the facts of one moment, by the snapshot of the reader's transaction: what it will ask is asked all at once, as
+ * soon as the transaction is set up, and without what can find nothing.
+ */
+async function factsOf({ client, version, atOnce, dependencies }: Source): Promise<FactBase> {
+  const queries = await queriesFor(version);
+  let present: ReadonlySet<string> = new Set();
+  let answers: ReadonlyMap<string, Answer> = new Map();
+  let virtual: readonly ColumnId[] = [];
+  const answer: Ask = async (text) => {
+    if (isForDependencies(text)) return dependencies(text);
+    if (unknownKinds.test(text) || findsNothing(text, present)) return nothing;
+    const result = answers.get(text) ?? (await client.query(text));
+    if (text.startsWith("SET LOCAL search_path")) {
+      present = await readPresence(client);
+      const own = [objectsQuery(present), propertiesQuery(present)].filter((query) => query !== undefined);
+      const some = queries.filter((query) => !findsNothing(query, present));
+      answers = await atOnce(client, [...some, ...own]);
+      virtual = await readVirtualColumns(client, version);
+    }
+    return result;
+  };
+  const handlers = [extrasHandler(() => present)];
+  // the kinds with passwords (user mappings, subscriptions) are left out of a revision, so nothing needs to be hidden
+  const { factBase } = await extract(poolOf(answer), { handlers, redactSecrets: false });
+  return withVirtualColumns(withNotNullApart(canonical(factBase)), virtual);
+}
+
+/**
+ * The objects alone, to compare two schemas that only have to be the same; without dependencies nothing can be planned.
+ * @param client a connection of its own to a scratch database, which is quicker the second time
+ * @param major the server's version
+ */
+export async function readFacts(client: pg.Client, major: number): Promise<FactBase> {
+  return factsOf({ client, version: major * 10_000, atOnce: planOnce, dependencies: async () => nothing });
+}
+
+/**
+ * Reads a database's catalog in one read-only transaction. Needs no right but to connect.
+ * @param client a connection that nothing else uses meanwhile; its `search_path` is the one recorded
+ */
+export async function readCatalog(client: pg.Client): Promise<Catalog> {
+  await client.query("SET jit = off"); // compiling queries takes longer than they do
+  const {
+    rows: [about],
+  } = await client.query<{ version: string; path: string; roles: string[] }>(
+    `SELECT current_setting('server_version_num') AS version, current_setting('search_path') AS path,
+            (SELECT coalesce(array_agg(rolname::text), '{}') FROM pg_roles WHERE rolname !~ '^pg_') AS roles`,
+  );
+  const version = Number(about?.version);
+  const major = Math.floor(version / 10_000);
+  const unread = await readUnread(client, major);
+  const dependencies: Ask = (text) => askForDependencies(client, text);
+  return {
+    facts: await factsOf({ client, version, atOnce: askAtOnce, dependencies }),
+    major,
+    searchPath: about?.path ?? "",
+    roles: about?.roles ?? [],
+    unread,
+  };
+}

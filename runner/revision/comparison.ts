@@ -1,0 +1,190 @@
+import type { FactBase } from "@supabase/pg-delta/core";
+import type pg from "pg";
+import { meanwhile } from "../util/background.ts";
+import { ExitCode, UserError } from "../util/errors.ts";
+import { type Catalog, readCatalog } from "./catalog/read.ts";
+import { type DumpedSchema, dumpWritten } from "../scratch/schema-dump.ts";
+import { emptySchema } from "./catalog/empty-schema.ts";
+import { managedView, withGrantsOf } from "./catalog/managed-view.ts";
+import { loadModels, type SqlSource } from "./models.ts";
+import type { InPlace } from "./renames/statements.ts";
+import { copySchema, type ScratchDatabase, withScratchDatabases } from "./script/scratch-copy.ts";
+import { createRoles } from "../scratch/run.ts";
+import type { Scratch } from "../scratch/server.ts";
+import { type UnreadObject, unreadDifferences } from "./catalog/unsupported.ts";
+import { applyMigrations } from "../migrations/run/apply.ts";
+import { readMigrations } from "../migrations/files/directory.ts";
+import { defaultSettings } from "../migrations/settings.ts";
+
+/** What pg_dump shows of both sides. */
+export interface Dumps {
+  readonly start: DumpedSchema;
+  readonly models: DumpedSchema;
+}
+
+/** What is compared: a start and the models, each as facts and as a scratch database that has that schema. */
+export interface Sides {
+  readonly start: FactBase;
+  /** The start after what is done in place; without anything of that, the start. */
+  readonly renamed: FactBase;
+  readonly renames: InPlace;
+  readonly startDatabase: ScratchDatabase;
+  /** Both as pg_dump shows them, which takes a while: nobody may change the databases before. */
+  readonly dumps: Promise<Dumps>;
+  readonly models: FactBase;
+  readonly modelsDatabase: ScratchDatabase;
+  /** Roles of the start's server. */
+  readonly roles: readonly string[];
+  /** A line for each difference that no migration can take away. */
+  readonly unwritten: readonly string[];
+  /** Words that need quotes as a name. */
+  readonly keywords: ReadonlySet<string>;
+}
+
+/** What both sides are built on. */
+export interface Ground extends Scratch {
+  readonly ignore: readonly string[];
+}
+
+async function both(start: Promise<DumpedSchema>, models: Promise<DumpedSchema>): Promise<Dumps> {
+  return { start: await start, models: await models };
+}
+
+/** A start as it was read: whole, what is ignored included. */
+interface Start {
+  readonly facts: FactBase;
+  readonly roles: readonly string[];
+  readonly unread: readonly UnreadObject[];
+  readonly dump: Promise<DumpedSchema>;
+}
+
+/** What a revision does not read may be what the rest stands on. */
+function refuseCopy(unread: readonly UnreadObject[], cause: unknown): never {
+  if (unread.length === 0) throw cause;
+  const names = unread.map(({ name }) => `\n  ${name}`).join("");
+  const reason = `without what no revision carries, the database's schema cannot be built: ${(cause as Error).message}`;
+  throw new UserError(`This revision cannot be written: ${reason}${names}`, {
+    exitCode: ExitCode.differs,
+    cause,
+  });
+}
+
+async function copyOf(
+  live: Promise<Catalog>,
+  ground: Ground,
+  { client, settings }: ScratchDatabase,
+): Promise<Start> {
+  const { server } = ground;
+  const empty = await emptySchema(server, client);
+  const catalog = await live;
+  const { roles, unread } = catalog;
+  const facts = managedView(catalog.facts, []);
+  if (server.private) await createRoles(client, roles);
+  await copySchema(client, empty, facts, catalog).catch((error) => refuseCopy(unread, error));
+  return { facts, roles, unread, dump: meanwhile(dumpWritten(ground, settings)) };
+}
+
+async function startFrom(origin: Origin, ground: Ground, database: ScratchDatabase): Promise<Start> {
+  if ("live" in origin) return copyOf(origin.live, ground, database);
+  await origin.fill(database);
+  const dump = meanwhile(dumpWritten(ground, database.settings));
+  const { facts, roles, unread } = await readCatalog(database.client);
+  return { facts: managedView(facts, []), roles, unread, dump };
+}
+
+async function modelsFrom(
+  sources: readonly SqlSource[],
+  ground: Ground,
+  { client, settings }: ScratchDatabase,
+): Promise<[Catalog, Promise<DumpedSchema>]> {
+  await loadModels(ground.server, client, sources);
+  const dump = meanwhile(dumpWritten(ground, settings));
+  return [await readCatalog(client), dump];
+}
+
+async function keywordsOf(client: pg.Client): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ word: string }>(
+    "SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'",
+  );
+  return new Set(rows.map(({ word }) => word));
+}
+
+function rolesOf(...catalogs: readonly Pick<Catalog, "roles">[]): string[] {
+  return [...new Set(catalogs.flatMap(({ roles }) => roles))];
+}
+
+/** Builds and reads both sides, and lends them. */
+export async function withSides<T>(
+  ground: Ground,
+  origin: Origin,
+  sources: readonly SqlSource[],
+  use: (sides: Sides) => Promise<T>,
+): Promise<T> {
+  return withScratchDatabases(ground.server, async (startDatabase, modelsDatabase) => {
+    const keywords = await keywordsOf(modelsDatabase.client);
+    const [whole, [models, modelsDump]] = await Promise.all([
+      startFrom(origin, ground, startDatabase),
+      modelsFrom(sources, ground, modelsDatabase),
+    ]);
+    const start = ground.ignore.length === 0 ? whole.facts : managedView(whole.facts, ground.ignore);
+    return use({
+      start,
+      renamed: start,
+      renames: { up: [], down: [] },
+      models: withGrantsOf(managedView(models.facts, ground.ignore), start),
+      startDatabase,
+      modelsDatabase,
+      dumps: meanwhile(both(whole.dump, modelsDump)),
+      roles: rolesOf(whole, models),
+      unwritten: unreadDifferences(whole.unread, models.unread, ground.ignore),
+      keywords,
+    });
+  });
+}
+
+/** Where a revision starts: a live database's catalog, or what fills an empty scratch database (migrations). */
+export type Origin =
+  | { readonly live: Promise<Catalog> }
+  | { readonly fill: (database: ScratchDatabase) => Promise<void> };
+
+/** Nobody needs the live database once it is read: the proof runs elsewhere. */
+async function readAndLeave(live: pg.Client): Promise<Catalog> {
+  try {
+    return await readCatalog(live);
+  } finally {
+    live.end().catch(() => {});
+  }
+}
+
+/** The start of a revision: a live database, which is read from now on and then left, or what the migrations of a folder build. */
+export function originOf(live: pg.Client | undefined, directory: string): Origin {
+  if (live === undefined)
+    return { fill: async (database) => (await import("./comparison.ts")).fillFrom(directory, database) };
+  return { live: meanwhile(readAndLeave(live)) };
+}
+
+const missingRole = /role "(.*)" does not exist/;
+
+/** Runs the migrations of a folder on an empty scratch database; roles that they take as given are made on the way. */
+export async function fillFrom(directory: string, { settings, client }: ScratchDatabase): Promise<void> {
+  const files = await readMigrations(directory, directory);
+  const kept = () => new Set(files.map(({ name }) => name));
+  const request = {
+    access: { owner: settings },
+    files,
+    kept,
+    leaving: new Set<string>(),
+    settings: defaultSettings,
+  };
+  for (let before = ""; ; ) {
+    try {
+      await applyMigrations({ ...request, log: () => {} });
+      return;
+    } catch (error) {
+      const role = (error as Error).message.match(missingRole)?.[1];
+      if (role === undefined || role === before) throw error;
+      before = role;
+      await createRoles(client, [role]);
+    }
+  }
+}

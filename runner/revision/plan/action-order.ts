@@ -1,0 +1,75 @@
+import { type FactBase, type StableId, encodeId } from "@supabase/pg-delta/core";
+import type { Action } from "@supabase/pg-delta/plan";
+import { isColumn, pathOf } from "../catalog/managed-view.ts";
+
+const switches = /^ALTER TABLE .* SET (?<kind>LOGGED|UNLOGGED)$/s;
+
+/** The tables that each table's foreign keys refer to, both by their paths. */
+function references(facts: FactBase): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const { id, parent, payload } of facts.facts()) {
+    if (id.kind !== "constraint" || payload.type !== "f" || parent === undefined) continue;
+    const tables = facts
+      .outgoingEdges(id)
+      .flatMap(({ to }) => (isColumn(to) ? [`${to.schema}.${to.table}`] : []));
+    found.set(pathOf(parent), new Set([...(found.get(pathOf(parent)) ?? []), ...tables]));
+  }
+  return found;
+}
+
+const tableOf = ({ consumes }: Action) => pathOf(consumes.find(({ kind }) => kind === "table") as StableId);
+
+/** No table that is kept through a crash may refer to one that is not: each waits for those that must change before it. */
+function inOrder(actions: readonly Action[], facts: FactBase): Action[] {
+  const refers = references(facts);
+  const left = [...actions];
+  const mustWait = (one: Action, other: Action) => {
+    const [first, second] = one.sql.match(switches)?.groups?.kind === "LOGGED" ? [one, other] : [other, one];
+    return one !== other && refers.get(tableOf(first))?.has(tableOf(second)) === true;
+  };
+  return actions.map(() => {
+    const free = left.findIndex((one) => !left.some((other) => mustWait(one, other)));
+    return left.splice(Math.max(0, free), 1)[0] as Action;
+  });
+}
+
+/** A plan in which tables become logged after those that they refer to, and unlogged before. Pure. */
+export function withPersistenceInOrder(actions: readonly Action[], facts: FactBase): Action[] {
+  const ordered = ["LOGGED", "UNLOGGED"].map((kind) => {
+    const some = actions.filter(({ sql }) => sql.match(switches)?.groups?.kind === kind);
+    return { kind, next: some.length < 2 ? some : inOrder(some, facts) };
+  });
+  return actions.map((action) => {
+    const kind = action.sql.match(switches)?.groups?.kind;
+    return ordered.find((one) => one.kind === kind)?.next.shift() ?? action;
+  });
+}
+
+/** True where a table's columns are used by more than itself: by columns and types of its rows, and by tables below it. */
+function isUsedWhole(table: StableId, facts: FactBase): boolean {
+  return facts
+    .incomingEdges(table)
+    .some(({ from }) => ["column", "type", "domain", "table"].includes(from.kind));
+}
+
+/**
+ * The planner adds a generated column to a table that it has just made, or one of a type that it makes later; once another
+ * table uses the row type, or stands below, that may be too late. Pure.
+ * @param to the schema that the plan leads to
+ */
+export function withColumnsBeforeUse(actions: readonly Action[], to: FactBase): Action[] {
+  const ordered: Action[] = [];
+  for (const action of actions) {
+    const column = / ADD COLUMN /.test(action.sql) ? action.produces.find(isColumn) : undefined;
+    const table = column === undefined ? undefined : to.get(column)?.parent;
+    const made = (id: StableId) =>
+      ordered.findLastIndex(({ produces }) => produces.some((one) => encodeId(one) === encodeId(id)));
+    if (column === undefined || table === undefined || made(table) < 0 || !isUsedWhole(table, to))
+      ordered.push(action);
+    else {
+      const needed = [table, ...action.consumes, ...to.outgoingEdges(column).map((edge) => edge.to)];
+      ordered.splice(Math.max(...needed.map(made)) + 1, 0, action);
+    }
+  }
+  return ordered;
+}

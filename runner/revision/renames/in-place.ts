@@ -1,0 +1,113 @@
+import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
+import type { Action } from "@supabase/pg-delta/plan";
+import { commentsOn } from "../script/warnings.ts";
+import { readCatalog } from "../catalog/read.ts";
+import { changesBetween } from "../plan/plan.ts";
+import { managedView, withGrantsOf, withValidIndexes } from "../catalog/managed-view.ts";
+import { stuckInPlace, heldByKeys, standingOn } from "../plan/rebuilt-objects.ts";
+import { withNewParents, type Moves, movesBetween } from "./parents.ts";
+import { typesMovedAside } from "./types.ts";
+import type { InPlace } from "./statements.ts";
+import { readRenames, renamesOfTypes } from "./requested.ts";
+import { renderScript, type Statement } from "../script/render.ts";
+import { runScript } from "../script/scratch-copy.ts";
+import type { Ground, Sides } from "../comparison.ts";
+
+const nothing: InPlace = { up: [], down: [] };
+
+function statementsOf(statements: readonly string[]): Statement[] {
+  return statements.map((sql) => {
+    const child = sql.match(/ ATTACH PARTITION (.*) FOR VALUES /)?.[1];
+    const lock = `LONG LOCK: every row of ${child} is checked while nobody can write to it`;
+    return { sql, comments: child === undefined ? [] : [lock] };
+  });
+}
+
+/** The start's scratch copy, on which what is done in place is tried. */
+interface Trial {
+  readonly run: (statements: readonly Statement[]) => Promise<void>;
+  readonly read: () => Promise<FactBase>;
+}
+
+function trialOn({ server, ignore }: Ground, { startDatabase, keywords }: Sides): Trial {
+  return {
+    run: (statements) => runScript(server, startDatabase, renderScript(statements, true, keywords)),
+    read: async () => managedView((await readCatalog(startDatabase.client)).facts, ignore),
+  };
+}
+
+/** The moves of tables, with what makes new tables above them, and takes those away again. */
+function placed(moves: Moves, renamed: FactBase, { models, roles }: Sides): InPlace {
+  const [up, down] = [statementsOf(moves.up), statementsOf(moves.down)];
+  if (moves.newParents.length === 0) return { up, down };
+  const above = withNewParents(renamed, models, moves.newParents);
+  const make = changesBetween(renamed, above, roles).actions;
+  const drop = changesBetween(above, renamed, roles).actions;
+  const said = (action: Action) => ({ sql: action.sql, comments: commentsOn(action, new Set()) });
+  return { up: [...make.map(said), ...up], down: [...down, ...drop.map(said)] };
+}
+
+/** Moves tables on the start's copy; none where one does not fit its new parent as it is. */
+async function triedMoves(sides: Sides, renamed: FactBase, { run }: Trial): Promise<InPlace> {
+  const stuck = [...stuckInPlace(renamed, sides.models), ...heldByKeys(renamed, sides.models)];
+  const remade = standingOn(stuck, renamed);
+  const isRemade = (table: StableId) => remade.has(encodeId(table));
+  const moves = await movesBetween(sides.startDatabase, sides.modelsDatabase, isRemade);
+  if (moves.up.length === 0) return nothing;
+  await sides.dumps;
+  try {
+    const inPlace = placed(moves, renamed, sides);
+    await run(inPlace.up);
+    return inPlace;
+  } catch {
+    return nothing;
+  }
+}
+
+/** The sides after what was done in place, which is taken back on the start's copy, with what else there is to take back. */
+async function settled(sides: Sides, inPlace: InPlace, { run, read }: Trial): Promise<Sides> {
+  const renamed = await read();
+  await run(inPlace.down);
+  const left = changesBetween(await read(), withValidIndexes(sides.start), sides.roles).actions;
+  const rest = left.map(({ sql }) => ({ sql, comments: [] }));
+  if (rest.length > 0) await run(rest);
+  const renames = { up: inPlace.up, down: [...inPlace.down, ...rest] };
+  return { ...sides, renames, renamed, models: withGrantsOf(sides.models, renamed) };
+}
+
+/** All names that change in place: those that were asked for, of types, and of types that must give way. */
+function namesBetween({ start, models }: Sides, wanted: readonly string[]): InPlace {
+  const pairs = [...wanted, ...renamesOfTypes(start, models)];
+  const aside = typesMovedAside(start, models);
+  const named = pairs.length === 0 ? nothing : readRenames(start, models, pairs);
+  return { up: [...named.up, ...aside.up], down: [...aside.down, ...named.down] };
+}
+
+/**
+ * Reads the start as it is after what is done in place, so that rows stay where they are: renames, and tables that move
+ * below others. All that is left to plan are the other differences.
+ * @param wanted renames that were asked for
+ */
+export async function afterChangesInPlace(
+  ground: Ground,
+  sides: Sides,
+  wanted: readonly string[],
+): Promise<Sides> {
+  const trial = trialOn(ground, sides);
+  const names = namesBetween(sides, wanted);
+  const rename = async () => {
+    if (names.up.length === 0) return sides.start;
+    await sides.dumps;
+    await trial.run(names.up);
+    return trial.read();
+  };
+  const moves = await triedMoves(sides, await rename(), trial);
+  if (moves.up.length > 0)
+    try {
+      const inPlace = { up: [...names.up, ...moves.up], down: [...moves.down, ...names.down] };
+      return await settled(sides, inPlace, trial);
+    } catch {
+      await rename(); // inherited columns and constraints do not become what they were
+    }
+  return names.up.length === 0 ? sides : settled(sides, names, trial);
+}

@@ -1,0 +1,87 @@
+import type { Fact, FactBase, StableId } from "@supabase/pg-delta/core";
+import pg from "pg";
+import { freeNames } from "../plan/name-conflicts.ts";
+import type { InPlace } from "./statements.ts";
+import type { Statement } from "../script/render.ts";
+
+type TypeId = Extract<StableId, { schema: string; name: string }> & {
+  readonly kind: "type" | "domain" | "collation";
+};
+type TypeFact = Fact & { readonly id: TypeId };
+
+const keywords: Readonly<Record<string, string>> = { type: "TYPE", domain: "DOMAIN", collation: "COLLATION" };
+
+const isType = (fact: Fact): fact is TypeFact => fact.id.kind in keywords;
+
+/** True where an enum loses values or their order: the planner makes it anew then, and only adds values else. */
+export function losesValues(before: Fact, after: Fact): boolean {
+  const [old, wanted] = [before, after].map(({ payload }) => (payload.values ?? []) as string[]);
+  const kept = wanted?.filter((value) => old?.includes(value));
+  return JSON.stringify(kept) !== JSON.stringify(old);
+}
+
+/** True where an attribute of a composite type gets another type; those that come and go can do so while it is in use. */
+function attributesChange(from: FactBase, to: FactBase, { id }: TypeFact): boolean {
+  return from.childrenOf(id).some((child) => {
+    const other = to.get(child.id);
+    return (
+      child.id.kind === "typeAttribute" &&
+      other !== undefined &&
+      (other.payload.type !== child.payload.type || other.payload.collation !== child.payload.collation)
+    );
+  });
+}
+
+const usesOf = (facts: FactBase, id: StableId) => facts.incomingEdges(id).map(({ from }) => from);
+
+/** True where the planner cannot change a type under what uses it. */
+function isStuck(from: FactBase, to: FactBase, before: TypeFact, after: TypeFact): boolean {
+  const users = [...usesOf(from, before.id), ...usesOf(to, after.id)].map(({ kind }) => kind);
+  const [old, wanted] = [before.payload, after.payload];
+  if (before.id.kind === "collation")
+    return users.length > 0 && from.hashOf(before.id) !== to.hashOf(after.id);
+  if (before.id.kind === "domain")
+    return users.length > 0 && (old.baseType !== wanted.baseType || old.collation !== wanted.collation);
+  if (old.variant !== wanted.variant) return false;
+  if (old.variant === "enum")
+    return losesValues(before, after) && users.some((kind) => kind === "type" || kind === "domain");
+  const nested = users.some((kind) => kind === "column" || kind === "type" || kind === "domain");
+  return old.variant === "composite" && nested && attributesChange(from, to, before);
+}
+
+/** The types that must be made anew beside the old ones, and the types that are made of them. */
+function rebuiltTypes(from: FactBase, to: FactBase): TypeFact[] {
+  const both = from.facts().filter((fact): fact is TypeFact => isType(fact) && to.has(fact.id));
+  const found = new Set(both.filter((fact) => isStuck(from, to, fact, to.get(fact.id) as TypeFact)));
+  for (const fact of found)
+    for (const user of usesOf(from, fact.id)) {
+      const other = from.get(user);
+      if (other !== undefined && isType(other) && other.payload.variant !== "range" && to.has(other.id))
+        found.add(other);
+    }
+  return [...found];
+}
+
+function statement({ schema }: TypeId, kind: string, before: string, after: string): Statement {
+  const quote = pg.escapeIdentifier;
+  const sql = `ALTER ${kind} ${quote(schema)}.${quote(before)} RENAME TO ${quote(after)}`;
+  return { sql, comments: [] };
+}
+
+/**
+ * Moves types aside that PostgreSQL cannot alter while they are in use (a domain's base type, the type of a composite's
+ * attribute, an enum's values under other types): what uses them changes to the new type of that name then, like any
+ * column that gets another type. A range type's constructors would keep their names: it is made again with its tables. Pure.
+ */
+export function typesMovedAside(from: FactBase, to: FactBase): InPlace {
+  const free = freeNames(from, to);
+  const moves = rebuiltTypes(from, to).map(({ id }) => ({
+    id,
+    kind: keywords[id.kind] ?? "",
+    aside: free(id.schema, id.name),
+  }));
+  return {
+    up: moves.map(({ kind, id, aside }) => statement(id, kind, id.name, aside)),
+    down: moves.map(({ kind, id, aside }) => statement(id, kind, aside, id.name)).reverse(),
+  };
+}

@@ -1,0 +1,68 @@
+import type { FactBase } from "@supabase/pg-delta/core";
+import type { Action } from "@supabase/pg-delta/plan";
+import pg from "pg";
+import { columnOf, isString } from "./conversions.ts";
+import { type ColumnId, pathOf } from "../catalog/managed-view.ts";
+
+/** How the planner changes a column to an enum's new values. */
+const relabelling = /^ALTER TABLE .* ALTER COLUMN .* TYPE .* USING .*::text(\[\])?::/s;
+
+const widths = ["smallint", "integer", "bigint", "numeric", "double precision"];
+const lengthOf = (type: string) => Number(type.match(/\((\d+)\)/)?.[1] ?? Number.POSITIVE_INFINITY);
+
+/** True where every value of one type is one of the other. */
+function fits(old: string, type: string): boolean {
+  if (isString(type)) return isString(old) ? lengthOf(old) <= lengthOf(type) : lengthOf(type) === Infinity;
+  const [before, after] = [widths.indexOf(old), widths.indexOf(type)];
+  const days = old === "date" && type.startsWith("timestamp");
+  return days || (before >= 0 && before <= after);
+}
+
+const precisionOf = (type: string) =>
+  type
+    .match(/^numeric\((\d+),(\d+)\)$/)
+    ?.slice(1)
+    .map(Number);
+
+/** True where values of one type are the other's as they are stored: PostgreSQL leaves the rows alone. */
+function isStoredAlike(old: string, type: string): boolean {
+  const varies = (one: string) => /^(text|character varying(\(\d+\))?)$/.test(one);
+  if (varies(old) && varies(type)) return lengthOf(old) <= lengthOf(type);
+  const [before, after] = [precisionOf(old), precisionOf(type)];
+  if (before === undefined || (after === undefined && type !== "numeric")) return false;
+  const [digits = 0, scale] = after ?? [Number.POSITIVE_INFINITY, before[1]];
+  return digits >= (before[0] ?? 0) && scale === before[1];
+}
+
+/** True for a change of a column's type that takes no longer where there are many rows. */
+export function leavesRowsAlone(action: Action, from: FactBase, to: FactBase): boolean {
+  const id = / ALTER COLUMN .* TYPE /s.test(action.sql) ? columnOf(action) : undefined;
+  if (id === undefined) return false;
+  const [old, type] = [from, to].map((facts) => String(facts.get(id)?.payload.type));
+  return old !== undefined && type !== undefined && isStoredAlike(old, type);
+}
+
+function lostLabels(id: ColumnId, from: FactBase, to: FactBase): string[] {
+  const labels = (facts: FactBase) =>
+    facts.outgoingEdges(id).flatMap((edge) => (facts.get(edge.to)?.payload.values ?? []) as string[]);
+  const wanted = labels(to);
+  return labels(from).filter((label) => !wanted.includes(label));
+}
+
+/** What a person should know of rows before a column gets another type; undefined where it cannot fail. */
+export function conversionAdvice(action: Action, from: FactBase, to: FactBase): string | undefined {
+  const id = columnOf(action);
+  if (id === undefined || !/ ALTER COLUMN .* TYPE /s.test(action.sql)) return undefined;
+  const [old, type] = [from, to].map((facts) => String(facts.get(id)?.payload.type));
+  if (old === undefined || type === undefined) return undefined;
+  if (relabelling.test(action.sql) && old === type) {
+    const lost = lostLabels(id, from, to).map((label) => pg.escapeLiteral(label));
+    return lost.length === 0
+      ? undefined
+      : `FAILS where ${pathOf(id)} holds ${lost.join(" or ")}: change those rows first`;
+  }
+  if (old === type || fits(old, type)) return undefined;
+  if (old.startsWith("timestamp") && type.startsWith("timestamp"))
+    return `values are taken as of the session's TimeZone: USING … AT TIME ZONE says another one`;
+  return `FAILS where a value of ${pathOf(id)} does not fit ${type}: write a USING of your own where it should be converted`;
+}

@@ -1,0 +1,70 @@
+import { formatSqlStatements } from "@supabase/pg-delta/sql-format";
+import { sameButForBlanks, withPlainNames, withWholeTypes } from "./sql-text.ts";
+import type { FactBase } from "@supabase/pg-delta/core";
+
+/** A statement of a migration and what a person should know before running it. */
+export interface Statement {
+  readonly sql: string;
+  readonly comments: readonly string[];
+}
+
+/** One direction of a migration: its statements as they are written, and whether one transaction holds them. */
+export interface Script {
+  readonly paragraphs: readonly string[];
+  readonly transactional: boolean;
+}
+
+const formatting = {
+  keywordCase: "preserve",
+  maxWidth: 110,
+  preserveRoutineBodies: true,
+  preserveViewBodies: true,
+  preserveRuleBodies: true,
+} as const;
+
+/** How PostgreSQL begins the text of a view's query. */
+const viewQuery = /^(CREATE (?:OR REPLACE )?(?:MATERIALIZED )?VIEW [^\n]* AS) {2}(?=\S)/;
+
+function formatted(sql: string): string {
+  if (sql.startsWith("DROP ")) return sql;
+  const pretty = withWholeTypes(formatSqlStatements([sql], formatting).join(";\n\n"));
+  return (sameButForBlanks(sql, pretty) ? pretty : sql).replace(viewQuery, "$1\n ");
+}
+
+function paragraph({ sql, comments }: Statement, keywords: ReadonlySet<string>): string {
+  const text = formatted(withPlainNames(sql.trimEnd().replace(/;$/, ""), keywords));
+  return [...comments.map((line) => `-- ${line}`), `${text};`].join("\n");
+}
+
+/**
+ * Writes a script for people: one statement a paragraph.
+ * @param keywords names that need quotes
+ */
+export function renderScript(
+  statements: readonly Statement[],
+  transactional: boolean,
+  keywords: ReadonlySet<string>,
+): Script {
+  const nothing = { sql: "SELECT 1", comments: ["there is nothing to do on this way"] };
+  const some = statements.length === 0 ? [nothing] : statements;
+  return { paragraphs: some.map((one) => paragraph(one, keywords)), transactional };
+}
+
+/**
+ * The whole text of a migration file.
+ * @param head lines above everything else, such as what the proof could not confirm
+ */
+export function renderMigration(head: readonly string[], up: Script, down: Script): string {
+  const marker = (way: string, { transactional }: Script) =>
+    `-- migrate: ${way}${transactional ? "" : " transaction=off"}`;
+  const comments = head.length === 0 ? [] : [head.map((line) => `-- ${line}`).join("\n")];
+  const section = (way: string, script: Script) => [marker(way, script), ...script.paragraphs].join("\n\n");
+  return `${[...comments, section("up", up), section("down", down)].join("\n\n")}\n`;
+}
+
+/** The way that a script takes. */
+export interface Way {
+  readonly direction: "up" | "down";
+  readonly from: FactBase;
+  readonly to: FactBase;
+}

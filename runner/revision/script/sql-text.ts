@@ -1,0 +1,82 @@
+import pg from "pg";
+import type { Action } from "@supabase/pg-delta/plan";
+
+/** A piece of SQL: names in quotes, and what no rewriting may touch (strings, bodies, comments). */
+export interface Piece {
+  readonly kind: "text" | "name" | "literal" | "comment";
+  readonly text: string;
+}
+
+/** One alternative a piece, in the order of PostgreSQL's scanner (src/backend/parser/scan.l). */
+const pieces =
+  /(?<comment>--[^\n]*|\/\*[\s\S]*?\*\/)|(?<escaped>\b[eE]'(?:[^'\\]|\\[\s\S]|'')*')|(?<literal>'(?:[^']|'')*')|(?<dollar>\$(?<tag>(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?)\$[\s\S]*?\$\k<tag>\$)|(?<name>"(?:[^"]|"")*")/g;
+
+/** Cuts SQL into pieces; joined again they are the same text. */
+export function piecesOf(sql: string): Piece[] {
+  const found: Piece[] = [];
+  let end = 0;
+  for (const match of sql.matchAll(pieces)) {
+    if (match.index > end) found.push({ kind: "text", text: sql.slice(end, match.index) });
+    const kind =
+      match.groups?.comment !== undefined ? "comment" : match.groups?.name !== undefined ? "name" : "literal";
+    found.push({ kind, text: match[0] });
+    end = match.index + match[0].length;
+  }
+  if (end < sql.length) found.push({ kind: "text", text: sql.slice(end) });
+  return found;
+}
+
+/** All words of a text that may be names, without their quotes. */
+export function namesIn(sql: string): string[] {
+  return piecesOf(sql).flatMap(({ kind, text }) => {
+    if (kind === "name") return [text.slice(1, -1).replaceAll('""', '"')];
+    return kind === "text" ? (text.match(/[\w\u0080-\uffff]+/g) ?? []) : [];
+  });
+}
+
+/** Takes the quotes off names that need none. */
+export function withPlainNames(sql: string, keywords: ReadonlySet<string>): string {
+  return piecesOf(sql)
+    .map(({ kind, text }) => {
+      const bare = text.slice(1, -1);
+      return kind === "name" && /^[a-z_][a-z0-9_]*$/.test(bare) && !keywords.has(bare) ? bare : text;
+    })
+    .join("");
+}
+
+const longTypes =
+  /\b(?:character\s+varying|double\s+precision|time(?:stamp)?(?:\(\d\))?\s+with(?:out)?\s+time\s+zone)\b/g;
+
+/** Puts the words of a type's name on one line. */
+export function withWholeTypes(sql: string): string {
+  return piecesOf(sql)
+    .map(({ kind, text }) =>
+      kind === "text" ? text.replace(longTypes, (type) => type.replace(/\s+/g, " ")) : text,
+    )
+    .join("");
+}
+
+/** True where two texts differ by blanks between words alone. */
+export function sameButForBlanks(one: string, other: string): boolean {
+  const normal = (sql: string) =>
+    piecesOf(sql)
+      .map(({ kind, text }) => (kind === "text" ? text.replace(/\s+/g, "") : text))
+      .join("");
+  return normal(one) === normal(other);
+}
+
+/** A name with what it is in, in quotes. */
+export const quoted = (...names: string[]) => names.map((name) => pg.escapeIdentifier(name)).join(".");
+
+/** An action of which no order depends and that loses nothing. */
+export const plain: Omit<Action, "sql" | "verb"> = {
+  produces: [],
+  consumes: [],
+  destroys: [],
+  releases: [],
+  transactionality: "transactional",
+  lockClass: "accessExclusive",
+  newSegmentBefore: false,
+  dataLoss: "none",
+  rewriteRisk: false,
+};

@@ -1,0 +1,163 @@
+import type { FactBase } from "@supabase/pg-delta/core";
+import type { Action } from "@supabase/pg-delta/plan";
+import pg from "pg";
+import { commentsOn } from "./warnings.ts";
+import { conversionAdvice, leavesRowsAlone } from "./conversion-warnings.ts";
+import { fillerFor } from "../rows/default-values.ts";
+import { type ColumnId, isColumn, pathOf, allColumns, type ColumnFact } from "../catalog/managed-view.ts";
+import type { Statement, Way } from "./render.ts";
+import { everyRowMeets } from "./constraint-warnings.ts";
+import { isReturn, type Return, returning } from "../rows/restore-rows.ts";
+import { raisedFloor, sequenceStarts } from "./sequences.ts";
+
+const quoted = (schema: string, name: string) =>
+  `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
+
+/** The column that an action adds to a table which may hold rows, if it may not be NULL and has no value of its own. */
+function addedWithoutValue(action: Action, { from, to }: Way): ColumnId | undefined {
+  if (!/^ALTER TABLE .* ADD COLUMN .* NOT NULL/s.test(action.sql) || / DEFAULT | GENERATED /.test(action.sql))
+    return undefined;
+  const id = action.produces.find(isColumn);
+  const column = id === undefined ? undefined : to.get(id);
+  return column?.parent !== undefined && from.has(column.parent) ? id : undefined;
+}
+
+/**
+ * A column that comes back to a table with rows: filled where a filler can break nothing, else left nullable
+ * wherever it holds NULL. On an empty table both give the column as it was.
+ */
+function bringBack(action: Action, id: ColumnId, { to }: Way): Statement[] {
+  const table = quoted(id.schema, id.table);
+  const column = pg.escapeIdentifier(id.name);
+  const filler = fillerFor(to, id);
+  const plain = action.sql.replace(/ NOT NULL\b/, "");
+  if (filler !== undefined)
+    return [
+      {
+        sql: `${plain} DEFAULT ${filler} NOT NULL`,
+        comments: [`the old values of ${pathOf(id)} are gone: rows get ${filler}`],
+      },
+      { sql: `ALTER TABLE ${table} ALTER COLUMN ${column} DROP DEFAULT`, comments: [] },
+    ];
+  const check =
+    `DO $$\nBEGIN\n  IF NOT EXISTS (SELECT FROM ${table} WHERE ${column} IS NULL) THEN\n` +
+    `    ALTER TABLE ${table} ALTER COLUMN ${column} SET NOT NULL;\n  END IF;\nEND\n$$`;
+  return [
+    {
+      sql: plain,
+      comments: [
+        `${pathOf(id)} was NOT NULL, but its old values are gone: rows hold NULL until they are filled`,
+      ],
+    },
+    { sql: check, comments: [] },
+  ];
+}
+
+function tablesOf(facts: FactBase): Set<string> {
+  const ids = facts.facts().map(({ id }) => id);
+  return new Set(ids.filter(({ kind }) => kind === "table" || kind === "materializedView").map(pathOf));
+}
+
+const makesRoutine = /^ *CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) /m;
+
+/** Around statements that make functions, whose bodies may name what is made after them. */
+function unchecked(statements: readonly Statement[], transactional: boolean): Statement[] {
+  if (!statements.some(({ sql }) => makesRoutine.test(sql))) return [...statements];
+  const comments = ["a function's body may name what is made below it"];
+  if (transactional) return [{ sql: "SET LOCAL check_function_bodies = off", comments }, ...statements];
+  const back = { sql: "RESET check_function_bodies", comments: [] };
+  return [{ sql: "SET check_function_bodies = off", comments }, ...statements, back];
+}
+
+/** How the statements of a script are run. */
+export interface Running {
+  /** True where a function's body may name what is made later in the same script. */
+  readonly forwardReferences: boolean;
+  /** True where one transaction holds them all. */
+  readonly transactional: boolean;
+}
+
+/** True where columns go whose values are computed, and are computed again right after. */
+function isComputedAgain({ destroys }: Action, { from, to }: Way): boolean {
+  const columns = destroys.filter(isColumn);
+  const generated = (facts: FactBase, id: ColumnId) =>
+    typeof facts.get(id)?.payload.generatedExpr === "string";
+  return (
+    columns.length === destroys.length && columns.every((id) => generated(from, id) && generated(to, id))
+  );
+}
+
+function advised(action: Action, way: Way, existing: ReadonlySet<string>): string[] {
+  const { from, to } = way;
+  if (action.dataLoss === "destructive" && action.destroys.length > 0 && isComputedAgain(action, way))
+    return ["its values are computed again below"];
+  if (leavesRowsAlone(action, from, to)) return commentsOn({ ...action, rewriteRisk: false }, existing);
+  const advice = conversionAdvice(action, from, to);
+  if (advice === undefined) return commentsOn(action, existing, everyRowMeets(action, from, to));
+  return [advice, ...commentsOn({ ...action, dataLoss: "none" }, existing)];
+}
+
+/** The statements of a script, with what rows need that a catalog does not show, and with comments. */
+export function statementsFor(actions: readonly Action[], way: Way, running: Running): Statement[] {
+  const gone = new Set(actions.flatMap(({ destroys }) => destroys.map(pathOf)));
+  const existing = new Set([...tablesOf(way.from)].filter((table) => !gone.has(table)));
+  const statements = actions.flatMap((action): Statement[] => {
+    if (isReturn(action)) return [returnedRows(action, way)];
+    const comments = advised(action, way, existing);
+    const id = addedWithoutValue(action, way);
+    if (id === undefined) return [...raisedFloor(action, way.to), { sql: action.sql, comments }];
+    if (way.direction === "down") return bringBack(action, id, way);
+    const advice = `FAILS where ${id.schema}.${id.table} holds rows: give ${id.name} a DEFAULT, or add it nullable and fill it first`;
+    return [{ sql: action.sql, comments: [...comments, advice] }];
+  });
+  const safe = running.transactional ? statements : inOneStatement(statements);
+  const all = [...safe, ...sequenceStarts(way, actions)];
+  return running.forwardReferences ? unchecked(all, running.transactional) : all;
+}
+
+/** Columns that may not be NULL, and have no value in rows that come back. */
+function withoutValue({ into, values }: Return, to: FactBase): ColumnFact[] {
+  const given = new Set(values.map(({ column }) => column.id.name));
+  return [...allColumns(into, to).values()].filter(({ id, payload }) => {
+    const own =
+      payload.identity !== null || payload.generatedExpr !== null || to.has({ ...id, kind: "default" });
+    return payload.notNull === true && !own && !given.has(id.name);
+  });
+}
+
+/** The statement that brings rows back, with what a person should know of them; a way down fills what has no value. */
+export function returnedRows(action: Return, { direction, from, to }: Way): Statement {
+  const advice = action.values.flatMap(({ expression, retyping }) => {
+    const sql = retyping?.sql.replace(/ USING .*$/s, ` USING ${expression}`);
+    return (retyping && conversionAdvice({ ...retyping, sql: sql ?? "" }, from, to)) ?? [];
+  });
+  const missing = withoutValue(action, to).map((column) => {
+    const expression = direction === "up" ? undefined : fillerFor(to, column.id);
+    return { column, expression };
+  });
+  const filled = missing.flatMap(({ column, expression }) =>
+    expression === undefined ? [] : [{ column, expression }],
+  );
+  const notes = missing.map(({ column: { id }, expression }) =>
+    expression === undefined
+      ? `FAILS where ${pathOf(action.into)} holds rows: give ${id.name} a value here`
+      : `the old values of ${pathOf(id)} are gone: rows get ${expression}`,
+  );
+  const { sql } = returning(action.into, action.source, [...action.values, ...filled]);
+  return { sql, comments: [...advice, ...notes] };
+}
+
+function indented({ sql, comments }: Statement): string {
+  return [...comments.map((line) => `  -- ${line}`), `  ${sql.trimEnd().replace(/;$/, "")};`].join("\n");
+}
+
+/** Where no transaction holds the whole script, the statements from where rows go to where they are back are one. */
+export function inOneStatement(statements: readonly Statement[]): Statement[] {
+  const first = statements.findIndex(({ sql }) => sql.startsWith("LOCK TABLE "));
+  const last = statements.findLastIndex(({ sql }) => sql.startsWith("DROP TABLE pg_temp."));
+  if (first < 0) return [...statements];
+  const body = statements.slice(first, last + 1).map(indented);
+  const comments = ["one statement: the rows that are taken away come back, or nothing of this happens"];
+  const sql = `DO $rows$\nBEGIN\n${body.join("\n")}\nEND\n$rows$`;
+  return [...statements.slice(0, first), { sql, comments }, ...statements.slice(last + 1)];
+}

@@ -1,0 +1,80 @@
+import type { StableId } from "@supabase/pg-delta/core";
+import type { Action } from "@supabase/pg-delta/plan";
+import { isColumn, pathOf } from "../catalog/managed-view.ts";
+
+/** The table (or view) that an action works on. */
+function relationOf({ produces, consumes, destroys }: Action): string | undefined {
+  for (const id of [...destroys, ...produces, ...consumes] as (StableId & { table?: string })[]) {
+    if (id.kind === "table" || id.kind === "materializedView") return pathOf(id);
+    if (id.table !== undefined && "schema" in id) return `${id.schema}.${id.table}`;
+  }
+  return undefined;
+}
+
+/** What holds rows or values, and goes: a table stands for its columns. */
+function lost({ destroys }: Action): string {
+  const tables = destroys.filter(({ kind }) => kind === "table").map(pathOf);
+  const ids = destroys.filter((id) =>
+    isColumn(id)
+      ? !tables.includes(`${id.schema}.${id.table}`)
+      : ["table", "materializedView", "typeAttribute"].includes(id.kind),
+  );
+  return ids.length === 0
+    ? "rows may not fit the new definition"
+    : ids
+        .slice(0, 3)
+        .map((id) => `${id.kind} ${pathOf(id)}`)
+        .join(", ");
+}
+
+/** Which rows refuse a new constraint or unique index, by how its definition begins. */
+const refusals: readonly (readonly [definition: RegExp, rows: string])[] = [
+  [/^CREATE UNIQUE INDEX /, "two rows have the same values"],
+  [/^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) UNIQUE /s, "two rows have the same values"],
+  [
+    /^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) PRIMARY KEY /s,
+    "two rows have the same key, or one has none",
+  ],
+  [/^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) FOREIGN KEY /s, "a row refers to nothing"],
+  [/^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) CHECK /s, "a row does not meet it"],
+  [/^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) EXCLUDE /s, "two rows exclude each other"],
+];
+
+/** What others wait for while a statement works through all rows of a table. */
+function lockOf({ sql, rewriteRisk }: Action, relation: string): string | undefined {
+  if (rewriteRisk && /\bTYPE\b|STORED|\bUSING\b/.test(sql))
+    return `LONG LOCK: ${relation} may be rewritten while nobody can read or write it`;
+  if (/^CREATE (UNIQUE )?INDEX (?!CONCURRENTLY)/.test(sql))
+    return `LONG LOCK: nobody can write to ${relation} while the index is built (see CONCURRENTLY)`;
+  if (/ ALTER COLUMN .* SET NOT NULL$/s.test(sql))
+    return `LONG LOCK: every row of ${relation} is checked while nobody can read or write it`;
+  if (refusals.some(([definition]) => definition.test(sql)))
+    return `LONG LOCK: every row of ${relation} is checked while nobody can write to it`;
+  return undefined;
+}
+
+function refusalOf({ sql, consumes }: Action): string[] {
+  const column = consumes.find(isColumn);
+  if (column !== undefined && / ALTER COLUMN .* SET NOT NULL$/s.test(sql))
+    return [`FAILS where ${pathOf(column)} holds NULL: fill those rows first`];
+  const rows = refusals.find(([definition]) => definition.test(sql))?.[1];
+  return rows === undefined ? [] : [`FAILS where ${rows}`];
+}
+
+/**
+ * Comments on an action: lost data first, then long locks, then rows that make it fail.
+ * @param existing names of the tables that are there before, whose locks others would feel
+ * @param met true where no row that is there can make it fail
+ */
+export function commentsOn(action: Action, existing: ReadonlySet<string>, met = false): string[] {
+  const comments = action.dataLoss === "destructive" ? [`DATA LOSS: ${lost(action)}`] : [];
+  const relation = relationOf(action);
+  if (action.sql.startsWith("LOCK TABLE "))
+    return [
+      `LONG LOCK: the rows of ${relation} are taken away and come back while nobody can read or write it`,
+    ];
+  if (relation === undefined || !existing.has(relation) || / NOT VALID$/.test(action.sql)) return comments;
+  const lock = lockOf(action, relation);
+  const refusal = met ? [] : refusalOf(action);
+  return [...comments, ...(lock === undefined ? [] : [[lock, ...refusal].join("; ")])];
+}

@@ -1,0 +1,36 @@
+import type pg from "pg";
+import { type CatalogObject, type DefaultAcl, readDefaults, readObjects } from "./objects.ts";
+import { readCreators } from "./creators.ts";
+import type { RightsDeclaration } from "../plan/declaration.ts";
+
+/** All of the server that rights are planned from, read at one moment. */
+export interface Snapshot {
+  readonly objects: readonly CatalogObject[];
+  readonly defaults: readonly DefaultAcl[];
+  /** Roles whose new objects count. */
+  readonly creators: readonly string[];
+  /** The declared roles that exist: whether their transactions start read-only. */
+  readonly startsReadOnly: ReadonlyMap<string, boolean>;
+  readonly admin: { readonly name: string; readonly superuser: boolean };
+}
+
+/** Reads what the plan for these roles needs. */
+export async function readSnapshot(client: pg.Client, declaration: RightsDeclaration): Promise<Snapshot> {
+  const { owner, creators, roles } = declaration;
+  const excluding = roles.some(({ exclude }) => exclude.length > 0);
+  const admin = await client.query(
+    "SELECT rolname AS name, rolsuper AS superuser FROM pg_roles WHERE rolname = current_user",
+  );
+  const settings = await client.query(
+    `SELECT rolname AS name, coalesce('default_transaction_read_only=on' = ANY(rolconfig), false) AS on
+     FROM pg_roles WHERE rolname = ANY($1)`,
+    [roles.map(({ role }) => role)],
+  );
+  return {
+    objects: await readObjects(client, { allColumns: excluding }),
+    defaults: await readDefaults(client),
+    creators: await readCreators(client, [owner, ...creators]),
+    startsReadOnly: new Map(settings.rows.map(({ name, on }) => [name, on])),
+    admin: admin.rows[0],
+  };
+}

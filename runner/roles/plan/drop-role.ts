@@ -1,0 +1,66 @@
+import pg from "pg";
+import { UserError } from "../../util/errors.ts";
+import { readDefaults, readObjects } from "../catalog/objects.ts";
+import { nothing } from "./desired.ts";
+import { withCatalogLock } from "../../postgres/catalog-lock.ts";
+import { withRightsOf } from "../catalog/membership.ts";
+import { planGrants, type Statement, sqlOf } from "./plan.ts";
+
+const quote = pg.escapeIdentifier;
+
+/** What keeps a role alive in another database than this. */
+async function heldElsewhere(client: pg.Client, oid: number): Promise<string[]> {
+  const { rows } = await client.query(
+    `SELECT d.datname AS database, CASE s.deptype WHEN 'o' THEN 'owns' ELSE 'has rights on' END AS how,
+       count(*)::int AS count
+     FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
+     WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = $1 AND s.deptype IN ('o', 'a', 'r', 'i')
+       AND d.datname <> current_database()
+     GROUP BY 1, 2 ORDER BY 1, 2`,
+    [oid],
+  );
+  const owned = await client.query("SELECT datname AS name FROM pg_database WHERE datdba = $1 ORDER BY 1", [
+    oid,
+  ]);
+  return [
+    ...owned.rows.map(({ name }) => `owns database "${name}"`),
+    ...rows.map(
+      ({ database, how, count }) =>
+        `${how} ${count} object${count === 1 ? "" : "s"} in database "${database}"`,
+    ),
+  ];
+}
+
+/** For an admin who is no superuser, DROP OWNED passes over what the role was granted by others than itself. */
+async function planRevocations(client: pg.Client, role: string): Promise<Statement[]> {
+  const objects = (await readObjects(client, { allColumns: false })).filter(({ owner }) => owner !== role);
+  const defaults = (await readDefaults(client)).filter(({ creator }) => creator !== role);
+  return planGrants(objects, defaults, { on: () => nothing, defaults: [] }, role);
+}
+
+/**
+ * Readies a role for DROP ROLE: what it owns in this database goes to `owner`, its rights and default privileges
+ * here are revoked. Throws UserError where another database holds it, before anything is changed.
+ * @returns false where the role is gone already
+ */
+export async function retireRole(client: pg.Client, role: string, owner: string): Promise<boolean> {
+  return withCatalogLock(client, async () => {
+    const { rows } = await client.query("SELECT oid FROM pg_roles WHERE rolname = $1", [role]);
+    const oid: number | undefined = rows[0]?.oid;
+    if (oid === undefined) return false;
+    const elsewhere = await heldElsewhere(client, oid);
+    if (elsewhere.length > 0)
+      throw new UserError(
+        `Role "${role}" cannot be dropped: it ${elsewhere.join(", ")}. Expected it to be this database's alone. ` +
+          `In each database named run: REASSIGN OWNED BY ${quote(role)} TO …; DROP OWNED BY ${quote(role)}; then repeat.`,
+      );
+    const revocations = await planRevocations(client, role);
+    const needs = revocations.flatMap(({ needs }) => needs ?? []);
+    await withRightsOf(client, [role, owner, ...needs], async () => {
+      for (const revocation of revocations) await client.query(sqlOf(revocation));
+      await client.query(`REASSIGN OWNED BY ${quote(role)} TO ${quote(owner)}`);
+      await client.query(`DROP OWNED BY ${quote(role)}`);
+    });
+    return true;
+  });
+}

@@ -1,0 +1,113 @@
+import pg from "pg";
+import { type Attempt, attemptsFor } from "./attempts.ts";
+import { type CatalogObject, readObjects, schemasAmong } from "../catalog/objects.ts";
+import type { ProbedRole } from "../plan/declaration.ts";
+import { ruleOf } from "../plan/desired.ts";
+import { joinRoles } from "../catalog/membership.ts";
+import { catalogSettings } from "../../postgres/catalog-lock.ts";
+
+/** What a probe found: how many attempts were made, and what went otherwise than declared. */
+export interface Probe {
+  readonly attempts: number;
+  readonly faults: readonly string[];
+  /** Attempts that another session's lock, or a cutover's freeze, kept from an answer. */
+  readonly undecided: readonly string[];
+}
+
+const insufficientPrivilege = "42501";
+/** A lock of another session's; a database that is frozen for a cutover, which refuses before it looks at rights. */
+const noAnswer = ["55P03", "25006"];
+
+async function codeOf(
+  client: pg.Client,
+  sql: string,
+): Promise<{ code: string; message: string } | undefined> {
+  await client.query("SAVEPOINT attempt");
+  try {
+    await client.query(sql);
+    return undefined;
+  } catch (error) {
+    const { code = "", message } = error as pg.DatabaseError;
+    return { code, message };
+  } finally {
+    await client.query("ROLLBACK TO SAVEPOINT attempt");
+  }
+}
+
+async function tryOne(
+  client: pg.Client,
+  attempt: Attempt,
+): Promise<Partial<Record<"fault" | "undecided", string>>> {
+  const failure = await codeOf(client, attempt.sql);
+  if (failure !== undefined && noAnswer.includes(failure.code)) return { undecided: attempt.what };
+  if (attempt.allowed)
+    return failure === undefined ? {} : { fault: `cannot ${attempt.what}: ${failure.message}` };
+  if (failure?.code === insufficientPrivilege) return {};
+  return {
+    fault: `can ${attempt.what}${failure === undefined ? "" : ` (it got as far as: ${failure.message})`}`,
+  };
+}
+
+/** What no single statement shows: attributes of the role, its default of read-only, functions with others' rights. */
+async function standingFaults(client: pg.Client, { access, memberOf }: ProbedRole): Promise<string[]> {
+  const { rows } = await client.query(
+    `SELECT array_remove(ARRAY[CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END,
+        CASE WHEN rolcreaterole THEN 'CREATEROLE' END, CASE WHEN rolreplication THEN 'REPLICATION' END,
+        CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL) AS attributes,
+       has_database_privilege(current_database(), 'CONNECT') AS connects,
+       current_setting('default_transaction_read_only') = 'on'
+         OR coalesce('default_transaction_read_only=on' = ANY(rolconfig), false) AS readonly,
+       ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.prosecdef AND p.proowner <> r.oid
+         AND p.pronamespace::regnamespace::text !~ '^(pg_|information_schema$)'
+         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
+         AND has_schema_privilege(p.pronamespace, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS lending
+     FROM pg_roles r WHERE rolname = current_user`,
+  );
+  const { attributes, connects, readonly, lending } = rows[0];
+  const own = access === "readonly" && memberOf.length === 0;
+  return [
+    ...attributes.map((attribute: string) => `has the attribute ${attribute}`),
+    ...(connects ? [] : ["cannot connect to this database"]),
+    ...(access === "readonly" && !readonly ? ["starts its transactions in read-write mode"] : []),
+    ...(own ? lending.map((name: string) => `can run ${name} with its owner's rights`) : []),
+  ];
+}
+
+/** The same checks of rights apply to SET ROLE as to a session of the role's own; only the log in is not tried. */
+async function takePartOf(client: pg.Client, role: string): Promise<void> {
+  await joinRoles(client, [role]);
+  await client.query(`SET LOCAL ROLE ${pg.escapeIdentifier(role)}`);
+}
+
+/** What a probe has to know of the database; the same for every role. */
+export function readProbed(client: pg.Client): Promise<readonly CatalogObject[]> {
+  return readObjects(client, { allColumns: true, acls: false });
+}
+
+/**
+ * Tries, as the role, what it must be able to do and must not; all in one transaction that writes nothing
+ * and is rolled back.
+ * @param read finds what is in the database
+ */
+export async function probeRole(
+  client: pg.Client,
+  declaration: ProbedRole,
+  read: typeof readProbed = readProbed,
+): Promise<Probe> {
+  await client.query("BEGIN READ WRITE");
+  await client.query(
+    `${catalogSettings}; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'`,
+  );
+  if (declaration.byAdmin) await takePartOf(client, declaration.role);
+  const faults = await standingFaults(client, declaration);
+  const objects = await read(client);
+  const attempts = attemptsFor(declaration, objects, ruleOf(declaration, schemasAmong(objects), []));
+  const undecided: string[] = [];
+  for (const attempt of attempts) {
+    const result = await tryOne(client, attempt);
+    if (result.fault !== undefined) faults.push(result.fault);
+    if (result.undecided !== undefined) undecided.push(result.undecided);
+  }
+  await client.query("ROLLBACK");
+  return { attempts: attempts.length, faults, undecided };
+}

@@ -1,0 +1,95 @@
+import type pg from "pg";
+import { type ConnectionSettings, isMissingDatabase, withClient } from "../../postgres/connection.ts";
+import { UserError } from "../../util/errors.ts";
+import { type Statement, sqlOf, together } from "../plan/plan.ts";
+import { preflight } from "./preflight.ts";
+import { readSnapshot } from "../catalog/snapshot.ts";
+import { planPublic, planRole } from "../plan/stack.ts";
+import { catalogSettings } from "../../postgres/catalog-lock.ts";
+import type { RightsCheckRequest } from "../plan/declaration.ts";
+
+/** What the server answers. */
+export interface RightsCheck {
+  readonly admin: string;
+  /** Why nobody knows; undefined where the server was asked. */
+  readonly unreachable?: string;
+  /** What the admin cannot do, a line each. */
+  readonly refusals: readonly string[];
+  /** Statements that would bring the rights in line, as things are. */
+  readonly statements: readonly string[];
+  /** Roles whose rights are not as declared. */
+  readonly drifted: readonly string[];
+  /** PUBLIC has what it should not. */
+  readonly publicDrifted: boolean;
+}
+
+interface Drift {
+  readonly plan: readonly Statement[];
+  readonly drifted: readonly string[];
+  readonly publicDrifted: boolean;
+}
+
+/** Of a database to come: a new one gives PUBLIC what it should not have, and all is to be said again if it was lost. */
+const newDatabase: Drift = { plan: [], drifted: [], publicDrifted: true };
+
+/** Of roles that exist: those to come have nothing yet, and no one expects them to. */
+async function driftIn(client: pg.Client, { rights }: RightsCheckRequest): Promise<Drift> {
+  const snapshot = await readSnapshot(client, rights);
+  const ofPublic = planPublic(snapshot);
+  const plans = rights.roles.map((declaration) => ({
+    role: declaration.role,
+    plan: planRole(snapshot, declaration),
+  }));
+  const drifted = plans.filter(({ role, plan }) => plan.length > 0 && snapshot.startsReadOnly.has(role));
+  return {
+    plan: together([ofPublic, ...plans.map(({ plan }) => plan)]),
+    drifted: drifted.map(({ role }) => role),
+    publicDrifted: ofPublic.length > 0,
+  };
+}
+
+async function ask(
+  client: pg.Client,
+  request: RightsCheckRequest,
+  exists: boolean,
+): Promise<Omit<RightsCheck, "admin">> {
+  await client.query(`BEGIN READ ONLY; ${catalogSettings}`);
+  const { plan, ...drift } = exists ? await driftIn(client, request) : newDatabase;
+  const refusals = await preflight(client, request, plan);
+  await client.query("COMMIT");
+  return { refusals, statements: plan.map(sqlOf), ...drift };
+}
+
+const nothing = { refusals: [], statements: [], drifted: [], publicDrifted: false };
+
+/** What a failure to connect says: of rights, or only that nobody knows. */
+function fromFailure(error: unknown, admin: ConnectionSettings, database: string): RightsCheck {
+  if (!(error instanceof UserError)) throw error;
+  if ((error.cause as { code?: string } | undefined)?.code !== "42501")
+    return { admin: admin.user, ...nothing, unreachable: error.message };
+  const refusal =
+    `database.name: "${admin.user}" may not connect to "${database}", which exists; let its owner run ` +
+    `GRANT CONNECT, CREATE ON DATABASE "${database}" TO "${admin.user}"`;
+  return { admin: admin.user, ...nothing, refusals: [refusal] };
+}
+
+/**
+ * Asks the server, as its admin, whether the stack can have what it asks for and whether its rights still hold. A
+ * server that cannot be reached is an answer too.
+ * @param admin the way to the server, on the admin's own database
+ */
+export async function checkRights(
+  admin: ConnectionSettings,
+  request: RightsCheckRequest,
+): Promise<RightsCheck> {
+  const inside = { ...admin, database: request.database.name };
+  try {
+    const answer = withClient(inside, (client) => ask(client, request, true)).catch((error: unknown) => {
+      if (!isMissingDatabase(error)) throw error;
+      return withClient(admin, (client) => ask(client, request, false));
+    });
+    return { admin: admin.user, ...(await answer) };
+  } catch (error) {
+    return fromFailure(error, admin, request.database.name);
+  }
+}
