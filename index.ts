@@ -2,21 +2,20 @@ import "./components/runner/query-process.ts";
 import "./components/runner/fast-startup.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config.ts";
+import { administratorOutput, urlsOf } from "./components/connection.ts";
 import { Cutover } from "./components/cutover.ts";
 import { Database } from "./components/database.ts";
 import { Dump } from "./components/dump.ts";
-import { Instance, createProvider } from "./components/instance.ts";
-import { LoginRole } from "./components/roles/login-role.ts";
+import { createProvider, Instance } from "./components/instance.ts";
 import { Migrations, readFiles } from "./components/migrations.ts";
-import { administratorOutput, urlsOf } from "./components/connection.ts";
 import { Restore } from "./components/restore.ts";
-import { checkRights } from "./components/roles/preview-check.ts";
 import { RoleGrants } from "./components/roles/grants.ts";
+import { LoginRole } from "./components/roles/login-role.ts";
+import { checkRights } from "./components/roles/preview-check.ts";
 import { Roles } from "./components/roles/roles.ts";
 import { meanwhile } from "./runner/util/background.ts";
 
 // these two before whatever loads Pulumi
-
 
 const config = loadConfig();
 const { protect, passwords, adopt } = config;

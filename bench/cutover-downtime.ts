@@ -5,12 +5,12 @@
  *   [direct or pgbouncer, default direct]
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectionSettings, withClient } from "../runner/postgres/connection.ts";
 import type { CutoverRecord } from "../runner/cutover/state/record.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
+import { type ConnectionSettings, withClient } from "../runner/postgres/connection.ts";
 import { missingWrites, startWriter, type Writer } from "../tests/support/acknowledged-writer.ts";
 import { startPgBouncer } from "../tests/support/pgbouncer.ts";
 import { createProject, done, type TestProject } from "../tests/support/project.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../tests/support/throwaway-cluster.ts";
 import { fillSource } from "./support/dump-source.ts";
 
 const [methods = "copy,replicate", size = "200", rate = "1000", way = "direct"] = process.argv.slice(2);

@@ -7,10 +7,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type ConnectionSettings, environmentOf, withClient } from "../runner/postgres/connection.ts";
-import { copyDatabase } from "../runner/cutover/copy/copy.ts";
 import { verifyDatabases } from "../runner/cutover/compare/verify.ts";
-import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
+import { copyDatabase } from "../runner/cutover/copy/copy.ts";
+import { type ConnectionSettings, environmentOf, withClient } from "../runner/postgres/connection.ts";
+import { startThrowawayCluster } from "../tests/support/throwaway-cluster.ts";
 import { fillSource } from "./support/dump-source.ts";
 import { bestOf, report } from "./support/measure.ts";
 

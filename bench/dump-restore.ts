@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ConnectionSettings, environmentOf, withClient } from "../runner/postgres/connection.ts";
-import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { scriptOf } from "../tests/support/databases.ts";
+import { startThrowawayCluster } from "../tests/support/throwaway-cluster.ts";
 import { contentOf, fillSource } from "./support/dump-source.ts";
 import { report, seconds } from "./support/measure.ts";
 

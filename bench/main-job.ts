@@ -2,8 +2,8 @@
 
 import { Umzug } from "umzug";
 import { withClient } from "../runner/postgres/connection.ts";
-import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
 import { done } from "../tests/support/project.ts";
+import { startThrowawayCluster } from "../tests/support/throwaway-cluster.ts";
 import { bestOf, report, seconds } from "./support/measure.ts";
 import {
   commandsStack,

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectionSettings, environmentOf, withClient } from "../runner/postgres/connection.ts";
 import { projectPath } from "../runner/util/project.ts";
-import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
+import { startThrowawayCluster } from "../tests/support/throwaway-cluster.ts";
 import { bestOf } from "./support/measure.ts";
 
 const rounds = 3;

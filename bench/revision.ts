@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { withClient } from "../runner/postgres/connection.ts";
 import { projectPath } from "../runner/util/project.ts";
-import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
+import { startThrowawayCluster } from "../tests/support/throwaway-cluster.ts";
 import { median, report, seconds } from "./support/measure.ts";
 
 const run = promisify(execFile);

@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ConnectionSettings, environmentOf, withClient } from "../runner/postgres/connection.ts";
-import { reviewRoles } from "../runner/roles/review/review.ts";
 import { findPrograms } from "../runner/postgres/programs.ts";
-import { startThrowawayCluster } from "../runner/server/throwaway-cluster.ts";
+import { reviewRoles } from "../runner/roles/review/review.ts";
 import { createProject } from "../tests/support/project.ts";
+import { startThrowawayCluster } from "../tests/support/throwaway-cluster.ts";
 import { seconds } from "./support/measure.ts";
 
 const schemas = ["public", "app", "stats", "audit"];

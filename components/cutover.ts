@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { CutoverSettings } from "../runner/cutover/settings.ts";
-import type { CutoverCheck } from "../runner/verbs/cutover-check.ts";
-import { askRunner } from "./runner/query.ts";
+import type { CutoverCheck } from "../runner/commands/internal/cutover.ts";
 import type { CutoverConfig } from "../runner/config/cutover.ts";
 import type { DatabaseConfig } from "../runner/config/database.ts";
+import type { CutoverSettings } from "../runner/cutover/settings.ts";
 import { runner } from "./runner/command.ts";
+import { askRunner } from "./runner/query.ts";
 
 export interface CutoverArgs {
   readonly config: CutoverConfig;

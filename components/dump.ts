@@ -1,7 +1,7 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { DumpReport } from "../runner/dump/report.ts";
 import type { DumpConfig } from "../runner/config/dump.ts";
+import type { DumpReport } from "../runner/dump/report.ts";
 import { runner } from "./runner/command.ts";
 
 export interface DumpArgs {

@@ -1,7 +1,11 @@
-import * as pulumi from "@pulumi/pulumi";
-import * as postgresql from "@pulumi/postgresql";
 import { local } from "@pulumi/command";
-import type { ExistingInstanceConfig, InstanceConfig, LocalInstanceConfig } from "../runner/config/instance.ts";
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import type {
+  ExistingInstanceConfig,
+  InstanceConfig,
+  LocalInstanceConfig,
+} from "../runner/config/instance.ts";
 import { runner } from "./runner/command.ts";
 
 /** How the administrator of a server connects to it; in the form that `runner/connection.ts` reads. */

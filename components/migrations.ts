@@ -1,18 +1,18 @@
-import * as pulumi from "@pulumi/pulumi";
 import { local } from "@pulumi/command";
-import type { CheckResult, CheckRequest } from "../runner/migrations/preview.ts";
-import { isFolded, manifestOf } from "../runner/migrations/plan/manifest.ts";
-import type { MigrationFile } from "../runner/migrations/files/types.ts";
-import { sequenceOf } from "../runner/migrations/plan/plan.ts";
-import type { MigrationRecord } from "../runner/migrations/history/history.ts";
-import type { MigrationSettings } from "../runner/migrations/settings.ts";
+import * as pulumi from "@pulumi/pulumi";
 import type { StackResult } from "../runner/migrations/apply-manifest.ts";
+import type { MigrationFile } from "../runner/migrations/files/types.ts";
+import type { MigrationRecord } from "../runner/migrations/history/history.ts";
+import { isFolded, manifestOf } from "../runner/migrations/plan/manifest.ts";
+import { sequenceOf } from "../runner/migrations/plan/plan.ts";
 import { keptFiles } from "../runner/migrations/plan/target-revision.ts";
+import type { CheckRequest, CheckResult } from "../runner/migrations/preview.ts";
+import type { MigrationSettings } from "../runner/migrations/settings.ts";
 import { UserError } from "../runner/util/errors.ts";
-import { askRunner, valueOf } from "./runner/query.ts";
 import { connectionEnvironment, type Login } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
 import { runner } from "./runner/command.ts";
+import { askRunner, valueOf } from "./runner/query.ts";
 
 export interface MigrationsArgs {
   readonly settings: MigrationSettings;

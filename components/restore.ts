@@ -1,11 +1,11 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/preview.ts";
-import type { RestoreReport } from "../runner/restore/report.ts";
-import { askRunner, valueOf } from "./runner/query.ts";
 import type { MigrationsConfig } from "../runner/config/migrations.ts";
 import type { RestoreConfig } from "../runner/config/restore.ts";
+import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/preview.ts";
+import type { RestoreReport } from "../runner/restore/report.ts";
 import { runner } from "./runner/command.ts";
+import { askRunner, valueOf } from "./runner/query.ts";
 
 export interface RestoreArgs {
   readonly config: RestoreConfig;

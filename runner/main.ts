@@ -1,19 +1,19 @@
 import { enableCompileCache } from "node:module";
 import { text } from "node:stream/consumers";
-import { linesOf } from "./util/lines.ts";
-import { ExitCode, RefusedError, UserError } from "./util/errors.ts";
-import { resourceVerbs, verbs } from "./commands/index.ts";
 import { parseWords } from "./cli/arguments.ts";
+import { commands, internalCommand } from "./commands/index.ts";
+import { ExitCode, RefusedError, UserError } from "./util/errors.ts";
+import { linesOf } from "./util/lines.ts";
 
-enableCompileCache(); // verbs load only after this: compiled and stripped of types once, then kept
+enableCompileCache(); // commands load only after this: compiled and stripped of types once, then kept
 
 function known(): string {
-  return `Known: ${Object.keys(verbs).join(", ")}; ./pgstack help says what each does.`;
+  return `Known: ${Object.keys(commands).join(", ")}; ./pgstack help says what each does.`;
 }
 
-/** Every verb with its summary, for `./pgstack help`. */
+/** Every command with its summary, for `./pgstack help`. */
 async function help(): Promise<ExitCode> {
-  const all = await Promise.all(Object.values(verbs).map(async (load) => (await load()).default));
+  const all = await Promise.all(Object.values(commands).map((load) => load()));
   process.stdout.write(`${all.map(({ usage, summary }) => `  ${usage}\n      ${summary}`).join("\n")}\n`);
   return ExitCode.done;
 }
@@ -21,11 +21,12 @@ async function help(): Promise<ExitCode> {
 async function run(args: string[]): Promise<ExitCode> {
   const [name = "", ...rest] = args;
   if (name === "help") return help();
-  const load = verbs[name] ?? resourceVerbs[name];
-  if (load === undefined) throw new RefusedError(`Expected a verb, found "${name}". ${known()}`);
-  const verb = (await load()).default;
-  return verb.run({
-    ...parseWords(verb, rest),
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const command = load === undefined ? await internalCommand(name) : await load();
+  if (command === undefined) throw new RefusedError(`Expected a command, found "${name}". ${known()}`);
+  return command.run({
+    ...parseWords(command, rest),
+    internal: internalCommand,
     env: process.env,
     stdin: () => text(process.stdin),
     lines: () => linesOf(process.stdin),

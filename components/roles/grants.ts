@@ -1,11 +1,11 @@
-import * as pulumi from "@pulumi/pulumi";
 import { randomUUID } from "node:crypto";
 import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
-import type { Roles, StackRole } from "./roles.ts";
 import { runner } from "../runner/command.ts";
 import { askRunner, valueOf } from "../runner/query.ts";
+import type { Roles, StackRole } from "./roles.ts";
 
 export interface RoleGrantsArgs {
   readonly roles: Roles;

@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { RightsCheck } from "../../runner/roles/review/preview.ts";
-import { askRunner } from "../runner/query.ts";
 import type { StackConfig } from "../../runner/config/parse.ts";
-import { connectionEnvironment } from "../connection.ts";
-import type { Instance } from "../instance.ts";
 import { creatorsOf, declare } from "../../runner/config/role-declaration.ts";
 import type { RightsCheckRequest } from "../../runner/roles/plan/declaration.ts";
+import type { RightsCheck } from "../../runner/roles/review/preview.ts";
+import { connectionEnvironment } from "../connection.ts";
+import type { Instance } from "../instance.ts";
+import { askRunner } from "../runner/query.ts";
 
 function requestOf({ database, roles, adopt, passwords }: StackConfig): RightsCheckRequest {
   const { name, owner, extensions } = database;

@@ -2,10 +2,6 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { AdoptConfig } from "../../runner/config/adopt.ts";
 import type { DatabaseConfig } from "../../runner/config/database.ts";
-import type { RoleConfig } from "../../runner/config/roles.ts";
-import { connectionEnvironment } from "../connection.ts";
-import type { Administrator } from "../instance.ts";
-import { LoginRole } from "./login-role.ts";
 import {
   creatorsOf,
   type Declaration,
@@ -13,7 +9,11 @@ import {
   declare,
   inOrderOfMembership,
 } from "../../runner/config/role-declaration.ts";
+import type { RoleConfig } from "../../runner/config/roles.ts";
+import { connectionEnvironment } from "../connection.ts";
+import type { Administrator } from "../instance.ts";
 import { runner } from "../runner/command.ts";
+import { LoginRole } from "./login-role.ts";
 
 /** The stack's database and the way to it, as far as roles need them. */
 export interface RolesTarget {

@@ -16,7 +16,7 @@ interface Waiting {
 
 // Started as this module is loaded, and so before Pulumi is: by the time of the first question it is ready.
 const first = ["migrations-read", "rights-check", "migrations-check"];
-const child = spawn(process.execPath, ["runner/main.ts", "answers", ...first], { cwd: projectRoot });
+const child = spawn(process.execPath, ["runner/main.ts", "serve", ...first], { cwd: projectRoot });
 const handles: Handle[] = [child, ...[child.stdin, child.stdout, child.stderr].map((one) => one as Socket)];
 const waiting = new Map<number, Waiting>();
 let asked = 0;

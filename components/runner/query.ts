@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Question } from "../../runner/cli/command.ts";
+import type { Query } from "../../runner/cli/command.ts";
 import { askProcess } from "./query-process.ts";
 
 /** Pulumi's own view of an output, of which its types say nothing. */
@@ -25,7 +25,7 @@ export async function askRunner<Answer>(
 ): Promise<Answer | undefined> {
   const known = await valueOf(pulumi.output(environment));
   if (known === undefined) return undefined;
-  const question: Question<object> = { request, environment: known };
+  const question: Query<object> = { request, environment: known };
   const answer = await askProcess(verb, question).catch((error: Error) => {
     throw new pulumi.RunError(error.message);
   });

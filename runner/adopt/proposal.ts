@@ -1,5 +1,5 @@
-import type { CatalogObject } from "../roles/catalog/objects.ts";
 import type { EffectiveRole } from "../roles/catalog/effective-rights.ts";
+import type { CatalogObject } from "../roles/catalog/objects.ts";
 import { classify } from "./classify.ts";
 import type { FoundDatabase, FoundRole } from "./found.ts";
 import type { VersionTable } from "./version-tables.ts";

@@ -1,14 +1,14 @@
 import type pg from "pg";
-import type { ConnectionSettings } from "../postgres/connection.ts";
 import { readMigrations } from "../migrations/files/directory.ts";
-import { projectPath } from "../util/project.ts";
-import { readObjects } from "../roles/catalog/objects.ts";
+import { catalogSettings } from "../postgres/catalog-lock.ts";
+import type { ConnectionSettings } from "../postgres/connection.ts";
 import { readEffectiveRoles } from "../roles/catalog/effective-rights.ts";
+import { readObjects } from "../roles/catalog/objects.ts";
 import { RefusedError } from "../util/errors.ts";
+import { projectPath } from "../util/project.ts";
 import { findDatabase } from "./found.ts";
 import type { Findings } from "./proposal.ts";
 import { findVersionTables } from "./version-tables.ts";
-import { catalogSettings } from "../postgres/catalog-lock.ts";
 
 const migrationsDirectory = "migrations";
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Document, parseDocument } from "yaml";
-import { projectPath } from "../util/project.ts";
 import { UserError } from "../util/errors.ts";
+import { projectPath } from "../util/project.ts";
 
 const namespace = "pgstack:";
 

@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
 import { RefusedError } from "../util/errors.ts";
-import type { Call, Verb } from "./command.ts";
+import type { Call, Command } from "./command.ts";
 
 /** "One step back", which parseArgs would take for a flag. */
 const step = /^-\d+$/;
 
 /** Sorts a verb's arguments into flags and words. Throws RefusedError that shows how the verb is used. */
-export function parseWords(verb: Verb, args: readonly string[]): Pick<Call, "flags" | "words"> {
+export function parseWords(verb: Command, args: readonly string[]): Pick<Call, "flags" | "words"> {
   const dashes = args.indexOf("--");
   const own = dashes < 0 ? args : args.slice(0, dashes);
   const others = args.slice(own.length);

@@ -1,10 +1,10 @@
 import type { ParseArgsConfig } from "node:util";
 import { ExitCode } from "../util/errors.ts";
 
-/** The flags of a verb, in the form of `node:util`'s parseArgs. */
+/** The flags of a command, in the form of `node:util`'s parseArgs. */
 export type Flags = NonNullable<ParseArgsConfig["options"]>;
 
-/** What a verb is called with. Nothing else of the process is read or written by a verb. */
+/** What a command is called with. A command reads and writes nothing else of the process. */
 export interface Call {
   /** Parsed flags by name. */
   readonly flags: { readonly [name: string]: string | boolean | (string | boolean)[] | undefined };
@@ -21,18 +21,20 @@ export interface Call {
   readonly log: (text: string) => void;
   /** True where standard error is a terminal: progress may redraw a line. */
   readonly terminal: boolean;
+  /** The internal command of that name, for commands that run others. Undefined where there is none. */
+  readonly internal: (name: string) => Promise<Command | undefined>;
 }
 
-/** What a stack's program asks a verb, as JSON on its standard input. */
-export interface Question<Request> {
+/** What a stack's program asks, as JSON on a command's standard input. */
+export interface Query<Request> {
   readonly request: Request;
   /** The variables that lead to the database: they are known later than the process starts. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** One verb of the command line: a file of its own under verbs/, its default export. */
-export interface Verb {
-  /** One line for the list of verbs. */
+/** One command of the command line. */
+export interface Command {
+  /** One line for the list of commands. */
   readonly summary: string;
   /** The call's form, without the leading `./pgstack`. */
   readonly usage: string;
@@ -41,21 +43,21 @@ export interface Verb {
   readonly run: (call: Call) => Promise<ExitCode>;
 }
 
-/** A verb that a stack's program asks while it runs: a question as JSON on standard input, the answer as JSON on standard output. */
-export function questionVerb<Request>(
+/** A command that a stack's program asks while it runs: a query as JSON on standard input, the answer as JSON on standard output. */
+export function queryCommand<Request>(
   name: string,
   summary: string,
   answer: (
     request: Request,
-    environment: Question<Request>["environment"],
+    environment: Query<Request>["environment"],
   ) => Promise<object | null | undefined>,
-): Verb {
+): Command {
   return {
     summary,
-    usage: `${name} < QUESTION`,
+    usage: `${name} < QUERY`,
     flags: {},
     run: async ({ stdin, print }) => {
-      const { request, environment } = JSON.parse(await stdin()) as Question<Request>;
+      const { request, environment } = JSON.parse(await stdin()) as Query<Request>;
       print(JSON.stringify((await answer(request, environment)) ?? null));
       return ExitCode.done;
     },

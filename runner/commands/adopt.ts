@@ -1,11 +1,11 @@
 import { propose } from "../adopt/proposal.ts";
 import { readInstance } from "../adopt/read-instance.ts";
 import { stackFile, writeStackFile } from "../adopt/stack-file.ts";
+import type { Command } from "../cli/command.ts";
 import { connectionFromUrl, withClient } from "../postgres/connection.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
-import type { Verb } from "../cli/command.ts";
 
-const adopt: Verb = {
+const adopt: Command = {
   summary: "writes the configuration of a stack that takes over a database as it is",
   usage: "adopt --url URL --stack S",
   flags: { url: { type: "string" }, stack: { type: "string" } },

@@ -1,12 +1,12 @@
+import type { Call, Command } from "../cli/command.ts";
+import { stackFacts, targetFlags } from "../cli/target.ts";
 import { type Backup, stackReports, verify } from "../dump/backups.ts";
+import { settle } from "../dump/files/recover.ts";
 import { pathsWithLeftovers } from "../dump/files/temporary-names.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { summaryOf } from "../dump/report.ts";
-import { settle } from "../dump/files/recover.ts";
-import { projectPath } from "../util/project.ts";
-import { stackFacts, targetFlags } from "../cli/target.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
-import type { Call, Verb } from "../cli/command.ts";
+import { projectPath } from "../util/project.ts";
 
 function directoryOf(call: Call): string {
   if (typeof call.flags.directory === "string") return call.flags.directory;
@@ -27,7 +27,7 @@ function line({ path, report, state }: Backup): string {
   return [path, report.label ?? "by hand", age, formatBytes(report.bytes), report.sha256, state].join("\t");
 }
 
-const backups: Verb = {
+const backups: Command = {
   summary: "lists a stack's dumps and reads each again",
   usage: "backups --stack S [--directory DIR] [--json]",
   flags: {

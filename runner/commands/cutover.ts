@@ -1,9 +1,9 @@
+import type { Call, Command } from "../cli/command.ts";
+import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
 import { withAdmin } from "../cutover/freeze/sessions.ts";
 import { holdCutoverLock, writeState } from "../cutover/state/state.ts";
 import { readStatus, statusLines } from "../cutover/state/status.ts";
-import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
-import type { Call, Verb } from "../cli/command.ts";
 
 async function status(call: Call): Promise<void> {
   const found = await readStatus(resolveAdminTarget(call));
@@ -22,7 +22,7 @@ async function discard(call: Call): Promise<void> {
 
 const steps: Readonly<Record<string, (call: Call) => Promise<void>>> = { status, discard };
 
-const cutover: Verb = {
+const cutover: Command = {
   summary:
     "how far a cutover is (status); or agree that the next copy replaces the new side's contents (discard)",
   usage: "cutover status|discard (--stack S | --url URL) [--json]",

@@ -1,8 +1,8 @@
+import type { Command } from "../cli/command.ts";
 import { findings } from "../instance/doctor.ts";
 import { ExitCode } from "../util/errors.ts";
-import type { Verb } from "../cli/command.ts";
 
-const doctor: Verb = {
+const doctor: Command = {
   summary: "what was found on this machine, and what to do about each gap",
   usage: "doctor",
   flags: {},

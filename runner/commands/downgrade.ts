@@ -1,10 +1,10 @@
+import type { Command } from "../cli/command.ts";
 import { accessWithoutStack, runFlags, runUsage, settingsOf } from "../migrations/cli-options.ts";
-import { revertMigrations } from "../migrations/run/revert.ts";
 import { resolveTarget } from "../migrations/plan/order.ts";
+import { revertMigrations } from "../migrations/run/revert.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
-import type { Verb } from "../cli/command.ts";
 
-const downgrade: Verb = {
+const downgrade: Command = {
   summary:
     "takes back what was applied after REV (a revision, the beginning of its name, -N, 0), newest first",
   usage: `downgrade REV (--url URL | --stack S) ${runUsage}`,

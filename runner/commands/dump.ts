@@ -1,11 +1,11 @@
+import type { Call, Command } from "../cli/command.ts";
+import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
 import { makeDump } from "../dump/dump.ts";
 import { compressionOf, type DumpOptions, defaultCompression, formatOf, jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { type DumpReport, summaryOf } from "../dump/report.ts";
 import { withInterrupt } from "../postgres/run-program.ts";
-import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
-import type { Call, Verb } from "../cli/command.ts";
 
 function optionsOf({ flags }: Call): DumpOptions {
   return {
@@ -27,7 +27,7 @@ export function dumpText(report: DumpReport): string {
   ].join("\n");
 }
 
-const dump: Verb = {
+const dump: Command = {
   summary: "writes a dump of a database, and reads it back whole",
   usage:
     "dump (--stack S | --url URL) --out PATH [--format custom|directory] [--jobs auto|max|N] [--compression none|gzip:1-9|zstd|lz4] " +

@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import type { Command } from "../cli/command.ts";
+import { type StackFacts, stackFacts } from "../cli/target.ts";
 import { type ConnectionSettings, connectionFromUrl, environmentOf } from "../postgres/connection.ts";
 import { findPrograms } from "../postgres/programs.ts";
-import { type StackFacts, stackFacts } from "../cli/target.ts";
 import { ExitCode, RefusedError, UserError } from "../util/errors.ts";
-import type { Verb } from "../cli/command.ts";
 
 /** The stack's database as one of its roles, its owner (the default) or the server's admin. Throws RefusedError. */
 function connectionAs({ name, outputs }: StackFacts, role: string | undefined): ConnectionSettings {
@@ -55,7 +55,7 @@ async function runPsql(args: readonly string[], env: NodeJS.ProcessEnv): Promise
   }
 }
 
-const psql: Verb = {
+const psql: Command = {
   summary: "opens psql as a role of a stack (default: the owner); the password is on no command line",
   usage: "psql [--stack S] [--role NAME] [-- PSQL ARGUMENTS]",
   flags: { stack: { type: "string" }, role: { type: "string" } },

@@ -1,7 +1,7 @@
+import type { Call, Command } from "../cli/command.ts";
 import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/cli-options.ts";
 import { type RepairRequest, repairEdited, repairProgress } from "../migrations/history/repair.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
-import type { Call, Verb } from "../cli/command.ts";
 
 async function goOn(request: RepairRequest, call: Call, name: string | undefined): Promise<ExitCode> {
   const next = Number(call.flags.next);
@@ -14,7 +14,7 @@ async function goOn(request: RepairRequest, call: Call, name: string | undefined
   return ExitCode.done;
 }
 
-const repair: Verb = {
+const repair: Command = {
   summary: "accepts the present text of an edited migration that is applied, after showing it",
   usage:
     "repair [NAME] (--stack S | --url URL) [--yes] [--next STATEMENT] [--directory DIR] [--table SCHEMA.TABLE]",

@@ -1,15 +1,15 @@
+import type { Call, Command } from "../cli/command.ts";
+import { resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
 import { jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
-import { withInterrupt } from "../postgres/run-program.ts";
 import { historyTable } from "../migrations/history/history.ts";
-import { projectPath } from "../util/project.ts";
+import { withInterrupt } from "../postgres/run-program.ts";
 import { type CaughtUp, catchUp, planCatchUp } from "../restore/after-restore.ts";
 import type { RestoreReport } from "../restore/report.ts";
-import { restoreDump } from "../restore/restore.ts";
-import { resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
-import { ExitCode, RefusedError } from "../util/errors.ts";
-import type { Call, Verb } from "../cli/command.ts";
 import type { RestoreRequest } from "../restore/request.ts";
+import { restoreDump } from "../restore/restore.ts";
+import { ExitCode, RefusedError } from "../util/errors.ts";
+import { projectPath } from "../util/project.ts";
 
 function ownerOf(call: Call): string {
   if (typeof call.flags.owner === "string") return call.flags.owner;
@@ -60,7 +60,7 @@ function catchUpText({ applied, head }: CaughtUp): string {
   return `${now}; head ${head ?? "none"}; every role's rights are proved`;
 }
 
-const restore: Verb = {
+const restore: Command = {
   summary: "replaces a database's content by a dump; its roles, rights and settings stay",
   usage:
     "restore PATH (--stack S | --url URL) [--owner ROLE] [--jobs auto|max|N] [--sha256 SUM] [--sanitize FILE] [--overwrite] [--json]",

@@ -1,14 +1,14 @@
 import type { Client } from "pg";
+import type { Call, Command } from "../cli/command.ts";
+import { resolveTarget, targetFlags } from "../cli/target.ts";
 import { connectionFromUrl, withClient } from "../postgres/connection.ts";
-import { meanwhile } from "../util/background.ts";
-import { projectPath, projectRoot } from "../util/project.ts";
+import { choosePrograms, installedPrograms, type Programs } from "../postgres/programs.ts";
 import type { Revision, RevisionRequest } from "../revision/autogenerate.ts";
 import { readModels } from "../revision/models.ts";
 import { withScratchServer } from "../scratch/server.ts";
-import { choosePrograms, installedPrograms, type Programs } from "../postgres/programs.ts";
-import { resolveTarget, targetFlags } from "../cli/target.ts";
+import { meanwhile } from "../util/background.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
-import type { Call, Verb } from "../cli/command.ts";
+import { projectPath, projectRoot } from "../util/project.ts";
 
 const usage =
   "revision DESCRIPTION (--stack S | --url URL | --from migrations) [--rename OLD=NEW] [--ignore PATTERN] " +
@@ -127,4 +127,4 @@ export default {
     "scratch-url": { type: "string" },
   },
   run,
-} satisfies Verb;
+} satisfies Command;

@@ -1,10 +1,11 @@
-import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
-import { coloured, matrixOf, plain, renderDifferences, renderMatrix } from "../roles/review/matrix.ts";
-import { type Review, type ReviewedRights, reviewRoles } from "../roles/review/review.ts";
-import { declaredRoles } from "../roles/review/stack-roles.ts";
+import type { Command } from "../cli/command.ts";
 import { resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
+import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
+import type { ReviewedRights } from "../roles/plan/declaration.ts";
+import { coloured, matrixOf, plain, renderDifferences, renderMatrix } from "../roles/review/matrix.ts";
+import { type Review, reviewRoles } from "../roles/review/review.ts";
+import { declaredRoles } from "../roles/review/stack-roles.ts";
 import { ExitCode } from "../util/errors.ts";
-import type { Verb } from "../cli/command.ts";
 
 function asJson(
   { database }: ConnectionSettings,
@@ -19,7 +20,7 @@ function asJson(
   return JSON.stringify({ database, roles, matrix: matrixOf(review), differences: review.differences });
 }
 
-const roles: Verb = {
+const roles: Command = {
   summary:
     "who may do what in a database, as the server sees it, and where that differs from what is declared",
   usage: "roles (--stack S | --url URL) [--json]",

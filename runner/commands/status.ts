@@ -1,8 +1,8 @@
+import type { Call, Command } from "../cli/command.ts";
+import { stackFacts } from "../cli/target.ts";
 import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/cli-options.ts";
 import { type Expected, readStatus, type Status, type StatusRow } from "../migrations/status.ts";
-import { stackFacts } from "../cli/target.ts";
 import { ExitCode } from "../util/errors.ts";
-import type { Call, Verb } from "../cli/command.ts";
 
 function expectedOf(call: Call): Expected | undefined {
   if (call.flags.stack === undefined) return undefined;
@@ -23,7 +23,7 @@ function render({ migrations, applied, pending, head, database }: Status): strin
   return [...migrations.map((row) => line(row, width)), summary].join("\n");
 }
 
-const status: Verb = {
+const status: Command = {
   summary:
     "every migration: applied, pending, edited, unknown, out of order; exit code 3 when not all is applied",
   usage: "status (--stack S | --url URL) [--json] [--directory DIR] [--table SCHEMA.TABLE]",

@@ -1,11 +1,11 @@
-import { applyMigrations } from "../migrations/run/apply.ts";
+import type { Command } from "../cli/command.ts";
 import { accessWithoutStack, filesOf, runFlags, runUsage, settingsOf } from "../migrations/cli-options.ts";
-import { sequenceOf } from "../migrations/plan/plan.ts";
 import { resolveTarget } from "../migrations/plan/order.ts";
+import { sequenceOf } from "../migrations/plan/plan.ts";
+import { applyMigrations } from "../migrations/run/apply.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
-import type { Verb } from "../cli/command.ts";
 
-const upgrade: Verb = {
+const upgrade: Command = {
   summary: "applies migrations to a database, up to REV (a revision, the beginning of its name, +N, latest)",
   usage: `upgrade [REV] (--url URL | --stack S) ${runUsage}`,
   flags: runFlags,

@@ -1,14 +1,14 @@
 import * as v from "valibot";
 import { Adopt, type AdoptConfig } from "./adopt.ts";
-import { Password } from "./types.ts";
 import { Cutover, type CutoverConfig } from "./cutover.ts";
 import { Database, type DatabaseConfig } from "./database.ts";
 import { Dump, type DumpConfig } from "./dump.ts";
 import { Instance, type InstanceConfig } from "./instance.ts";
 import { Migrations, type MigrationsConfig } from "./migrations.ts";
 import { Restore, type RestoreConfig } from "./restore.ts";
-import { type RoleConfig, Roles } from "./roles.ts";
 import { circleOf } from "./role-declaration.ts";
+import { type RoleConfig, Roles } from "./roles.ts";
+import { Password } from "./types.ts";
 
 /** A stack's configuration, validated and with defaults filled in. */
 export interface StackConfig {

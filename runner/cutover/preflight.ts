@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { guardName } from "./freeze/write-block.ts";
 import { existingRoles } from "./copy/ownership.ts";
+import { guardName } from "./freeze/write-block.ts";
 import { slotsOf } from "./replication/slots.ts";
 import type { Cutover } from "./settings.ts";
 import { stateSchema } from "./state/state.ts";

@@ -1,6 +1,10 @@
-import { type ConnectionSettings, connectionFromEnvironment, connectionFromUrl } from "../postgres/connection.ts";
-import { projectPath } from "../util/project.ts";
+import {
+  type ConnectionSettings,
+  connectionFromEnvironment,
+  connectionFromUrl,
+} from "../postgres/connection.ts";
 import { RefusedError } from "../util/errors.ts";
+import { projectPath } from "../util/project.ts";
 import { defaultJobs } from "../util/task-pool.ts";
 
 /** How rows reach the target: all at once under the freeze, or ahead of it by logical replication. */

@@ -2,17 +2,17 @@ import { mkdir, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type ConnectionSettings, describe, withClient } from "../postgres/connection.ts";
 import type { Programs } from "../postgres/programs.ts";
+import { runProgram } from "../postgres/run-program.ts";
 import { RefusedError, UserError } from "../util/errors.ts";
 import { rowsOf, tableData } from "./archive/read.ts";
-import { bytesAt, seal, syncWhileWriting } from "./files/checksum.ts";
-import { type DumpOptions, dumpArguments } from "./options.ts";
-import { partialOf, removeAll } from "./files/temporary-names.ts";
-import { formatBytes, type Output, reportProgress } from "./progress.ts";
-import { publish, refuseExisting } from "./files/publish.ts";
 import { readWhole } from "./archive/read-whole.ts";
-import type { DumpReport } from "./report.ts";
-import { runProgram } from "../postgres/run-program.ts";
+import { bytesAt, seal, syncWhileWriting } from "./files/checksum.ts";
+import { publish, refuseExisting } from "./files/publish.ts";
 import { settle } from "./files/recover.ts";
+import { partialOf, removeAll } from "./files/temporary-names.ts";
+import { type DumpOptions, dumpArguments } from "./options.ts";
+import { formatBytes, type Output, reportProgress } from "./progress.ts";
+import type { DumpReport } from "./report.ts";
 import { inspectSource, pgDumpFor, refuseUnreadable, type Source } from "./source.ts";
 
 /** A dump to be made. */

@@ -3,10 +3,10 @@ import type { ConnectionSettings } from "../postgres/connection.ts";
 import { RefusedError } from "../util/errors.ts";
 import { prune, removeDump, stackReports, verify } from "./backups.ts";
 import { makeDump } from "./dump.ts";
+import { settle } from "./files/recover.ts";
 import { compressionOf, type DumpFormat, type DumpOptions, formatOf, jobsOf } from "./options.ts";
 import type { Output } from "./progress.ts";
 import { type DumpReport, summaryOf } from "./report.ts";
-import { settle } from "./files/recover.ts";
 
 /** A stack's dump as its resource sends it. */
 export interface DumpSettings {

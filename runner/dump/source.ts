@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type Programs, installedPrograms } from "../postgres/programs.ts";
+import { installedPrograms, type Programs } from "../postgres/programs.ts";
 import { RefusedError } from "../util/errors.ts";
 
 /** What is asked of a server before it is dumped. */

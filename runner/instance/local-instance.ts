@@ -2,12 +2,19 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import {
+  type ClusterPlace,
+  configureCluster,
+  createCluster,
+  startCluster,
+  stopCluster,
+  waitUntilReady,
+} from "../postgres/cluster.ts";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
-import { projectPath } from "../util/project.ts";
-import { type ClusterPlace, configureCluster, createCluster, startCluster, stopCluster, waitUntilReady } from "../postgres/cluster.ts";
 import { runningPort } from "../postgres/pid-file.ts";
 import { findPrograms, type Programs } from "../postgres/programs.ts";
-import { UserError, RefusedError } from "../util/errors.ts";
+import { RefusedError, UserError } from "../util/errors.ts";
+import { projectPath } from "../util/project.ts";
 
 const host = "127.0.0.1";
 

@@ -1,15 +1,15 @@
 import pg from "pg";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
+import { findPrograms, installedPrograms, type Programs } from "../postgres/programs.ts";
 import { type DumpedSchema, dumpDifferences, dumpSchema } from "../scratch/schema-dump.ts";
 import { withScratchServer } from "../scratch/server.ts";
-import { findPrograms, installedPrograms, type Programs } from "../postgres/programs.ts";
 import { RefusedError } from "../util/errors.ts";
-import { applyMigrations } from "./run/apply.ts";
-import { insertSql, noTime } from "./history/history.ts";
 import type { MigrationFile } from "./files/types.ts";
+import { insertSql, noTime } from "./history/history.ts";
+import { applyMigrations } from "./run/apply.ts";
+import type { Run } from "./run/job.ts";
 import type { Access } from "./run/session.ts";
 import { defaultSettings } from "./settings.ts";
-import type { Run } from "./run/job.ts";
 
 /** Histories that other tools keep in the database itself; they are no part of the schema. */
 const otherHistories = [

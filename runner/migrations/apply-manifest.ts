@@ -1,9 +1,10 @@
-import { projectPath } from "../util/project.ts";
 import { previousOutput } from "../cli/command.ts";
-import { applyMigrations } from "./run/apply.ts";
+import { projectPath } from "../util/project.ts";
+import { adoptBaseline } from "./adopt-baseline.ts";
 import { readMigrations } from "./files/directory.ts";
 import { type History, historyTable, keepTokenSql } from "./history/history.ts";
 import { keptBy, type Manifest } from "./plan/manifest.ts";
+import { applyMigrations } from "./run/apply.ts";
 import { accessFromEnvironment } from "./run/session.ts";
 
 /** What the stack's `migrations` resource keeps as its result. */
@@ -53,6 +54,7 @@ export async function applyManifest(
     kept: () => kept,
     leaving,
     settings: manifest,
+    adoptBaseline,
     log,
     afterwards: async (client) => {
       await client.query(keepTokenSql(historyTable(manifest.table), token));

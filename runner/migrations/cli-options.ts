@@ -1,8 +1,8 @@
-import { connectionFromUrl } from "../postgres/connection.ts";
-import { projectPath } from "../util/project.ts";
-import { resolveAdminTarget, resolveTarget, stackFacts, targetFlags } from "../cli/target.ts";
-import { RefusedError } from "../util/errors.ts";
 import type { Call, Flags } from "../cli/command.ts";
+import { resolveAdminTarget, resolveTarget, stackFacts, targetFlags } from "../cli/target.ts";
+import { connectionFromUrl } from "../postgres/connection.ts";
+import { RefusedError } from "../util/errors.ts";
+import { projectPath } from "../util/project.ts";
 import { readMigrations } from "./files/directory.ts";
 import { durationOf } from "./files/marker.ts";
 import type { MigrationFile } from "./files/types.ts";

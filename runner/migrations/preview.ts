@@ -2,14 +2,14 @@ import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { isMissingDatabase } from "../postgres/connection.ts";
 import { UserError } from "../util/errors.ts";
-import { adoptable, makePlan, type Plan } from "./plan/plan.ts";
-import { type Finding, findingsOf } from "./plan/findings.ts";
+import type { MigrationFile } from "./files/types.ts";
 import { type History, historyTable, readHistory } from "./history/history.ts";
 import type { Warning } from "./lint/lint.ts";
-import type { MigrationFile } from "./files/types.ts";
+import { type Finding, findingsOf } from "./plan/findings.ts";
+import { adoptable, makePlan, type Plan } from "./plan/plan.ts";
+import { keptFiles } from "./plan/target-revision.ts";
 import { type Access, withSession } from "./run/session.ts";
 import type { MigrationSettings } from "./settings.ts";
-import { keptFiles } from "./plan/target-revision.ts";
 
 /** What a preview asks of the database. */
 export interface CheckRequest {

@@ -1,13 +1,13 @@
-import { lintPending } from "./preview.ts";
-import { type Finding, findingsOf } from "./plan/findings.ts";
+import type { MigrationFile } from "./files/types.ts";
 import { historyTable, readHistory } from "./history/history.ts";
 import type { Warning } from "./lint/lint.ts";
-import type { MigrationFile } from "./files/types.ts";
-import { makePlan, type Standing, type State } from "./plan/plan.ts";
+import { type Finding, findingsOf } from "./plan/findings.ts";
 import { compareNames } from "./plan/order.ts";
+import { makePlan, type Standing, type State } from "./plan/plan.ts";
+import { keptFiles } from "./plan/target-revision.ts";
+import { lintPending } from "./preview.ts";
 import { type Access, withSession } from "./run/session.ts";
 import type { MigrationSettings } from "./settings.ts";
-import { keptFiles } from "./plan/target-revision.ts";
 
 /** One migration in a status. */
 export interface StatusRow {

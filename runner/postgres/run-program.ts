@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { UserError } from "../util/errors.ts";
 import { type ConnectionSettings, environmentOf } from "./connection.ts";
 import type { Programs } from "./programs.ts";
-import { UserError } from "../util/errors.ts";
 
 /** One run of pg_dump or pg_restore. */
 export interface ProgramRun {

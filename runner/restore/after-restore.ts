@@ -1,16 +1,16 @@
-import { type ConnectionSettings, connectionFromUrl, withClient } from "../postgres/connection.ts";
-import { applyMigrations } from "../migrations/run/apply.ts";
+import type { Call } from "../cli/command.ts";
+import { resolveAdminTarget, resolveTarget, stackFacts } from "../cli/target.ts";
 import { filesOf, settingsOf } from "../migrations/cli-options.ts";
-import { historyTable, keepTokenSql, readHistory } from "../migrations/history/history.ts";
 import type { MigrationFile } from "../migrations/files/types.ts";
-import type { MigrationSettings } from "../migrations/settings.ts";
+import { historyTable, keepTokenSql, readHistory } from "../migrations/history/history.ts";
 import { keptFiles } from "../migrations/plan/target-revision.ts";
+import { applyMigrations } from "../migrations/run/apply.ts";
+import type { MigrationSettings } from "../migrations/settings.ts";
+import { type ConnectionSettings, connectionFromUrl, withClient } from "../postgres/connection.ts";
 import { applyRights } from "../roles/plan/apply.ts";
 import { proveRole } from "../roles/probe/prove.ts";
 import { type DeclaredRoles, declaredRoles } from "../roles/review/stack-roles.ts";
-import { resolveAdminTarget, resolveTarget, stackFacts } from "../cli/target.ts";
 import { UserError } from "../util/errors.ts";
-import type { Call } from "../cli/command.ts";
 
 /** What a stack makes of a dump's content once that is restored. */
 export interface CatchUp {

@@ -1,6 +1,6 @@
-import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { jobsOf } from "../dump/options.ts";
 import type { Output } from "../dump/progress.ts";
+import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { RefusedError } from "../util/errors.ts";
 import { recordedRestore } from "./record.ts";
 import type { RestoreReport } from "./report.ts";

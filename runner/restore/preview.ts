@@ -1,20 +1,20 @@
 import type pg from "pg";
-import { type ConnectionSettings, openClient } from "../postgres/connection.ts";
 import { archiveVersions, readContents, readTable } from "../dump/archive/read.ts";
 import { readMigrations } from "../migrations/files/directory.ts";
 import { historyTable } from "../migrations/history/history.ts";
-import type { MigrationSettings } from "../migrations/settings.ts";
 import { keptFiles } from "../migrations/plan/target-revision.ts";
-import { projectPath } from "../util/project.ts";
+import type { MigrationSettings } from "../migrations/settings.ts";
+import { type ConnectionSettings, openClient } from "../postgres/connection.ts";
 import type { Programs } from "../postgres/programs.ts";
+import { projectPath } from "../util/project.ts";
 import { asksFor, overwriteFlag, type RestoreSettings } from "./ensure.ts";
-import { lossesBy } from "./preflight/data-loss.ts";
 import { installedPgRestores, pgRestoreFor, refuseLoss } from "./preflight/checks.ts";
-import { readScript } from "./preflight/prepare.ts";
+import { lossesBy } from "./preflight/data-loss.ts";
 import { refuseNoDump, refuseOtherDump } from "./preflight/dump-file.ts";
+import { readScript } from "./preflight/prepare.ts";
+import { inspectTarget } from "./preflight/target.ts";
 import { recordedRestore } from "./record.ts";
 import type { RestoreReport } from "./report.ts";
-import { inspectTarget } from "./preflight/target.ts";
 
 /** What a preview asks of a restore to come. */
 export interface RestoreCheckRequest {

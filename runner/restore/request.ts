@@ -1,7 +1,5 @@
-import type { ConnectionSettings } from "../postgres/connection.ts";
 import type { HistoryTable } from "../migrations/history/history.ts";
-
-
+import type { ConnectionSettings } from "../postgres/connection.ts";
 
 /** A restore to be done. */
 export interface RestoreRequest {

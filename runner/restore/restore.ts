@@ -1,19 +1,27 @@
-import { type ConnectionSettings, describe, withClient } from "../postgres/connection.ts";
 import { tableData } from "../dump/archive/read.ts";
 import { type Output, reportProgress } from "../dump/progress.ts";
+import { type ConnectionSettings, describe, withClient } from "../postgres/connection.ts";
 import { UserError } from "../util/errors.ts";
-import { databaseProperties } from "./swap/database-properties.ts";
+import type { Filling } from "./load/context.ts";
 import { failureText } from "./load/failures.ts";
 import { applyRights, fill, sanitize } from "./load/fill-database.ts";
-import type { Filling } from "./load/context.ts";
-import { readFrame } from "./swap/preserved.ts";
-import { createFresh, dropDatabase, dropLeftovers, type FreshDatabase, type Maintenance, swap, withRestoreLock } from "./swap/fresh-database.ts";
 import { missingTablespaces } from "./preflight/checks.ts";
-import { prepare } from "./preflight/prepare.ts";
 import { refuseReplaced } from "./preflight/dump-file.ts";
+import { prepare } from "./preflight/prepare.ts";
 import { forgetRestores, type RestoreRecord, recordedRestore, recordRestore } from "./record.ts";
 import { type RestoreReport, reportOf, type Work } from "./report.ts";
 import type { RestoreRequest } from "./request.ts";
+import { databaseProperties } from "./swap/database-properties.ts";
+import {
+  createFresh,
+  dropDatabase,
+  dropLeftovers,
+  type FreshDatabase,
+  type Maintenance,
+  swap,
+  withRestoreLock,
+} from "./swap/fresh-database.ts";
+import { readFrame } from "./swap/preserved.ts";
 
 /**
  * Replaces the content of a database by a dump. The dump goes into a new database beside the target, is checked

@@ -1,16 +1,16 @@
-import { meanwhile } from "../util/background.ts";
-import { changesBetween, describeDelta } from "./plan/plan.ts";
-import { dumpDifferences } from "../scratch/schema-dump.ts";
-import type { SqlSource } from "./models.ts";
-import { type Origin, type Ground, withSides, type Sides } from "./comparison.ts";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFileNames } from "./script/file-name.ts";
-import { afterChangesInPlace } from "./renames/in-place.ts";
+import { dumpDifferences } from "../scratch/schema-dump.ts";
+import { meanwhile } from "../util/background.ts";
+import { type Ground, type Origin, type Sides, withSides } from "./comparison.ts";
+import type { SqlSource } from "./models.ts";
+import { changesBetween, describeDelta } from "./plan/plan.ts";
 import { prove } from "./proof.ts";
 import { renameHints } from "./renames/hints.ts";
-import { renderMigration } from "./script/render.ts";
+import { afterChangesInPlace } from "./renames/in-place.ts";
+import { newFileNames } from "./script/file-name.ts";
 import { type Step, stepsBetween } from "./script/migrations.ts";
+import { renderMigration } from "./script/render.ts";
 
 /** What a revision is made from. */
 export interface RevisionRequest extends Ground {

@@ -1,20 +1,20 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type pg from "pg";
+import { readMigrations } from "../migrations/files/directory.ts";
+import { applyMigrations } from "../migrations/run/apply.ts";
+import { defaultSettings } from "../migrations/settings.ts";
+import { createRoles } from "../scratch/run.ts";
+import { type DumpedSchema, dumpWritten } from "../scratch/schema-dump.ts";
+import type { Scratch } from "../scratch/server.ts";
 import { meanwhile } from "../util/background.ts";
 import { ExitCode, UserError } from "../util/errors.ts";
-import { type Catalog, readCatalog } from "./catalog/read.ts";
-import { type DumpedSchema, dumpWritten } from "../scratch/schema-dump.ts";
 import { emptySchema } from "./catalog/empty-schema.ts";
 import { managedView, withGrantsOf } from "./catalog/managed-view.ts";
+import { type Catalog, readCatalog } from "./catalog/read.ts";
+import { type UnreadObject, unreadDifferences } from "./catalog/unsupported.ts";
 import { loadModels, type SqlSource } from "./models.ts";
 import type { InPlace } from "./renames/statements.ts";
 import { copySchema, type ScratchDatabase, withScratchDatabases } from "./script/scratch-copy.ts";
-import { createRoles } from "../scratch/run.ts";
-import type { Scratch } from "../scratch/server.ts";
-import { type UnreadObject, unreadDifferences } from "./catalog/unsupported.ts";
-import { applyMigrations } from "../migrations/run/apply.ts";
-import { readMigrations } from "../migrations/files/directory.ts";
-import { defaultSettings } from "../migrations/settings.ts";
 
 /** What pg_dump shows of both sides. */
 export interface Dumps {

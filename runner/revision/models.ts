@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type pg from "pg";
-import { RefusedError, UserError } from "../util/errors.ts";
 import { runOnScratch } from "../scratch/run.ts";
 import type { ScratchServer } from "../scratch/server.ts";
+import { RefusedError, UserError } from "../util/errors.ts";
 
 /** A piece of SQL and where it comes from. */
 export interface SqlSource {

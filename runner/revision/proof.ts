@@ -1,11 +1,11 @@
 import type { FactBase } from "@supabase/pg-delta/core";
-import { readFacts } from "./catalog/read.ts";
-import { changesBetween, describeDelta } from "./plan/plan.ts";
 import { type DumpedSchema, dumpDifferences, dumpWritten } from "../scratch/schema-dump.ts";
 import { managedFacts, managedView, withValidIndexes } from "./catalog/managed-view.ts";
-import { runScript, type ScratchDatabase } from "./script/scratch-copy.ts";
+import { readFacts } from "./catalog/read.ts";
 import type { Ground, Sides } from "./comparison.ts";
+import { changesBetween, describeDelta } from "./plan/plan.ts";
 import type { Step } from "./script/migrations.ts";
+import { runScript, type ScratchDatabase } from "./script/scratch-copy.ts";
 
 /** What a schema should be: as facts, and as pg_dump shows it. */
 interface Expected {

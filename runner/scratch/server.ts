@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
-import { meanwhile } from "../util/background.ts";
 import type { Programs } from "../postgres/programs.ts";
+import { meanwhile } from "../util/background.ts";
 import { startScratchProcess } from "./process.ts";
 import { makeScratchTemplate, scratchTemplatePlace } from "./template.ts";
 

@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { withClient } from "../../runner/postgres/connection.ts";
+import { workFolder } from "../../runner/cutover/copy/schema.ts";
+import type { Cutover } from "../../runner/cutover/settings.ts";
 import { reachComplete } from "../../runner/cutover/stages/after-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
-import type { Cutover } from "../../runner/cutover/settings.ts";
-import { workFolder } from "../../runner/cutover/copy/schema.ts";
 import { startCluster } from "../../runner/postgres/cluster.ts";
+import { withClient } from "../../runner/postgres/connection.ts";
 import { serverProcess } from "../../runner/postgres/pid-file.ts";
-import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { missingWrites, startWriter, type Writer } from "../support/acknowledged-writer.ts";
 import {
   acknowledgedTable,
@@ -19,6 +18,7 @@ import {
 } from "../support/cutover-clusters.ts";
 import { killedVerb, startStage } from "../support/cutover-verbs.ts";
 import { sql } from "../support/databases.ts";
+import type { ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
 let clusters: CutoverClusters;

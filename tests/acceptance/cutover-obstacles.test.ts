@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { withClient } from "../../runner/postgres/connection.ts";
-import { reachFreeze } from "../../runner/cutover/stages/before-freeze.ts";
 import { findObstacles, type Obstacles } from "../../runner/cutover/preflight.ts";
+import type { Cutover } from "../../runner/cutover/settings.ts";
+import { reachFreeze } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
 import { release } from "../../runner/cutover/stages/rollback.ts";
-import type { Cutover } from "../../runner/cutover/settings.ts";
 import { stopCluster } from "../../runner/postgres/cluster.ts";
+import { withClient } from "../../runner/postgres/connection.ts";
 import { serverProcess } from "../../runner/postgres/pid-file.ts";
 import {
   acknowledgedTable,

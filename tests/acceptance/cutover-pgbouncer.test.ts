@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { statSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
+import type { Cutover } from "../../runner/cutover/settings.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
 import { reachFreeze, reachPause } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
-import { release } from "../../runner/cutover/stages/rollback.ts";
-import type { Cutover } from "../../runner/cutover/settings.ts";
 import { reachResume } from "../../runner/cutover/stages/resume.ts";
+import { release } from "../../runner/cutover/stages/rollback.ts";
+import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
 import { missingWrites, startWriter, type Writer } from "../support/acknowledged-writer.ts";
 import {
   acknowledgedTable,

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { verifyDatabases } from "../../runner/cutover/compare/verify.ts";
 import { thaw } from "../../runner/cutover/freeze/freeze.ts";
+import type { Cutover } from "../../runner/cutover/settings.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
 import { reachFreeze, reachPrepare } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
-import type { Cutover } from "../../runner/cutover/settings.ts";
 import { readStatus } from "../../runner/cutover/state/status.ts";
-import { verifyDatabases } from "../../runner/cutover/compare/verify.ts";
 import { asRole, type CutoverClusters, startCutoverClusters } from "../support/cutover-clusters.ts";
 import { runVerb, sql, urlOf } from "../support/databases.ts";
 

@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse } from "yaml";
 import type { CutoverOutput } from "../../components/cutover.ts";
-import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
-import type { CutoverRecord } from "../../runner/cutover/state/record.ts";
 import type { RehearsalReport } from "../../runner/cutover/stages/rehearse.ts";
+import type { CutoverRecord } from "../../runner/cutover/state/record.ts";
 import type { CutoverStatus } from "../../runner/cutover/state/status.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
 import { missingWrites, startWriter, type Writer } from "../support/acknowledged-writer.ts";
 import { scriptOf, sql } from "../support/databases.ts";
 import { type PgBouncer, startPgBouncer } from "../support/pgbouncer.ts";
 import { createProject, type Outcome, type TestProject } from "../support/project.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
 let project: TestProject;

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { withClient } from "../../runner/postgres/connection.ts";
 import { freeze, thaw } from "../../runner/cutover/freeze/freeze.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
 import { reachFreeze } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
 import { readStatus } from "../../runner/cutover/state/status.ts";
+import { withClient } from "../../runner/postgres/connection.ts";
 import { ExitCode, type UserError } from "../../runner/util/errors.ts";
 import { missingWrites, startWriter } from "../support/acknowledged-writer.ts";
 import {

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startCluster } from "../../runner/postgres/cluster.ts";
 import { serverProcess } from "../../runner/postgres/pid-file.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { endOf, runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
 import { mountSmallDisk } from "../support/small-disk.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
 /** A table that four sessions load together, and what follows on it. */

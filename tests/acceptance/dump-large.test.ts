@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runVerb, scriptOf, sql, startVerb, urlOf } from "../support/databases.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
 /** A table that several sessions load together, with all that waits for it, and what a line may look like. */

@@ -13,8 +13,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import pg from "pg";
 import { prune, stackReports, verify } from "../../runner/dump/backups.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runShell, runVerb, scriptOf, sql, urlOf } from "../support/databases.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 /** Names that PostgreSQL takes and that have a meaning elsewhere: in SQL, in a dump's own lines, in a shell, in a URL. */
 const oddNames = [

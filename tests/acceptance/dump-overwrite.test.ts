@@ -14,8 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { checksumOf } from "../../runner/dump/files/checksum.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
 let cluster: ThrowawayCluster;

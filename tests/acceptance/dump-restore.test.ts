@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openClient } from "../../runner/postgres/connection.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { runShell, runVerb, scriptOf, sql, startVerb, urlOf } from "../support/databases.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
 let cluster: ThrowawayCluster;

@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 const users =
   "-- migrate: up\nCREATE TABLE users (id serial PRIMARY KEY, email text);\n-- migrate: down\nDROP TABLE users;\n";

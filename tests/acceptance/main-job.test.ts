@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
 import { freePort } from "../../runner/postgres/cluster.ts";
+import { connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
 
 let project: TestProject;

@@ -3,11 +3,11 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, connectionFromUrl } from "../../runner/postgres/connection.ts";
+import type { ReviewedRole } from "../../runner/roles/plan/declaration.ts";
 import { checkRights } from "../../runner/roles/review/preview.ts";
-import type { ReviewedRole } from "../../runner/roles/review/review.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { sql } from "../support/databases.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let project: TestProject;
 let cluster: ThrowawayCluster;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { revertMigration } from "../../runner/migrations/run/revert.ts";
 import { defaultSettings } from "../../runner/migrations/settings.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { type Bench, makeBench } from "../support/migrations.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;
 before(async () => {

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { environmentOf, withClient } from "../../runner/postgres/connection.ts";
 import { revertMigration } from "../../runner/migrations/run/revert.ts";
 import { defaultSettings } from "../../runner/migrations/settings.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { environmentOf, withClient } from "../../runner/postgres/connection.ts";
 import { type Bench, makeBench } from "../support/migrations.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;
 before(async () => {

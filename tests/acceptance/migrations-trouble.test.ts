@@ -6,8 +6,8 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openClient, withClient } from "../../runner/postgres/connection.ts";
 import { projectPath } from "../../runner/util/project.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { type Bench, makeBench } from "../support/migrations.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { startTransactionPooler } from "../support/transaction-pooler.ts";
 import { until } from "../support/wait.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { withClient } from "../../runner/postgres/connection.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { type Bench, callVerb, makeBench } from "../support/migrations.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;
 before(async () => {

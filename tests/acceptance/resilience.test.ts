@@ -6,8 +6,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { freePort } from "../../runner/postgres/cluster.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { createProject, type TestProject } from "../support/project.ts";
 
 let project: TestProject;

@@ -4,9 +4,9 @@ import { encodeId, type FactBase } from "@supabase/pg-delta/core";
 import { extract } from "@supabase/pg-delta/extract";
 import pg from "pg";
 import { withClient } from "../../runner/postgres/connection.ts";
+import { findPrograms } from "../../runner/postgres/programs.ts";
 import { readCatalog, readFacts } from "../../runner/revision/catalog/read.ts";
 import { withScratchServer } from "../../runner/scratch/server.ts";
-import { findPrograms } from "../../runner/postgres/programs.ts";
 import { richDatabase } from "../support/rich-database.ts";
 
 const further = `CREATE COLLATION app.mine (locale = 'POSIX'); CREATE TYPE app.span AS RANGE (subtype = float8);

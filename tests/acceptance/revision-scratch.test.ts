@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { findPrograms } from "../../runner/postgres/programs.ts";
 import { withScratchDatabases } from "../../runner/revision/script/scratch-copy.ts";
 import { createRoles } from "../../runner/scratch/run.ts";
 import { withScratchServer } from "../../runner/scratch/server.ts";
-import { findPrograms } from "../../runner/postgres/programs.ts";
 
 test("both sides of a revision may make the same roles at once", async () => {
   const programs = await findPrograms("initdb");

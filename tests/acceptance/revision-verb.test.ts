@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { withClient } from "../../runner/postgres/connection.ts";
-import { projectPath } from "../../runner/util/project.ts";
 import { serverProcess } from "../../runner/postgres/pid-file.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { projectPath } from "../../runner/util/project.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { runs, until } from "../support/wait.ts";
 
 let cluster: ThrowawayCluster;

@@ -4,9 +4,9 @@ import pg from "pg";
 import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { applyRights } from "../../runner/roles/plan/apply.ts";
 import type { RoleDeclaration } from "../../runner/roles/plan/declaration.ts";
-import { probeRole } from "../../runner/roles/probe/probe.ts";
 import { retireRole } from "../../runner/roles/plan/drop-role.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { probeRole } from "../../runner/roles/probe/probe.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;
 let databases = 0;

@@ -4,9 +4,9 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connectionFromUrl } from "../../runner/postgres/connection.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { sql } from "../support/databases.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
 const migrations = {

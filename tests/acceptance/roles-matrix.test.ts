@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
-import { applyRights } from "../../runner/roles/plan/apply.ts";
-import { readObjects } from "../../runner/roles/catalog/objects.ts";
 import { readEffectiveRoles, shownRights } from "../../runner/roles/catalog/effective-rights.ts";
+import { readObjects } from "../../runner/roles/catalog/objects.ts";
+import { applyRights } from "../../runner/roles/plan/apply.ts";
+import type { ReviewedRole } from "../../runner/roles/plan/declaration.ts";
 import { plain, renderDifferences, renderMatrix } from "../../runner/roles/review/matrix.ts";
-import { type ReviewedRole, reviewRoles } from "../../runner/roles/review/review.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { reviewRoles } from "../../runner/roles/review/review.ts";
 import { sql } from "../support/databases.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;
 let app: ConnectionSettings;

@@ -6,8 +6,8 @@ import { after, before, test } from "node:test";
 import { startCluster, stopCluster } from "../../runner/postgres/cluster.ts";
 import { isReady, serverProcess } from "../../runner/postgres/pid-file.ts";
 import { serverUser } from "../../runner/postgres/server-user.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
 import { sql } from "../support/databases.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { runs, until } from "../support/wait.ts";
 
 let cluster: ThrowawayCluster;

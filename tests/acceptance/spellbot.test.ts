@@ -3,13 +3,13 @@ import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type ConnectionSettings, environmentOf, withClient } from "../../runner/postgres/connection.ts";
-import { applyMigrations } from "../../runner/migrations/run/apply.ts";
 import { readMigrations } from "../../runner/migrations/files/directory.ts";
+import { applyMigrations } from "../../runner/migrations/run/apply.ts";
 import { revertMigrations } from "../../runner/migrations/run/revert.ts";
 import { defaultSettings } from "../../runner/migrations/settings.ts";
+import { type ConnectionSettings, environmentOf, withClient } from "../../runner/postgres/connection.ts";
 import { projectPath } from "../../runner/util/project.ts";
-import { startThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { startThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 function schemaOf(settings: ConnectionSettings, directory: string): string {
   const args = ["--schema-only", "--no-owner", "--exclude-schema=pgstack"];

@@ -1,8 +1,8 @@
-import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 import type { Cutover } from "../../runner/cutover/settings.ts";
 import type { ServerSettings } from "../../runner/postgres/cluster.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 import { sql } from "./databases.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "./throwaway-cluster.ts";
 
 /** Two servers, each with the roles own, app and third; each test takes a pair of databases. */
 export interface CutoverClusters extends AsyncDisposable {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { environmentOf } from "../../runner/postgres/connection.ts";
 import type { Cutover, CutoverSettings } from "../../runner/cutover/settings.ts";
+import { environmentOf } from "../../runner/postgres/connection.ts";
 import { startVerb } from "./databases.ts";
 
 function settingsOf({ source, owners, declaredRoles, pgbouncer, ...cutover }: Cutover): CutoverSettings {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ConnectionSettings, environmentOf, withClient } from "../../runner/postgres/connection.ts";
 import { projectRoot } from "../../runner/util/project.ts";
-import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import type { ThrowawayCluster } from "./throwaway-cluster.ts";
 
 const run = promisify(execFile);
 

@@ -2,15 +2,15 @@ import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
-import { type ApplyResult, applyMigrations } from "../../runner/migrations/run/apply.ts";
-import { readMigrations } from "../../runner/migrations/files/directory.ts";
-import { defaultSettings, type MigrationSettings } from "../../runner/migrations/settings.ts";
-import { projectPath } from "../../runner/util/project.ts";
-import type { ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
-import { UserError } from "../../runner/util/errors.ts";
-import { resourceVerbs, verbs } from "../../runner/commands/index.ts";
 import { parseWords } from "../../runner/cli/arguments.ts";
+import { commands, internalCommand } from "../../runner/commands/index.ts";
+import { readMigrations } from "../../runner/migrations/files/directory.ts";
+import { type ApplyResult, applyMigrations } from "../../runner/migrations/run/apply.ts";
+import { defaultSettings, type MigrationSettings } from "../../runner/migrations/settings.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
+import { UserError } from "../../runner/util/errors.ts";
+import { projectPath } from "../../runner/util/project.ts";
+import type { ThrowawayCluster } from "./throwaway-cluster.ts";
 
 /** How a program ended. */
 export interface Outcome {
@@ -56,10 +56,11 @@ export async function callVerb(
     output.stdout += `${line}\n`;
   };
   try {
-    const verb = (await (verbs[name] ?? resourceVerbs[name])?.())?.default;
+    const verb = (await commands[name]?.()) ?? (await internalCommand(name));
     if (verb === undefined) throw new Error(`no verb ${name}`);
     const code = await verb.run({
       ...parseWords(verb, args),
+      internal: internalCommand,
       env,
       stdin: async () => stdin,
       lines: async function* () {

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { freePort } from "../../runner/postgres/cluster.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { serverUser } from "../../runner/postgres/server-user.ts";
 
 /** A PgBouncer of the test's own, in front of one database. */

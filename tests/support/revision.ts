@@ -3,17 +3,17 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
-import { applyMigrations } from "../../runner/migrations/run/apply.ts";
 import { readMigrations } from "../../runner/migrations/files/directory.ts";
+import { applyMigrations } from "../../runner/migrations/run/apply.ts";
 import { revertMigration } from "../../runner/migrations/run/revert.ts";
 import { defaultSettings } from "../../runner/migrations/settings.ts";
+import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
+import { findPrograms } from "../../runner/postgres/programs.ts";
 import { autogenerate, differences, type Revision } from "../../runner/revision/autogenerate.ts";
 import { readCatalog } from "../../runner/revision/catalog/read.ts";
 import { dumpDifferences, dumpSchema } from "../../runner/scratch/schema-dump.ts";
 import { openScratchServer, type Scratch } from "../../runner/scratch/server.ts";
-import { findPrograms } from "../../runner/postgres/programs.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "./throwaway-cluster.ts";
 
 /** A difference between a database and models, and what its revision must be like. */
 export interface RevisionCase {

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serverUser } from "../../runner/postgres/server-user.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "../../runner/server/throwaway-cluster.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "./throwaway-cluster.ts";
 
 /** A throwaway server that speaks TLS with a certificate for `localhost`. */
 export interface TlsCluster extends ThrowawayCluster {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { splitPostData } from "../../runner/cutover/copy/post-data.ts";
-import { keyOfRow } from "../../runner/cutover/compare/row-keys.ts";
 import { TouchedRows } from "../../runner/cutover/compare/changed-rows.ts";
+import { keyOfRow } from "../../runner/cutover/compare/row-keys.ts";
+import { splitPostData } from "../../runner/cutover/copy/post-data.ts";
 import { runTasks, type Task } from "../../runner/util/task-pool.ts";
 
 test("indexes are set apart by their table, and what wants more than its rows is not", () => {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatAge } from "../../runner/commands/backups.ts";
 import { ArchiveParser } from "../../runner/dump/archive/parser.ts";
+import { RowCounter } from "../../runner/dump/archive/read-whole.ts";
 import { compressArgument, dumpArguments, jobsOf } from "../../runner/dump/options.ts";
 import { formatBytes, progressLine } from "../../runner/dump/progress.ts";
-import { RowCounter } from "../../runner/dump/archive/read-whole.ts";
 import { pgDumpFor } from "../../runner/dump/source.ts";
-import { formatAge } from "../../runner/commands/backups.ts";
 
 const script = Buffer.from(
   [

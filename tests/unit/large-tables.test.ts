@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ArchiveEntry } from "../../runner/dump/archive/parser.ts";
-import { followersOf, memoryFor, endOfRows, holdsRows, rowPieces } from "../../runner/restore/load/large-tables.ts";
+import {
+  endOfRows,
+  followersOf,
+  holdsRows,
+  memoryFor,
+  rowPieces,
+} from "../../runner/restore/load/large-tables.ts";
 
 async function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "pgstack-rows-"));

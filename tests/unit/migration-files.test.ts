@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { decode } from "../../runner/migrations/files/checksum.ts";
 import { readMigrations } from "../../runner/migrations/files/directory.ts";
 import { readScript } from "../../runner/migrations/files/script.ts";
 import { parseSqlFile } from "../../runner/migrations/files/sql-file.ts";
 import { parseStatements } from "../../runner/migrations/lint/parse.ts";
-import { decode } from "../../runner/migrations/files/checksum.ts";
 import { RefusedError } from "../../runner/util/errors.ts";
 
 const parse = (text: string) => parseSqlFile(text, "1_x", "migrations/1_x.sql");

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { parseSqlFile } from "../../runner/migrations/files/sql-file.ts";
 import { suspect } from "../../runner/migrations/lint/lint.ts";
 import { lintRules } from "../../runner/migrations/lint/rules.ts";
-import { parseSqlFile } from "../../runner/migrations/files/sql-file.ts";
 import { projectPath } from "../../runner/util/project.ts";
 
 async function rulesFor(up: string): Promise<string[]> {

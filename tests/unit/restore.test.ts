@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Archive, ArchiveEntry } from "../../runner/dump/archive/parser.ts";
-import { type Right, rightsDifference } from "../../runner/restore/swap/grants.ts";
 import { FailureReader, isDispensable } from "../../runner/restore/load/failures.ts";
+import {
+  missingTablespaces,
+  pgRestoreFor,
+  refuseLoss,
+  refuseUnfit,
+} from "../../runner/restore/preflight/checks.ts";
 import { planRestore } from "../../runner/restore/preflight/plan.ts";
-import { missingTablespaces, pgRestoreFor, refuseLoss, refuseUnfit } from "../../runner/restore/preflight/checks.ts";
 import type { TargetFacts } from "../../runner/restore/preflight/target.ts";
+import { type Right, rightsDifference } from "../../runner/restore/swap/grants.ts";
 
 function entry(
   id: number,

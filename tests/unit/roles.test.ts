@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inOrderOfMembership } from "../../runner/config/role-declaration.ts";
 import { scramVerifier, verifierWith } from "../../components/roles/scram.ts";
 import { classify } from "../../runner/adopt/classify.ts";
+import { concernsTable, parseExclusion } from "../../runner/config/exclusion.ts";
+import { inOrderOfMembership } from "../../runner/config/role-declaration.ts";
 import { parseAcl } from "../../runner/roles/catalog/acl.ts";
+import type { EffectiveRole } from "../../runner/roles/catalog/effective-rights.ts";
 import type { CatalogObject } from "../../runner/roles/catalog/objects.ts";
 import { ruleOf } from "../../runner/roles/plan/desired.ts";
-import type { EffectiveRole } from "../../runner/roles/catalog/effective-rights.ts";
-import { concernsTable, parseExclusion } from "../../runner/config/exclusion.ts";
 import { planGrants, sqlOf, together } from "../../runner/roles/plan/plan.ts";
 
 function object(

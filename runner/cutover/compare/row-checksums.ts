@@ -1,7 +1,7 @@
 import type pg from "pg";
-import type { Move } from "../settings.ts";
-import { withAdmins } from "../freeze/sessions.ts";
 import { orTablesInUse, pinnedOutput } from "../copy/snapshot.ts";
+import { withAdmins } from "../freeze/sessions.ts";
+import type { Move } from "../settings.ts";
 
 /** The source and the target, each in one session. */
 export type Pair = readonly [pg.Client, pg.Client];

@@ -1,10 +1,10 @@
 import type pg from "pg";
-import { type CopyTable, listTables } from "./catalog.ts";
-import type { KeyedTables } from "../replication/read-changes.ts";
-import { keyParameters, listKeys, lookUp, type RowKey } from "./row-keys.ts";
-import { type Pair, readSum, rowHashes, type Sum, sums } from "./row-checksums.ts";
-import type { TouchedKeys, TouchedRows } from "./changed-rows.ts";
 import { distribute } from "../../util/task-pool.ts";
+import type { KeyedTables } from "../replication/read-changes.ts";
+import { type CopyTable, listTables } from "./catalog.ts";
+import type { TouchedKeys, TouchedRows } from "./changed-rows.ts";
+import { type Pair, readSum, rowHashes, type Sum, sums } from "./row-checksums.ts";
+import { keyParameters, listKeys, lookUp, type RowKey } from "./row-keys.ts";
 
 /** The source's tables, how their rows are found and how they are hashed, on both sides. */
 export interface ComparableTables extends KeyedTables {

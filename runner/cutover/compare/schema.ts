@@ -1,10 +1,10 @@
 import type pg from "pg";
 import { tokenMark } from "../../migrations/history/history.ts";
-import { guardName } from "../freeze/write-block.ts";
+import { listContents } from "../copy/clear-target.ts";
 import { existingRoles, listGrants, listOwners } from "../copy/ownership.ts";
+import { guardName } from "../freeze/write-block.ts";
 import type { RoleMapping } from "../settings.ts";
 import { stateSchema } from "../state/state.ts";
-import { listContents } from "../copy/clear-target.ts";
 
 /** A relation of a person's own: no catalog, nothing of an extension, none of our own state. */
 const own = (classOid: string, oid: string, namespace: string) => `

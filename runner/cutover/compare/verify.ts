@@ -1,12 +1,12 @@
 import { ExitCode, UserError } from "../../util/errors.ts";
+import { secondsSince } from "../../util/task-pool.ts";
+import type { Move } from "../settings.ts";
+import type { AheadReport } from "../state/state.ts";
 import { isBehind, listSequences } from "./catalog.ts";
+import { TouchedRows } from "./changed-rows.ts";
+import { beginReading, type Pair, readSum, type Sum, withPairs } from "./row-checksums.ts";
 import { compareRows, describeRows, describeTables, type RowComparison } from "./rows.ts";
 import { compareSchemas } from "./schema.ts";
-import type { Move } from "../settings.ts";
-import { beginReading, type Pair, readSum, type Sum, withPairs } from "./row-checksums.ts";
-import { TouchedRows } from "./changed-rows.ts";
-import { secondsSince } from "../../util/task-pool.ts";
-import type { AheadReport } from "../state/state.ts";
 
 /** What the comparison found. */
 export interface VerifyReport {

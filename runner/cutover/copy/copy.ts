@@ -1,17 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
+import { secondsSince, withMany } from "../../util/task-pool.ts";
+import { withAdmin } from "../freeze/sessions.ts";
+import type { Move } from "../settings.ts";
+import { listSchemas } from "./clear-target.ts";
 import { applySettings } from "./database-settings.ts";
-import { fillTables } from "./tables.ts";
 import { copyLargeObjects } from "./large-objects.ts";
 import { applyGrants, applyOwners, existingRoles, revokeDefaults } from "./ownership.ts";
 import { refreshViews, runPostData, splitPostData } from "./post-data.ts";
-import type { Move } from "../settings.ts";
 import { dumpSchema } from "./schema.ts";
 import { copySequences } from "./sequences.ts";
-import { withAdmin } from "../freeze/sessions.ts";
 import { type Snapshot, TablesInUse, withSnapshot } from "./snapshot.ts";
-import { listSchemas } from "./clear-target.ts";
-import { secondsSince, withMany } from "../../util/task-pool.ts";
+import { fillTables } from "./tables.ts";
 
 /** A copy, and where it tells how far it is. */
 export interface CopyOptions extends Move {

@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { existingRoles } from "./ownership.ts";
 import { identifier, literal } from "../state/state.ts";
+import { existingRoles } from "./ownership.ts";
 
 /** What `ALTER DATABASE … SET` or `ALTER ROLE … IN DATABASE … SET` has set; role is null for the former. */
 export interface DatabaseSetting {

@@ -1,10 +1,10 @@
 import type pg from "pg";
 import { RefusedError } from "../../util/errors.ts";
-import { type CopyReport, copyDatabase } from "./copy.ts";
 import { removeGuards, restoreLargeObjectWrites, setReadOnlySetting } from "../freeze/write-block.ts";
 import type { Cutover } from "../settings.ts";
 import { clearState, readState, type TargetState, writeState } from "../state/state.ts";
 import { listContents, wipe } from "./clear-target.ts";
+import { type CopyReport, copyDatabase } from "./copy.ts";
 
 /**
  * Refuses a target that holds what no copy of ours brought there: objects of somebody's own, or writes of

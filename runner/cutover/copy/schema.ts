@@ -8,9 +8,9 @@ import { type ConnectionSettings, environmentOf } from "../../postgres/connectio
 import { findPrograms } from "../../postgres/programs.ts";
 import { UserError } from "../../util/errors.ts";
 import { guardName } from "../freeze/write-block.ts";
-import { lockSeconds, TablesInUse } from "./snapshot.ts";
 import { stateSchema } from "../state/state.ts";
 import type { SchemaEntry } from "./post-data.ts";
+import { lockSeconds, TablesInUse } from "./snapshot.ts";
 
 const run = promisify(execFile);
 

@@ -1,13 +1,13 @@
 import type pg from "pg";
 import type { ConnectionSettings } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
+import { withMany } from "../../util/task-pool.ts";
 import { type CopyTable, listTables } from "../compare/catalog.ts";
+import { withAdmin } from "../freeze/sessions.ts";
+import { type Grant } from "../state/state.ts";
 import { type DatabaseSetting, listSettings } from "./database-settings.ts";
 import { listGrants, listOwners, type Owned } from "./ownership.ts";
 import { listFilledViews } from "./post-data.ts";
-import { withAdmin } from "../freeze/sessions.ts";
-import { type Grant } from "../state/state.ts";
-import { withMany } from "../../util/task-pool.ts";
 
 /** What the source looked like at one moment. */
 export interface Snapshot {

@@ -1,10 +1,10 @@
 import type pg from "pg";
-import { isSlowIndex, slowIndexMegabytes } from "../../postgres/index-memory.ts";
-import type { CopyTable } from "../compare/catalog.ts";
 import { type Copied, relayCopy } from "../../postgres/copy.ts";
-import type { Snapshot } from "./snapshot.ts";
+import { isSlowIndex, slowIndexMegabytes } from "../../postgres/index-memory.ts";
 import { runTasks, type Task } from "../../util/task-pool.ts";
+import type { CopyTable } from "../compare/catalog.ts";
 import type { SchemaEntry } from "./post-data.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** A session that reads the snapshot, and one that writes to the target. */
 export interface CopyPair {

@@ -2,6 +2,9 @@ import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { type ConnectionSettings, withTransaction } from "../../postgres/connection.ts";
 import { RefusedError } from "../../util/errors.ts";
+import { clearState, holdCutoverLock, readState, type SourceState, writeState } from "../state/state.ts";
+import { backendOf, endingBlockers, endSessions, withAdmin } from "./sessions.ts";
+import { type Proof, proveFrozen } from "./verify-read-only.ts";
 import {
   guardDefinitions,
   guardTables,
@@ -13,9 +16,6 @@ import {
   unguardDefinitions,
   unguardedTables,
 } from "./write-block.ts";
-import { type Proof, proveFrozen } from "./verify-read-only.ts";
-import { backendOf, endingBlockers, endSessions, withAdmin } from "./sessions.ts";
-import { clearState, holdCutoverLock, readState, type SourceState, writeState } from "../state/state.ts";
 
 /** A freeze in force. */
 export interface Freeze {

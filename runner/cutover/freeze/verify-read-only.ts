@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { UserError } from "../../util/errors.ts";
-import { unguardedTables } from "./write-block.ts";
 import { stateSchema } from "../state/state.ts";
+import { unguardedTables } from "./write-block.ts";
 
 /** What tried to write, and how the server answered. */
 export interface Proof {

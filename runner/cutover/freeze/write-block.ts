@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { identifier, literal, stateSchema, readState } from "../state/state.ts";
+import { identifier, literal, readState, stateSchema } from "../state/state.ts";
 
 /** The trigger that refuses writes, on every table, and the event trigger that refuses DDL. */
 export const guardName = "pgstack_freeze";

@@ -3,8 +3,8 @@ import type { Cutover, PgBouncer } from "../settings.ts";
 import { entryNamed, ledTo, readConfig, replaceConfig, withEntry } from "./config-file.ts";
 import { pause, reload, resume, withConsole } from "./console.ts";
 import { entriesOfSource } from "./entries.ts";
-import { type Note, readNote, removeNote, writeNote } from "./rollback-file.ts";
 import { findClientObstacles } from "./preflight.ts";
+import { type Note, readNote, removeNote, writeNote } from "./rollback-file.ts";
 
 /** Clients of these databases of PgBouncer. */
 export interface Clients {

@@ -1,7 +1,7 @@
 import { withClient } from "../../postgres/connection.ts";
 import { RefusedError } from "../../util/errors.ts";
-import type { Cutover } from "../settings.ts";
 import { withAdmin } from "../freeze/sessions.ts";
+import type { Cutover } from "../settings.ts";
 import { identityOf } from "../state/state.ts";
 import { type Entry, entriesOf, readConfig, valuesOf } from "./config-file.ts";
 

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
+import { isSuperuser, withAdmin } from "../freeze/sessions.ts";
 import type { Obstacles } from "../preflight.ts";
 import type { Cutover } from "../settings.ts";
-import { isSuperuser, withAdmin } from "../freeze/sessions.ts";
 import { type Entry, valuesOf } from "./config-file.ts";
 
 /** By user: a password, or a verifier (`md5…`, `SCRAM-SHA-256$…`). */

@@ -1,19 +1,19 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
-import { advanceSlot } from "./read-changes.ts";
-import { compareRound } from "./compare-round.ts";
+import { secondsSince } from "../../util/task-pool.ts";
+import { comparisonPins, type Pair, withPairs } from "../compare/row-checksums.ts";
 import { describeRows } from "../compare/rows.ts";
 import { compareSchemas } from "../compare/schema.ts";
-import { isFollowing, startFollowing } from "./follow.ts";
-import { guardTables, unguardedTables } from "../freeze/write-block.ts";
-import { clearPending, type Pending, readPending, savePending } from "./pending.ts";
-import { changeSlot, endReplication, hasSlot, makeChangeSlot } from "./slots.ts";
-import type { Cutover } from "../settings.ts";
-import { comparisonPins, type Pair, withPairs } from "../compare/row-checksums.ts";
-import { withAdmin } from "../freeze/sessions.ts";
-import { readState, updateTarget, type AheadReport } from "../state/state.ts";
 import { differencesError } from "../compare/verify.ts";
-import { secondsSince } from "../../util/task-pool.ts";
+import { withAdmin } from "../freeze/sessions.ts";
+import { guardTables, unguardedTables } from "../freeze/write-block.ts";
+import type { Cutover } from "../settings.ts";
+import { type AheadReport, readState, updateTarget } from "../state/state.ts";
+import { compareRound } from "./compare-round.ts";
+import { isFollowing, startFollowing } from "./follow.ts";
+import { clearPending, type Pending, readPending, savePending } from "./pending.ts";
+import { advanceSlot } from "./read-changes.ts";
+import { changeSlot, endReplication, hasSlot, makeChangeSlot } from "./slots.ts";
 
 const patience = "60s";
 

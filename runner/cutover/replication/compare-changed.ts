@@ -1,15 +1,15 @@
-import { readChanges } from "./read-changes.ts";
+import { secondsSince } from "../../util/task-pool.ts";
+import type { Pair, TwoPairs } from "../compare/row-checksums.ts";
 import { compareRows, describeRows, describeTables, rewritten } from "../compare/rows.ts";
 import { compareSchemas } from "../compare/schema.ts";
-import { type Beat, catchUp } from "./heartbeat.ts";
-import { readPending } from "./pending.ts";
-import { changeSlot } from "./slots.ts";
-import type { Cutover } from "../settings.ts";
-import type { Pair, TwoPairs } from "../compare/row-checksums.ts";
 import { momentOf } from "../compare/target-unchanged.ts";
 import { compareSequences, type VerifyReport } from "../compare/verify.ts";
-import { secondsSince } from "../../util/task-pool.ts";
+import type { Cutover } from "../settings.ts";
 import type { AheadReport } from "../state/state.ts";
+import { type Beat, catchUp } from "./heartbeat.ts";
+import { readPending } from "./pending.ts";
+import { readChanges } from "./read-changes.ts";
+import { changeSlot } from "./slots.ts";
 
 /** The rows that were written since the comparison ahead of the freeze. */
 async function compareWritten(pair: Pair, cutover: Cutover, beat: Beat) {

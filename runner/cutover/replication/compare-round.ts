@@ -1,13 +1,19 @@
 import type pg from "pg";
-import { type Changes, readChanges } from "./read-changes.ts";
-import { type ComparableTables, compareRows, describeTables, type RowComparison, rewritten } from "../compare/rows.ts";
-import { sendBeat } from "./heartbeat.ts";
-import { withMoments } from "./snapshots.ts";
-import type { Pending } from "./pending.ts";
-import { changeSlot } from "./slots.ts";
-import type { Cutover } from "../settings.ts";
-import type { Pair } from "../compare/row-checksums.ts";
 import { TouchedRows } from "../compare/changed-rows.ts";
+import type { Pair } from "../compare/row-checksums.ts";
+import {
+  type ComparableTables,
+  compareRows,
+  describeTables,
+  type RowComparison,
+  rewritten,
+} from "../compare/rows.ts";
+import type { Cutover } from "../settings.ts";
+import { sendBeat } from "./heartbeat.ts";
+import type { Pending } from "./pending.ts";
+import { type Changes, readChanges } from "./read-changes.ts";
+import { changeSlot } from "./slots.ts";
+import { withMoments } from "./snapshots.ts";
 
 /** What one round found. */
 interface Round extends RowComparison {

@@ -2,9 +2,9 @@ import type pg from "pg";
 import { RefusedError } from "../../util/errors.ts";
 import { fillTarget } from "../copy/fill-target.ts";
 import { findObstacles, type Obstacles } from "../preflight.ts";
-import { endReplication, isReplicating, subscribe, withReplicationSlot } from "./slots.ts";
 import type { Cutover } from "../settings.ts";
 import { identityOf, readState, updateTarget } from "../state/state.ts";
+import { endReplication, isReplicating, subscribe, withReplicationSlot } from "./slots.ts";
 
 /** A slot that nobody reads makes the source keep its log for ever: work that fails leaves none. */
 export async function orEndReplication<T>(cutover: Cutover, work: () => Promise<T>): Promise<T> {

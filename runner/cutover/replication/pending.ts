@@ -1,8 +1,8 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
-import type { TableFiles } from "../compare/rows.ts";
-import { stateSchema, updateTarget, type AheadReport } from "../state/state.ts";
 import { TouchedRows } from "../compare/changed-rows.ts";
+import type { TableFiles } from "../compare/rows.ts";
+import { type AheadReport, stateSchema, updateTarget } from "../state/state.ts";
 
 /** What a comparison has left to be compared again. */
 export interface Pending {

@@ -1,9 +1,9 @@
 import pg from "pg";
 import type { CopyTable } from "../compare/catalog.ts";
+import { TouchedRows } from "../compare/changed-rows.ts";
+import { keyOfRow, type RowKey } from "../compare/row-keys.ts";
 import { type Beat, heartbeatTable } from "./heartbeat.ts";
 import { readMessage, type StreamMessage, type StreamTable } from "./pgoutput.ts";
-import { keyOfRow, type RowKey } from "../compare/row-keys.ts";
-import { TouchedRows } from "../compare/changed-rows.ts";
 
 /** What was committed since the place where a slot stands. */
 export interface Changes {

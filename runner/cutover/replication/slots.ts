@@ -3,12 +3,17 @@ import type pg from "pg";
 import { type ConnectionSettings, openClient, withTransaction } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
 import { listTables } from "../compare/catalog.ts";
-import { guardDefinitions, guardName, removeTargetGuards, unguardDefinitions } from "../freeze/write-block.ts";
+import { withAdmin } from "../freeze/sessions.ts";
+import {
+  guardDefinitions,
+  guardName,
+  removeTargetGuards,
+  unguardDefinitions,
+} from "../freeze/write-block.ts";
+import type { Cutover } from "../settings.ts";
+import { dropUnusedSchema, identifier, literal, readState, writeState } from "../state/state.ts";
 import { heartbeatTable, makeHeartbeat } from "./heartbeat.ts";
 import { clearPending } from "./pending.ts";
-import type { Cutover } from "../settings.ts";
-import { withAdmin } from "../freeze/sessions.ts";
-import { dropUnusedSchema, identifier, literal, readState, writeState } from "../state/state.ts";
 
 /** The name that publication, slot and subscription of a stack's cutover share; a slot's may hold a-z, 0-9 and _. */
 export function replicationName({ stack, source }: Cutover): string {

@@ -1,7 +1,7 @@
 import type pg from "pg";
-import { type Beat, hasBeat, untilCaughtUp } from "./heartbeat.ts";
-import type { Cutover } from "../settings.ts";
 import { beginReading, type Pair, withPairs } from "../compare/row-checksums.ts";
+import type { Cutover } from "../settings.ts";
+import { type Beat, hasBeat, untilCaughtUp } from "./heartbeat.ts";
 
 async function exportSnapshot(client: pg.Client): Promise<string> {
   const { rows } = await client.query("SELECT pg_export_snapshot() AS id");

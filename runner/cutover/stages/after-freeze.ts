@@ -1,14 +1,21 @@
 import { withTransaction } from "../../postgres/connection.ts";
-import type { CopyReport } from "../copy/copy.ts";
-import { type CutoverRecord, describeRecord, writeRecord } from "../state/record.ts";
-import { endReplication, openTarget } from "../replication/slots.ts";
-import type { Cutover } from "../settings.ts";
-import { advanceSequences } from "../copy/sequences.ts";
-import { withAdmin } from "../freeze/sessions.ts";
-import { orThaw, type Sides, withFrozen, withTarget } from "./context.ts";
-import { identityOf, readState, reportOf, type TargetState, updateTarget, writeState } from "../state/state.ts";
 import { onlyRecordedSince } from "../compare/target-unchanged.ts";
 import type { VerifyReport } from "../compare/verify.ts";
+import type { CopyReport } from "../copy/copy.ts";
+import { advanceSequences } from "../copy/sequences.ts";
+import { withAdmin } from "../freeze/sessions.ts";
+import { endReplication, openTarget } from "../replication/slots.ts";
+import type { Cutover } from "../settings.ts";
+import { type CutoverRecord, describeRecord, writeRecord } from "../state/record.ts";
+import {
+  identityOf,
+  readState,
+  reportOf,
+  type TargetState,
+  updateTarget,
+  writeState,
+} from "../state/state.ts";
+import { orThaw, type Sides, withFrozen, withTarget } from "./context.ts";
 
 /** Writes wait for these stages' processes to start: what they need only where work is left is loaded then. */
 const work = () => import("./copy-and-compare.ts");

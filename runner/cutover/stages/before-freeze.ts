@@ -1,10 +1,10 @@
-import { freezeSource, prepare } from "./freeze-source.ts";
-import { type Clients, holdClients } from "../pgbouncer/clients.ts";
-import type { CutoverRecord } from "../state/record.ts";
-import type { Cutover } from "../settings.ts";
-import { orThaw, withTarget } from "./context.ts";
-import { reportOf, type AheadReport } from "../state/state.ts";
 import type { VerifyReport } from "../compare/verify.ts";
+import { type Clients, holdClients } from "../pgbouncer/clients.ts";
+import type { Cutover } from "../settings.ts";
+import type { CutoverRecord } from "../state/record.ts";
+import { type AheadReport, reportOf } from "../state/state.ts";
+import { orThaw, withTarget } from "./context.ts";
+import { freezeSource, prepare } from "./freeze-source.ts";
 
 /** Makes the clients behind PgBouncer wait, before the source is frozen. */
 export async function reachPause(cutover: Cutover): Promise<Clients> {

@@ -1,8 +1,8 @@
 import type pg from "pg";
 import { freezeInForce } from "../freeze/freeze.ts";
+import { withAdmin } from "../freeze/sessions.ts";
 import { endComparison } from "../replication/slots.ts";
 import type { Cutover } from "../settings.ts";
-import { withAdmin } from "../freeze/sessions.ts";
 import { holdCutoverLock, readState, type SourceState, type TargetState } from "../state/state.ts";
 
 /** A stage of the switch, on both sides. */

@@ -1,14 +1,14 @@
+import { withTwoPairs } from "../compare/row-checksums.ts";
+import { differencesError, type VerifyReport, verifyDatabases } from "../compare/verify.ts";
+import { fillTarget } from "../copy/fill-target.ts";
+import { copySequences } from "../copy/sequences.ts";
 import { forsake } from "../replication/compare-before-freeze.ts";
 import { compareTouched } from "../replication/compare-changed.ts";
-import { fillTarget } from "../copy/fill-target.ts";
 import { catchUp } from "../replication/heartbeat.ts";
 import { endReplication } from "../replication/slots.ts";
 import type { Cutover } from "../settings.ts";
-import { withTwoPairs } from "../compare/row-checksums.ts";
-import { copySequences } from "../copy/sequences.ts";
-import type { Sides } from "./context.ts";
 import { identityOf, readState, type TargetState, updateTarget } from "../state/state.ts";
-import { differencesError, type VerifyReport, verifyDatabases } from "../compare/verify.ts";
+import type { Sides } from "./context.ts";
 
 /** Brings the target to what the frozen source holds: by its last changes where it follows, by a copy otherwise. */
 export async function copyFrozen(

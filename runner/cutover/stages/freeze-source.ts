@@ -1,13 +1,13 @@
 import type pg from "pg";
-import { ensureAhead } from "../replication/compare-before-freeze.ts";
-import { compareTouched } from "../replication/compare-changed.ts";
-import { type Freeze, freeze, freezeInForce } from "../freeze/freeze.ts";
-import { holdClients } from "../pgbouncer/clients.ts";
-import type { Cutover } from "../settings.ts";
 import { type TwoPairs, withTwoPairs } from "../compare/row-checksums.ts";
 import { copySequences } from "../copy/sequences.ts";
+import { type Freeze, freeze, freezeInForce } from "../freeze/freeze.ts";
 import { backendOf, withAdmin } from "../freeze/sessions.ts";
-import { readState, updateTarget, type AheadReport } from "../state/state.ts";
+import { holdClients } from "../pgbouncer/clients.ts";
+import { ensureAhead } from "../replication/compare-before-freeze.ts";
+import { compareTouched } from "../replication/compare-changed.ts";
+import type { Cutover } from "../settings.ts";
+import { type AheadReport, readState, updateTarget } from "../state/state.ts";
 
 /** What can be done before the freeze: with replication, all but what is written meanwhile. */
 export async function prepare(target: pg.Client, cutover: Cutover): Promise<AheadReport | null> {

@@ -1,18 +1,18 @@
 import type pg from "pg";
+import { secondsSince } from "../../util/task-pool.ts";
+import { differencesError, type VerifyReport, verifyDatabases } from "../compare/verify.ts";
 import type { CopyReport } from "../copy/copy.ts";
 import { fillTarget } from "../copy/fill-target.ts";
-import { follow, orEndReplication, refuseToReplicate } from "../replication/follow.ts";
 import { freezeInForce } from "../freeze/freeze.ts";
-import { giveBack } from "./rollback.ts";
-import { findObstacles, joinObstacles, type Obstacles } from "../preflight.ts";
+import { backendOf, withAdmin } from "../freeze/sessions.ts";
 import { findClientObstacles, findWaitObstacles } from "../pgbouncer/preflight.ts";
-import { writeRecord } from "../state/record.ts";
+import { findObstacles, joinObstacles, type Obstacles } from "../preflight.ts";
+import { follow, orEndReplication, refuseToReplicate } from "../replication/follow.ts";
 import { endReplication, withReplicationSlot } from "../replication/slots.ts";
 import type { Cutover } from "../settings.ts";
-import { backendOf, withAdmin } from "../freeze/sessions.ts";
+import { writeRecord } from "../state/record.ts";
 import { holdCutoverLock, identityOf, readState, updateTarget } from "../state/state.ts";
-import { differencesError, type VerifyReport, verifyDatabases } from "../compare/verify.ts";
-import { secondsSince } from "../../util/task-pool.ts";
+import { giveBack } from "./rollback.ts";
 
 /** What a rehearsal found. */
 export interface RehearsalReport extends Obstacles {

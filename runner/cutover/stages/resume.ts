@@ -1,7 +1,7 @@
 import { RefusedError } from "../../util/errors.ts";
+import { withAdmin } from "../freeze/sessions.ts";
 import { type Clients, sendClients } from "../pgbouncer/clients.ts";
 import type { Cutover } from "../settings.ts";
-import { withAdmin } from "../freeze/sessions.ts";
 import { holdCutoverLock, readState } from "../state/state.ts";
 
 /** Sends the clients behind PgBouncer to the target, which has taken over; unless they have moved on from it. */

@@ -1,10 +1,10 @@
 import { UserError } from "../../util/errors.ts";
-import { leaveClients, clientsAreSent, recallClients, returnClients } from "../pgbouncer/clients.ts";
+import { thaw } from "../freeze/freeze.ts";
+import { withAdmin } from "../freeze/sessions.ts";
+import { clientsAreSent, leaveClients, recallClients, returnClients } from "../pgbouncer/clients.ts";
 import { endOnSource, endReplication } from "../replication/slots.ts";
 import type { Cutover } from "../settings.ts";
-import { withAdmin } from "../freeze/sessions.ts";
 import { readState } from "../state/state.ts";
-import { thaw } from "../freeze/freeze.ts";
 
 /**
  * Gives the source back to its clients, when a cutover ends: its resources are removed, or the whole stack. A source

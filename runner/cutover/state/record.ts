@@ -1,11 +1,11 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { projectPath } from "../../util/project.ts";
+import type { VerifyReport } from "../compare/verify.ts";
 import type { CopyReport } from "../copy/copy.ts";
 import type { Cutover, CutoverMethod } from "../settings.ts";
 import type { Sides } from "../stages/context.ts";
 import { identityOf, reportOf, type TargetState } from "./state.ts";
-import type { VerifyReport } from "../compare/verify.ts";
 
 interface Place {
   readonly host: string;

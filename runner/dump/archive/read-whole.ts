@@ -1,8 +1,8 @@
 import { readdir, stat } from "node:fs/promises";
 import type { Programs } from "../../postgres/programs.ts";
-import { damaged, readArchive, readContents } from "./read.ts";
-import type { Archive } from "./parser.ts";
 import { type Checksum, checksumOf } from "../files/checksum.ts";
+import type { Archive } from "./parser.ts";
+import { damaged, readArchive, readContents } from "./read.ts";
 
 /** A dump that was read from its first byte to its last. */
 export interface Whole {

@@ -1,7 +1,7 @@
 import type { Programs } from "../../postgres/programs.ts";
+import { runProgram } from "../../postgres/run-program.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
 import { type Archive, type ArchiveEntry, ArchiveParser } from "./parser.ts";
-import { runProgram } from "../../postgres/run-program.ts";
 
 /** How a person names an object of a dump, such as `INDEX public.users_name_idx`. */
 export function entryLabel(entry: Pick<ArchiveEntry, "type" | "schema" | "name">): string {

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { RefusedError } from "../../util/errors.ts";
-import { isFolder, looksLikeDump, syncFolderOf } from "./checksum.ts";
-import type { Partial } from "./temporary-names.ts";
 import { type DumpReport, reportPath } from "../report.ts";
-import { settleInTurn } from "./recover.ts";
+import { isFolder, looksLikeDump, syncFolderOf } from "./checksum.ts";
 import { withTurn } from "./name-lock.ts";
+import { settleInTurn } from "./recover.ts";
+import type { Partial } from "./temporary-names.ts";
 
 /** Refuses a path where something is; `overwrite` replaces a dump there, and nothing that is not one. */
 export function refuseExisting(path: string, overwrite: boolean): void {

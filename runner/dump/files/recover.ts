@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { UserError } from "../../util/errors.ts";
-import { syncFolderOf } from "./checksum.ts";
-import { leftBeside, type Partial, removeAll } from "./temporary-names.ts";
 import { reportPath } from "../report.ts";
+import { syncFolderOf } from "./checksum.ts";
 import { turnPath, withTurn } from "./name-lock.ts";
+import { leftBeside, type Partial, removeAll } from "./temporary-names.ts";
 
 /**
  * Ends what killed runs began at `path`: a dump that had made way for another, complete one is replaced by it, a dump

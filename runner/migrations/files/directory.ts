@@ -2,10 +2,10 @@ import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as othersTurn } from "node:timers/promises";
 import { RefusedError, UserError } from "../../util/errors.ts";
-import type { MigrationFile } from "./types.ts";
 import { compareNames, revisionOf } from "../plan/order.ts";
-import { parseSqlFile } from "./sql-file.ts";
 import { decode } from "./checksum.ts";
+import { parseSqlFile } from "./sql-file.ts";
+import type { MigrationFile } from "./types.ts";
 import { parseTypeScriptFile } from "./typescript-file.ts";
 
 function readBytes(path: string, file: string): Buffer {

@@ -1,5 +1,3 @@
-
-
 /** One statement of a script, found as psql would find it. Offsets count UTF-16 units of the script. */
 export interface ScannedStatement {
   /** Of its first character that is no comment. */

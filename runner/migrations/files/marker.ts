@@ -1,6 +1,6 @@
-import type { SectionOptions } from "./types.ts";
-import { type ScannedComment, InvalidScriptError } from "./lexer.ts";
 import { RefusedError } from "../../util/errors.ts";
+import { InvalidScriptError, type ScannedComment } from "./lexer.ts";
+import type { SectionOptions } from "./types.ts";
 
 /** A line `-- migrate: up …` or `-- migrate: down …`. */
 export interface Marker {

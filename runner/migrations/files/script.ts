@@ -1,6 +1,6 @@
+import { lineAt, type ScannedStatement, scan } from "./lexer.ts";
 import { type Marker, readMarker } from "./marker.ts";
 import type { SectionOptions } from "./types.ts";
-import { type ScannedStatement, scan, lineAt } from "./lexer.ts";
 
 /** A script ready to be sent: the psql lines in it are blank, its offsets and lines as they were. */
 export interface Script {

@@ -1,8 +1,8 @@
 import { RefusedError } from "../../util/errors.ts";
+import { checksum } from "./checksum.ts";
+import { InvalidScriptError, lineAt, type ScannedScript, scan } from "./lexer.ts";
 import { type Marker, readMarker } from "./marker.ts";
 import type { MigrationFile } from "./types.ts";
-import { type ScannedScript, scan, InvalidScriptError, lineAt } from "./lexer.ts";
-import { checksum } from "./checksum.ts";
 
 const transactionControl = /^(BEGIN|COMMIT|ROLLBACK|END|ABORT|START TRANSACTION|PREPARE TRANSACTION)\b/;
 

@@ -1,8 +1,8 @@
 import { stripTypeScriptTypes } from "node:module";
 import { RefusedError } from "../../util/errors.ts";
-import type { MigrationFile } from "./types.ts";
-import { lineAt } from "./lexer.ts";
 import { checksum } from "./checksum.ts";
+import { lineAt } from "./lexer.ts";
+import type { MigrationFile } from "./types.ts";
 
 const imports =
   /^[ \t]*(?:import|export)\b\s*(?:[\w$*{},\s]+?\bfrom\s*)?["']([^"']+)["']|\bimport\s*\(\s*["']([^"']+)["']/gm;

@@ -1,10 +1,10 @@
 import type { Node } from "libpg-query";
 import type pg from "pg";
-import { lintRules, relationName } from "./rules.ts";
-import type { MigrationFile } from "../files/types.ts";
-import { readScript, type Script } from "../files/script.ts";
 import { InvalidScriptError } from "../files/lexer.ts";
+import { readScript, type Script } from "../files/script.ts";
+import type { MigrationFile } from "../files/types.ts";
 import { type ParsedStatement, parseStatements } from "./parse.ts";
+import { lintRules, relationName } from "./rules.ts";
 
 /** Something in a pending migration that may hurt. */
 export interface Warning {

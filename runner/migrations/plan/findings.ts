@@ -1,5 +1,5 @@
-import type { Plan, Standing } from "./plan.ts";
 import type { MigrationSettings } from "../settings.ts";
+import type { Plan, Standing } from "./plan.ts";
 
 /** Something that a person should know before migrations run. */
 export interface Finding {

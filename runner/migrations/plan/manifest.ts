@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../../util/errors.ts";
-import type { MigrationFile } from "../files/types.ts";
-import { compareNames } from "./order.ts";
-import type { MigrationSettings } from "../settings.ts";
 import { sumOf } from "../files/checksum.ts";
+import type { MigrationFile } from "../files/types.ts";
+import type { MigrationSettings } from "../settings.ts";
+import { compareNames } from "./order.ts";
 
 /** What a stack asks for: which files, as they were when the preview was made, and how they run. */
 export interface Manifest extends Omit<MigrationSettings, "to"> {

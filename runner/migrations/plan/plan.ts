@@ -1,10 +1,10 @@
-import { type History, type HistoryRow, historyTable } from "../history/history.ts";
-import { isFolded } from "./manifest.ts";
-import type { MigrationFile } from "../files/types.ts";
-import { compareNames } from "./order.ts";
-import { sumOf } from "../files/checksum.ts";
 import type pg from "pg";
+import { sumOf } from "../files/checksum.ts";
+import type { MigrationFile } from "../files/types.ts";
+import { type History, type HistoryRow, historyTable } from "../history/history.ts";
 import type { MigrationSettings } from "../settings.ts";
+import { isFolded } from "./manifest.ts";
+import { compareNames } from "./order.ts";
 
 /** How a migration stands in one database. */
 export type State =

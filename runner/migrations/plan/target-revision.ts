@@ -1,9 +1,9 @@
 import { RefusedError } from "../../util/errors.ts";
-import { isFolded } from "./manifest.ts";
 import type { MigrationFile } from "../files/types.ts";
-import { sequenceOf } from "./plan.ts";
-import { resolveTarget } from "./order.ts";
 import type { MigrationSettings } from "../settings.ts";
+import { isFolded } from "./manifest.ts";
+import { resolveTarget } from "./order.ts";
+import { sequenceOf } from "./plan.ts";
 
 /**
  * The files that a target keeps: counted in the order of application for those that are applied, then by revision.

@@ -1,16 +1,16 @@
 import pg from "pg";
 import { meanwhile } from "../../util/background.ts";
 import { RefusedError } from "../../util/errors.ts";
-import { adoptable, makePlan, type Plan } from "../plan/plan.ts";
-import { applyPending } from "./pending.ts";
-import { findingsOf } from "../plan/findings.ts";
+import type { MigrationFile } from "../files/types.ts";
 import { ensureHistory, type History, historyTable, readHistory } from "../history/history.ts";
 import { withMigrationLock } from "../history/lock.ts";
+import { findingsOf } from "../plan/findings.ts";
 import { isFolded } from "../plan/manifest.ts";
-import type { MigrationFile } from "../files/types.ts";
-import { type Access, withSession } from "./session.ts";
+import { adoptable, makePlan, type Plan } from "../plan/plan.ts";
 import type { MigrationSettings } from "../settings.ts";
 import type { Run } from "./job.ts";
+import { applyPending } from "./pending.ts";
+import { type Access, withSession } from "./session.ts";
 
 /** What to apply, and how. */
 export interface ApplyRequest {
@@ -23,6 +23,8 @@ export interface ApplyRequest {
   /** Applied ones that are about to be reverted by the end of their records. */
   readonly leaving: ReadonlySet<string>;
   readonly log: (line: string) => void;
+  /** Records a baseline whose schema is there already; needed where `settings.adopt` may be true. */
+  readonly adoptBaseline?: (run: Run, access: Access, files: readonly MigrationFile[]) => Promise<void>;
   /** Called within the lock when all is applied. */
   readonly afterwards?: (client: pg.Client, history: History) => Promise<void>;
 }
@@ -52,13 +54,12 @@ async function storeDowns(run: Run, files: readonly MigrationFile[]): Promise<vo
 /** Takes over a database that has the baseline's schema already; true where that recorded something. */
 async function adopt(
   run: Run,
-  { settings, access }: ApplyRequest,
+  { settings, access, adoptBaseline }: ApplyRequest,
   files: readonly MigrationFile[],
   history: History,
 ): Promise<boolean> {
   const found = await adoptable(run.session.client, settings, files, history);
-  if (found.length === 0) return false;
-  const { adoptBaseline } = await import("../adopt-baseline.ts"); // brings much with it, and is rarely asked for
+  if (found.length === 0 || adoptBaseline === undefined) return false;
   await adoptBaseline(run, access, found);
   return true;
 }

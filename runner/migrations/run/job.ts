@@ -1,10 +1,8 @@
+import { type Origin, readScript, type Script } from "../files/script.ts";
 import type { Began, HistoryTable } from "../history/history.ts";
 import { lockHeldSql, lockKey } from "../history/lock.ts";
-import { type Origin, readScript, type Script } from "../files/script.ts";
-import type { Session } from "./session.ts";
 import type { MigrationSettings } from "../settings.ts";
-
-
+import type { Session } from "./session.ts";
 
 /** What every migration of one run shares. */
 export interface Run {

@@ -1,10 +1,10 @@
-import { type History, insertSql, timeSince } from "../history/history.ts";
-import type { MigrationFile } from "../files/types.ts";
-import { Pipeline } from "./pipeline.ts";
-import { loadStepwise, runJob } from "./transaction.ts";
 import { createRequire, Module } from "node:module";
 import type { Umzug } from "umzug";
+import type { MigrationFile } from "../files/types.ts";
+import { type History, insertSql, timeSince } from "../history/history.ts";
 import { type Job, jobOf, type Run } from "./job.ts";
+import { Pipeline } from "./pipeline.ts";
+import { loadStepwise, runJob } from "./transaction.ts";
 
 function upJob(run: Run, file: MigrationFile): Job {
   return jobOf({

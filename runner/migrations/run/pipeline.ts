@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { checkResult, messageOf } from "./script.ts";
 import { type Segment, segmentsOf } from "../files/script.ts";
-import { type ScriptResult, sendAhead } from "./script-query.ts";
 import { beginning, ending, type Job, type Run } from "./job.ts";
+import { checkResult, messageOf } from "./script.ts";
+import { type ScriptResult, sendAhead } from "./script-query.ts";
 
 /** The script of a job that fits into one message, and holds no rows that the server would ask for. */
 function onlySegment({ language, script }: Job): Segment | undefined {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type pg from "pg";
 import { StatementError } from "./script.ts";
 import type { Session } from "./session.ts";
-import type pg from "pg";
 
 const attempts = 5;
 

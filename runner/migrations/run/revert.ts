@@ -1,12 +1,12 @@
 import pg from "pg";
 import { RefusedError, UserError } from "../../util/errors.ts";
+import type { Migration } from "../files/types.ts";
 import { historyTable, readApplied, readHistory } from "../history/history.ts";
 import { withMigrationLock } from "../history/lock.ts";
-import type { Migration } from "../files/types.ts";
-import { loadStepwise, runJob } from "./transaction.ts";
-import { type Access, passwordRefused, withSession } from "./session.ts";
 import type { MigrationSettings } from "../settings.ts";
 import { type Job, jobOf, type Run } from "./job.ts";
+import { type Access, passwordRefused, withSession } from "./session.ts";
+import { loadStepwise, runJob } from "./transaction.ts";
 
 /** What to take back, and how. */
 export interface RevertRequest {

@@ -1,10 +1,10 @@
 import pg from "pg";
-import { progressSql } from "../history/progress.ts";
-import { placeFailure } from "./script.ts";
 import type { Script } from "../files/script.ts";
-import { sendScript } from "./script-query.ts";
-import type { Step, IndexName, PartitionName } from "./statement-kinds.ts";
+import { progressSql } from "../history/progress.ts";
 import type { Job, Run } from "./job.ts";
+import { placeFailure } from "./script.ts";
+import { sendScript } from "./script-query.ts";
+import type { IndexName, PartitionName, Step } from "./statement-kinds.ts";
 
 /** A `transaction=off` script on its way. */
 export interface Walk {

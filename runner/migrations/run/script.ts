@@ -1,6 +1,6 @@
 import pg from "pg";
-import { type FailurePlace, shorten } from "./failure.ts";
 import { type Script, type Segment, segmentsOf } from "../files/script.ts";
+import { type FailurePlace, shorten } from "./failure.ts";
 import { type ScriptResult, sendScript } from "./script-query.ts";
 
 /** A statement of a script that PostgreSQL refused. */

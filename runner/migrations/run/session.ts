@@ -1,7 +1,7 @@
+import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { type ConnectionSettings, connectionFromEnvironment, openClient } from "../../postgres/connection.ts";
-import { UserError, RefusedError } from "../../util/errors.ts";
-import { randomUUID } from "node:crypto";
+import { RefusedError, UserError } from "../../util/errors.ts";
 
 /** Who a run of migrations connects as. */
 export interface Access {

@@ -1,16 +1,16 @@
 import pg from "pg";
 import { RefusedError } from "../../util/errors.ts";
-import { insertSql, noTime, readApplied } from "../history/history.ts";
-import type { MigrationFile } from "../files/types.ts";
-import { readProgress } from "../history/progress.ts";
-import { retryingLocks } from "./retry.ts";
-import { StatementError } from "./script.ts";
-import { runStep, send, type Walk } from "./run-statement.ts";
-import { readScript } from "../files/script.ts";
 import { InvalidScriptError } from "../files/lexer.ts";
-import { stepsOf } from "./statement-kinds.ts";
+import { readScript } from "../files/script.ts";
+import type { MigrationFile } from "../files/types.ts";
+import { insertSql, noTime, readApplied } from "../history/history.ts";
+import { readProgress } from "../history/progress.ts";
 import { parseStatements } from "../lint/parse.ts";
 import type { Job, Run } from "./job.ts";
+import { retryingLocks } from "./retry.ts";
+import { runStep, send, type Walk } from "./run-statement.ts";
+import { StatementError } from "./script.ts";
+import { stepsOf } from "./statement-kinds.ts";
 
 function refuseUnclear({ job, steps, script }: Walk, begun: number): never {
   const step = steps[begun - 1];

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { UserError, RefusedError } from "../../util/errors.ts";
+import type pg from "pg";
+import { RefusedError, UserError } from "../../util/errors.ts";
+import { readScript } from "../files/script.ts";
+import { MigrationFailure } from "./failure.ts";
+import { beginning, ending, type Job, type Run } from "./job.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { retryingLocks } from "./retry.ts";
 import { type Frame, runScript, StatementError } from "./script.ts";
-import { readScript } from "../files/script.ts";
-import { MigrationFailure } from "./failure.ts";
-import type pg from "pg";
-import { type Run, type Job, beginning, ending } from "./job.ts";
 
 const brokenGuards = {
   "pgstack: transaction":

@@ -1,9 +1,9 @@
 import type { ArchiveEntry } from "../../dump/archive/parser.ts";
 import type { Programs } from "../../postgres/programs.ts";
-import type { Frame } from "../swap/preserved.ts";
-import type { FreshDatabase } from "../swap/fresh-database.ts";
-import type { Load } from "./load.ts";
 import type { RestorePlan } from "../preflight/plan.ts";
+import type { FreshDatabase } from "../swap/fresh-database.ts";
+import type { Frame } from "../swap/preserved.ts";
+import type { Load } from "./load.ts";
 
 /** All that filling a fresh database needs. */
 export interface Filling {

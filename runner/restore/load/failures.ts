@@ -1,5 +1,5 @@
-import { entryLabel } from "../../dump/archive/read.ts";
 import type { ArchiveEntry } from "../../dump/archive/parser.ts";
+import { entryLabel } from "../../dump/archive/read.ts";
 
 /** An object of a dump that could not be made. */
 export interface Failure {

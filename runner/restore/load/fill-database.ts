@@ -1,15 +1,15 @@
 import pg from "pg";
-import { withClient, withTransaction } from "../../postgres/connection.ts";
 import type { ArchiveEntry } from "../../dump/archive/parser.ts";
+import { withClient, withTransaction } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
 import { readRights, rightsDifference } from "../swap/grants.ts";
-import type { Failure } from "./failures.ts";
-import { type Filling, loading } from "./context.ts";
 import { extensionTables, givePublic, giveServers, makeExtensions, makeSchemas } from "../swap/preserved.ts";
-import { load, loadTogether } from "./load.ts";
-import { compareRows } from "./row-counts.ts";
+import { type Filling, loading } from "./context.ts";
+import type { Failure } from "./failures.ts";
 import { followersOf, largeTables, memoryFor } from "./large-tables.ts";
+import { load, loadTogether } from "./load.ts";
 import { loadLargeTables } from "./load-large-tables.ts";
+import { compareRows } from "./row-counts.ts";
 
 /**
  * Makes everything that the dump holds and checks the rows. Gives what could not be made while the rest is right;

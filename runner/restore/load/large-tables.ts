@@ -1,9 +1,9 @@
-import { stat, open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArchiveEntry } from "../../dump/archive/parser.ts";
-import { runProgram } from "../../postgres/run-program.ts";
 import { isSlowIndex, slowIndexMegabytes } from "../../postgres/index-memory.ts";
 import type { Programs } from "../../postgres/programs.ts";
+import { runProgram } from "../../postgres/run-program.ts";
 import { useList, withList } from "./load.ts";
 
 /** A table whose rows would keep one session busy while the others have nothing left to do. */

@@ -1,7 +1,7 @@
 import pg from "pg";
+import type { ArchiveEntry } from "../../dump/archive/parser.ts";
 import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 import { copyInto } from "../../postgres/copy.ts";
-import type { ArchiveEntry } from "../../dump/archive/parser.ts";
 import { UserError } from "../../util/errors.ts";
 import { failureText } from "./failures.ts";
 import { type LargeTable, rowPieces } from "./large-tables.ts";

@@ -1,13 +1,13 @@
-import type { ConnectionSettings } from "../../postgres/connection.ts";
-import type { ArchiveEntry } from "../../dump/archive/parser.ts";
-import { runProgram } from "../../postgres/run-program.ts";
-import type { Programs } from "../../postgres/programs.ts";
-import { UserError } from "../../util/errors.ts";
-import { type Failure, FailureReader, failureText, isDispensable } from "./failures.ts";
 import { randomUUID } from "node:crypto";
 import { open, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ArchiveEntry } from "../../dump/archive/parser.ts";
+import type { ConnectionSettings } from "../../postgres/connection.ts";
+import type { Programs } from "../../postgres/programs.ts";
+import { runProgram } from "../../postgres/run-program.ts";
+import { UserError } from "../../util/errors.ts";
+import { type Failure, FailureReader, failureText, isDispensable } from "./failures.ts";
 
 /** One run of pg_restore over chosen entries of a dump. */
 export interface Load {

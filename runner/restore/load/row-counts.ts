@@ -1,6 +1,6 @@
 import pg from "pg";
-import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 import type { TableRows } from "../../dump/report.ts";
+import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 
 /** A table with other rows than the dump. */
 export interface RowDifference extends TableRows {

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { readContents } from "../../dump/archive/read.ts";
-import { type Checksum, checksumOf, identityOf, looksLikeDump } from "../../dump/files/checksum.ts";
 import { readWhole, type Whole } from "../../dump/archive/read-whole.ts";
-import { type DumpReport, readReport } from "../../dump/report.ts";
+import { type Checksum, checksumOf, identityOf, looksLikeDump } from "../../dump/files/checksum.ts";
 import { settle } from "../../dump/files/recover.ts";
+import { type DumpReport, readReport } from "../../dump/report.ts";
 import type { Programs } from "../../postgres/programs.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
 

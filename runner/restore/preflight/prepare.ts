@@ -1,16 +1,16 @@
 import { readFile } from "node:fs/promises";
-import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 import { archiveVersions } from "../../dump/archive/read.ts";
 import { identityOf } from "../../dump/files/checksum.ts";
 import type { Output } from "../../dump/progress.ts";
+import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 import type { Programs } from "../../postgres/programs.ts";
 import { RefusedError } from "../../util/errors.ts";
-import { lossesBy } from "./data-loss.ts";
-import { planRestore, type RestorePlan } from "./plan.ts";
-import { installedPgRestores, pgRestoreFor, refuseFullServer, refuseLoss, refuseUnfit } from "./checks.ts";
-import { readDump, refuseNoDump, type WholeDump } from "./dump-file.ts";
-import { inspectTarget, type TargetFacts } from "./target.ts";
 import type { RestoreRequest } from "../request.ts";
+import { installedPgRestores, pgRestoreFor, refuseFullServer, refuseLoss, refuseUnfit } from "./checks.ts";
+import { lossesBy } from "./data-loss.ts";
+import { readDump, refuseNoDump, type WholeDump } from "./dump-file.ts";
+import { planRestore, type RestorePlan } from "./plan.ts";
+import { inspectTarget, type TargetFacts } from "./target.ts";
 
 /** What a restore goes by. */
 export interface Prepared {

@@ -1,7 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import pg from "pg";
-import { type ConnectionSettings, openClient, withClient, withTransaction } from "../../postgres/connection.ts";
+import {
+  type ConnectionSettings,
+  openClient,
+  withClient,
+  withTransaction,
+} from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
 
 const quote = pg.escapeIdentifier;

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deserializeSnapshot, type FactBase, serializeSnapshot } from "@supabase/pg-delta/core";
 import type pg from "pg";
-import { projectRoot } from "../../util/project.ts";
-import { readCatalog } from "./read.ts";
-import { managedView } from "./managed-view.ts";
 import type { ScratchServer } from "../../scratch/server.ts";
+import { projectRoot } from "../../util/project.ts";
+import { managedView } from "./managed-view.ts";
+import { readCatalog } from "./read.ts";
 
 function readerVersion(): string {
   const { dependencies } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));

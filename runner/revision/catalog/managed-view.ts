@@ -1,4 +1,11 @@
-import { buildFactBase, type DependencyEdge, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
+import {
+  buildFactBase,
+  type DependencyEdge,
+  encodeId,
+  type Fact,
+  type FactBase,
+  type StableId,
+} from "@supabase/pg-delta/core";
 import { fits } from "../../util/glob.ts";
 
 /** The schema that holds this program's own bookkeeping. */

@@ -1,7 +1,13 @@
-import { buildFactBase, encodeId, type Fact, type FactBase, type DependencyEdge } from "@supabase/pg-delta/core";
+import {
+  buildFactBase,
+  type DependencyEdge,
+  encodeId,
+  type Fact,
+  type FactBase,
+} from "@supabase/pg-delta/core";
 import type pg from "pg";
-import type { ColumnId } from "./managed-view.ts";
 import { canonicalSql } from "../../scratch/schema-dump.ts";
+import type { ColumnId } from "./managed-view.ts";
 
 function canonicalFact(fact: Fact): Fact {
   const changed = Object.entries(fact.payload).filter(

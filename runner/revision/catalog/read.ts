@@ -1,14 +1,14 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import { extract } from "@supabase/pg-delta/extract";
 import type pg from "pg";
+import { withNotNullApart } from "../plan/not-null.ts";
 import { askAtOnce, planOnce } from "./batch-query.ts";
-import { canonical, readVirtualColumns, withVirtualColumns } from "./normalize.ts";
 import { askForDependencies, isForDependencies } from "./dependencies.ts";
 import { extrasHandler } from "./extras/handler.ts";
 import { objectsQuery } from "./extras/objects.ts";
 import { propertiesQuery } from "./extras/properties.ts";
 import type { ColumnId } from "./managed-view.ts";
-import { withNotNullApart } from "../plan/not-null.ts";
+import { canonical, readVirtualColumns, withVirtualColumns } from "./normalize.ts";
 import { findsNothing, readPresence } from "./skip-empty.ts";
 import { readUnread, type UnreadObject } from "./unsupported.ts";
 

@@ -1,4 +1,4 @@
-import { type FactBase, type StableId, encodeId } from "@supabase/pg-delta/core";
+import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import { isColumn, pathOf } from "../catalog/managed-view.ts";
 

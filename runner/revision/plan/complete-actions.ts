@@ -2,10 +2,10 @@ import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { withoutMark } from "../catalog/extras/rebuild.ts";
-import { isColumn, allColumns, isTable, parentsOf } from "../catalog/managed-view.ts";
-import { withPersistenceInOrder, withColumnsBeforeUse } from "./action-order.ts";
-import { withPlainOptions, unloggedLikeItsTable } from "./sequences.ts";
+import { allColumns, isColumn, isTable, parentsOf } from "../catalog/managed-view.ts";
 import { makingVirtual } from "../catalog/normalize.ts";
+import { withColumnsBeforeUse, withPersistenceInOrder } from "./action-order.ts";
+import { unloggedLikeItsTable, withPlainOptions } from "./sequences.ts";
 
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
 const creation = /^CREATE (?:UNLOGGED )?TABLE (.*?) \(.* INHERITS \(/s;

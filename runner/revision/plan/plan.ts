@@ -1,18 +1,26 @@
-import { type Delta, diff, type FactBase, type StableId, buildFactBase, encodeId, type Fact } from "@supabase/pg-delta/core";
+import {
+  buildFactBase,
+  type Delta,
+  diff,
+  encodeId,
+  type Fact,
+  type FactBase,
+  type StableId,
+} from "@supabase/pg-delta/core";
 import { type Action, type Plan, type PlanOptions, plan } from "@supabase/pg-delta/plan";
 import { ExitCode, UserError } from "../../util/errors.ts";
+import { extrasRules } from "../catalog/extras/handler.ts";
+import { withExtrasMadeAgain } from "../catalog/extras/rebuild.ts";
+import { isColumn, pathOf } from "../catalog/managed-view.ts";
+import { onAllEqualKeys } from "../catalog/normalize.ts";
+import { withRowsKept } from "../rows/preserve-rows.ts";
 import { completed } from "./complete-actions.ts";
 import { withKeysDroppedAlong } from "./dropped-tables.ts";
-import { onAllEqualKeys } from "../catalog/normalize.ts";
-import { withExtrasMadeAgain } from "../catalog/extras/rebuild.ts";
-import { extrasRules } from "../catalog/extras/handler.ts";
-import { withExpressionsDropped, withTypesChangedOnce } from "./type-changes.ts";
-import { withRowsKept } from "../rows/preserve-rows.ts";
-import { pathOf, isColumn } from "../catalog/managed-view.ts";
+import { withSilentRenames } from "./equal-renames.ts";
 import { defaultsAfterRenames, freeNamesFirst, renamesInFront, withNamesAside } from "./name-conflicts.ts";
 import { withNotNullSettled } from "./not-null.ts";
 import { type Remains, withoutLast, withoutRemade } from "./rebuilt-objects.ts";
-import { withSilentRenames } from "./equal-renames.ts";
+import { withExpressionsDropped, withTypesChangedOnce } from "./type-changes.ts";
 
 /** What leads from one schema to another, in the order in which it works. */
 export interface Changes {

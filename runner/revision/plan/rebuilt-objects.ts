@@ -1,6 +1,6 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
-import { isColumn, isTable, parentsOf, allColumns, ownColumns } from "../catalog/managed-view.ts";
-import { usesRewrittenRows, isRewritten } from "../rows/row-types.ts";
+import { allColumns, isColumn, isTable, ownColumns, parentsOf } from "../catalog/managed-view.ts";
+import { isRewritten, usesRewrittenRows } from "../rows/row-types.ts";
 import { namesIn } from "../script/sql-text.ts";
 
 /** Facts by their encoded ids. */

@@ -1,17 +1,17 @@
 import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import { commentsOn } from "../script/warnings.ts";
-import { readCatalog } from "../catalog/read.ts";
-import { changesBetween } from "../plan/plan.ts";
 import { managedView, withGrantsOf, withValidIndexes } from "../catalog/managed-view.ts";
-import { stuckInPlace, heldByKeys, standingOn } from "../plan/rebuilt-objects.ts";
-import { withNewParents, type Moves, movesBetween } from "./parents.ts";
-import { typesMovedAside } from "./types.ts";
-import type { InPlace } from "./statements.ts";
-import { readRenames, renamesOfTypes } from "./requested.ts";
+import { readCatalog } from "../catalog/read.ts";
+import type { Ground, Sides } from "../comparison.ts";
+import { changesBetween } from "../plan/plan.ts";
+import { heldByKeys, standingOn, stuckInPlace } from "../plan/rebuilt-objects.ts";
 import { renderScript, type Statement } from "../script/render.ts";
 import { runScript } from "../script/scratch-copy.ts";
-import type { Ground, Sides } from "../comparison.ts";
+import { commentsOn } from "../script/warnings.ts";
+import { type Moves, movesBetween, withNewParents } from "./parents.ts";
+import { readRenames, renamesOfTypes } from "./requested.ts";
+import type { InPlace } from "./statements.ts";
+import { typesMovedAside } from "./types.ts";
 
 const nothing: InPlace = { up: [], down: [] };
 

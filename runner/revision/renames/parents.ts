@@ -1,4 +1,4 @@
-import { type StableId, buildFactBase, encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
+import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type pg from "pg";
 import type { ScratchDatabase } from "../script/scratch-copy.ts";
 

@@ -1,8 +1,8 @@
 import type { Fact, FactBase, StableId } from "@supabase/pg-delta/core";
 import pg from "pg";
 import { freeNames } from "../plan/name-conflicts.ts";
-import type { InPlace } from "./statements.ts";
 import type { Statement } from "../script/render.ts";
+import type { InPlace } from "./statements.ts";
 
 type TypeId = Extract<StableId, { schema: string; name: string }> & {
   readonly kind: "type" | "domain" | "collation";

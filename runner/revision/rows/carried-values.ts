@@ -1,8 +1,8 @@
 import { encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
 import pg from "pg";
+import { allColumns, type ColumnFact, isTable } from "../catalog/managed-view.ts";
 import { withoutDomain } from "../script/conversions.ts";
 import { rowsAreRewritten, typesBelow } from "./row-types.ts";
-import { allColumns, type ColumnFact, isTable } from "../catalog/managed-view.ts";
 
 /** How a column's values are held while its table is away, and how they are read back. */
 export interface Held {

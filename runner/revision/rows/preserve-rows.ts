@@ -1,10 +1,17 @@
 import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
+import {
+  allColumns,
+  isColumn,
+  isTable,
+  parentsOf,
+  type TableId,
+  withTablesBelow,
+} from "../catalog/managed-view.ts";
 import { freeNames } from "../plan/name-conflicts.ts";
-import { heldValues } from "./carried-values.ts";
-import { isColumn, allColumns, isTable, parentsOf, type TableId, withTablesBelow } from "../catalog/managed-view.ts";
 import { plain, quoted } from "../script/sql-text.ts";
+import { heldValues } from "./carried-values.ts";
 import { returning, type Value } from "./restore-rows.ts";
 
 /** A table whose rows are taken away and brought back. */

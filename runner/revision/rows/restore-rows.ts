@@ -1,6 +1,6 @@
 import type { Action } from "@supabase/pg-delta/plan";
-import { plain, quoted } from "../script/sql-text.ts";
 import type { ColumnFact, TableId } from "../catalog/managed-view.ts";
+import { plain, quoted } from "../script/sql-text.ts";
 
 /** A value that goes into a column. */
 export interface Value {

@@ -1,5 +1,5 @@
 import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
-import { isColumn, allColumns, type ColumnFact, isTable, ownColumns } from "../catalog/managed-view.ts";
+import { allColumns, type ColumnFact, isColumn, isTable, ownColumns } from "../catalog/managed-view.ts";
 import { losesValues } from "../renames/types.ts";
 
 const isOfValues = ({ kind }: StableId) => kind === "type" || kind === "domain" || kind === "table";

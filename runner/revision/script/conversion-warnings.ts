@@ -1,8 +1,8 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
-import { columnOf, isString } from "./conversions.ts";
 import { type ColumnId, pathOf } from "../catalog/managed-view.ts";
+import { columnOf, isString } from "./conversions.ts";
 
 /** How the planner changes a column to an enum's new values. */
 const relabelling = /^ALTER TABLE .* ALTER COLUMN .* TYPE .* USING .*::text(\[\])?::/s;

@@ -1,15 +1,15 @@
 import type { FactBase } from "@supabase/pg-delta/core";
-import { readCatalog } from "../catalog/read.ts";
-import { type Changes, changesBetween } from "../plan/plan.ts";
-import { withConversions } from "./conversions.ts";
+import type { ScratchServer } from "../../scratch/server.ts";
 import { managedView, withValidIndexes } from "../catalog/managed-view.ts";
-import { typesMovedAside } from "../renames/types.ts";
+import { readCatalog } from "../catalog/read.ts";
+import type { Sides } from "../comparison.ts";
+import { type Changes, changesBetween } from "../plan/plan.ts";
 import type { InPlace } from "../renames/statements.ts";
+import { typesMovedAside } from "../renames/types.ts";
+import { withConversions } from "./conversions.ts";
 import { renderScript, type Script } from "./render.ts";
 import { runScript, type ScratchDatabase } from "./scratch-copy.ts";
-import type { ScratchServer } from "../../scratch/server.ts";
 import { type Segment, segmentsOf } from "./segments.ts";
-import type { Sides } from "../comparison.ts";
 import { statementsFor } from "./statements.ts";
 
 /** One migration file: a way up and its way back. */

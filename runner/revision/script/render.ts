@@ -1,6 +1,6 @@
+import type { FactBase } from "@supabase/pg-delta/core";
 import { formatSqlStatements } from "@supabase/pg-delta/sql-format";
 import { sameButForBlanks, withPlainNames, withWholeTypes } from "./sql-text.ts";
-import type { FactBase } from "@supabase/pg-delta/core";
 
 /** A statement of a migration and what a person should know before running it. */
 export interface Statement {

@@ -1,12 +1,12 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type pg from "pg";
 import { type ConnectionSettings, openClient } from "../../postgres/connection.ts";
+import { runOnScratch } from "../../scratch/run.ts";
+import type { ScratchServer } from "../../scratch/server.ts";
 import type { Catalog } from "../catalog/read.ts";
 import { creationOf } from "../plan/plan.ts";
-import type { ScratchServer } from "../../scratch/server.ts";
-import { type Segment, segmentsOf } from "./segments.ts";
 import type { Script } from "./render.ts";
-import { runOnScratch } from "../../scratch/run.ts";
+import { type Segment, segmentsOf } from "./segments.ts";
 
 /** An open connection to a database of the scratch server. */
 export interface ScratchDatabase {

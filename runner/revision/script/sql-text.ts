@@ -1,5 +1,5 @@
-import pg from "pg";
 import type { Action } from "@supabase/pg-delta/plan";
+import pg from "pg";
 
 /** A piece of SQL: names in quotes, and what no rewriting may touch (strings, bodies, comments). */
 export interface Piece {

@@ -1,14 +1,14 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
-import { commentsOn } from "./warnings.ts";
-import { conversionAdvice, leavesRowsAlone } from "./conversion-warnings.ts";
+import { allColumns, type ColumnFact, type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
 import { fillerFor } from "../rows/default-values.ts";
-import { type ColumnId, isColumn, pathOf, allColumns, type ColumnFact } from "../catalog/managed-view.ts";
-import type { Statement, Way } from "./render.ts";
-import { everyRowMeets } from "./constraint-warnings.ts";
 import { isReturn, type Return, returning } from "../rows/restore-rows.ts";
+import { everyRowMeets } from "./constraint-warnings.ts";
+import { conversionAdvice, leavesRowsAlone } from "./conversion-warnings.ts";
+import type { Statement, Way } from "./render.ts";
 import { raisedFloor, sequenceStarts } from "./sequences.ts";
+import { commentsOn } from "./warnings.ts";
 
 const quoted = (schema: string, name: string) =>
   `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;

@@ -1,7 +1,7 @@
 import type pg from "pg";
-import { type CatalogObject, type DefaultAcl, readDefaults, readObjects } from "./objects.ts";
-import { readCreators } from "./creators.ts";
 import type { RightsDeclaration } from "../plan/declaration.ts";
+import { readCreators } from "./creators.ts";
+import { type CatalogObject, type DefaultAcl, readDefaults, readObjects } from "./objects.ts";
 
 /** All of the server that rights are planned from, read at one moment. */
 export interface Snapshot {

@@ -1,10 +1,10 @@
 import type pg from "pg";
-import { UserError } from "../../util/errors.ts";
-import type { RightsDeclaration } from "./declaration.ts";
 import { withCatalogLock } from "../../postgres/catalog-lock.ts";
+import { UserError } from "../../util/errors.ts";
 import { withRightsOf } from "../catalog/membership.ts";
-import { type Statement, sqlOf } from "./plan.ts";
 import { readSnapshot, type Snapshot } from "../catalog/snapshot.ts";
+import type { RightsDeclaration } from "./declaration.ts";
+import { type Statement, sqlOf } from "./plan.ts";
 import { planRights } from "./stack.ts";
 
 function checkRoles({ startsReadOnly }: Snapshot, { roles }: RightsDeclaration): void {

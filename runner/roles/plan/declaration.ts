@@ -1,5 +1,4 @@
 import { UserError } from "../../util/errors.ts";
-import type { ReviewedRights } from "../review/review.ts";
 
 /** What a role may do: read, or read and write rows; never define objects. */
 export type Access = "readonly" | "readwrite";
@@ -24,6 +23,12 @@ export interface RightsDeclaration {
   readonly creators: readonly string[];
   readonly roles: readonly RoleDeclaration[];
 }
+
+/** A declared role with its memberships. */
+export type ReviewedRole = RoleDeclaration & { readonly memberOf: readonly string[] };
+
+/** All rights in one database as declared, memberships included. */
+export type ReviewedRights = Omit<RightsDeclaration, "roles"> & { readonly roles: readonly ReviewedRole[] };
 
 /** A role to try out. */
 export interface ProbedRole extends RoleDeclaration {

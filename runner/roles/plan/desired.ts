@@ -1,7 +1,7 @@
+import { concernsSchema, concernsTable, type Exclusion, parseExclusion } from "../../config/exclusion.ts";
 import { publicGrantee } from "../catalog/acl.ts";
 import type { CatalogObject, ObjectKind } from "../catalog/objects.ts";
 import type { Access, RoleDeclaration } from "./declaration.ts";
-import { concernsSchema, concernsTable, type Exclusion, parseExclusion } from "../../config/exclusion.ts";
 
 /** What each kind of access means on each kind of object. */
 export const rights: Record<Access, Record<ObjectKind, readonly string[]>> = {

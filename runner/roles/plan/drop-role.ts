@@ -1,9 +1,9 @@
 import pg from "pg";
+import { withCatalogLock } from "../../postgres/catalog-lock.ts";
 import { UserError } from "../../util/errors.ts";
+import { withRightsOf } from "../catalog/membership.ts";
 import { readDefaults, readObjects } from "../catalog/objects.ts";
 import { nothing } from "./desired.ts";
-import { withCatalogLock } from "../../postgres/catalog-lock.ts";
-import { withRightsOf } from "../catalog/membership.ts";
 import { planGrants, type Statement, sqlOf } from "./plan.ts";
 
 const quote = pg.escapeIdentifier;

@@ -1,10 +1,10 @@
 import pg from "pg";
 import { publicGrantee } from "../catalog/acl.ts";
 import { schemasAmong } from "../catalog/objects.ts";
+import type { Snapshot } from "../catalog/snapshot.ts";
 import type { RightsDeclaration, RoleDeclaration } from "./declaration.ts";
 import { publicRule, ruleOf } from "./desired.ts";
 import { planGrants, type Statement, together } from "./plan.ts";
-import type { Snapshot } from "../catalog/snapshot.ts";
 
 const quote = pg.escapeIdentifier;
 

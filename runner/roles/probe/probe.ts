@@ -1,10 +1,10 @@
 import pg from "pg";
-import { type Attempt, attemptsFor } from "./attempts.ts";
+import { catalogSettings } from "../../postgres/catalog-lock.ts";
+import { joinRoles } from "../catalog/membership.ts";
 import { type CatalogObject, readObjects, schemasAmong } from "../catalog/objects.ts";
 import type { ProbedRole } from "../plan/declaration.ts";
 import { ruleOf } from "../plan/desired.ts";
-import { joinRoles } from "../catalog/membership.ts";
-import { catalogSettings } from "../../postgres/catalog-lock.ts";
+import { type Attempt, attemptsFor } from "./attempts.ts";
 
 /** What a probe found: how many attempts were made, and what went otherwise than declared. */
 export interface Probe {

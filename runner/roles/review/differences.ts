@@ -1,6 +1,6 @@
+import { type EffectiveRole, shownRights } from "../catalog/effective-rights.ts";
 import type { CatalogObject } from "../catalog/objects.ts";
 import type { Desired, Rule } from "../plan/desired.ts";
-import { type EffectiveRole, shownRights } from "../catalog/effective-rights.ts";
 
 /** A right that a role has and should not, or should have and has not. */
 export interface Difference {

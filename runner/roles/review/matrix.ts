@@ -1,5 +1,5 @@
-import type { CatalogObject, ObjectKind } from "../catalog/objects.ts";
 import { type EffectiveRole, shownRights } from "../catalog/effective-rights.ts";
+import type { CatalogObject, ObjectKind } from "../catalog/objects.ts";
 import type { Review } from "./review.ts";
 
 /** How many objects of a group a role holds a right on, and on how many that differs from what is declared. */

@@ -1,7 +1,7 @@
 import type pg from "pg";
-import type { Statement } from "../plan/plan.ts";
 import { type Admin, readAdmin, readStandings, type Standing } from "../catalog/admin-powers.ts";
 import type { RightsCheckRequest } from "../plan/declaration.ts";
+import type { Statement } from "../plan/plan.ts";
 
 interface Facts extends RightsCheckRequest {
   readonly admin: Admin;

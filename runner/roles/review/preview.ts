@@ -1,12 +1,12 @@
 import type pg from "pg";
+import { catalogSettings } from "../../postgres/catalog-lock.ts";
 import { type ConnectionSettings, isMissingDatabase, withClient } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
-import { type Statement, sqlOf, together } from "../plan/plan.ts";
-import { preflight } from "./preflight.ts";
 import { readSnapshot } from "../catalog/snapshot.ts";
-import { planPublic, planRole } from "../plan/stack.ts";
-import { catalogSettings } from "../../postgres/catalog-lock.ts";
 import type { RightsCheckRequest } from "../plan/declaration.ts";
+import { type Statement, sqlOf, together } from "../plan/plan.ts";
+import { planPublic, planRole } from "../plan/stack.ts";
+import { preflight } from "./preflight.ts";
 
 /** What the server answers. */
 export interface RightsCheck {

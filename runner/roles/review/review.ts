@@ -1,18 +1,12 @@
 import type pg from "pg";
-import { type CatalogObject, schemasAmong } from "../catalog/objects.ts";
-import type { RightsDeclaration, RoleDeclaration } from "../plan/declaration.ts";
-import { ruleOf } from "../plan/desired.ts";
-import { type Difference, differencesOf } from "./differences.ts";
-import { type EffectiveRole, readEffectiveRoles } from "../catalog/effective-rights.ts";
-import { planGrants, sqlOf } from "../plan/plan.ts";
-import { readSnapshot, type Snapshot } from "../catalog/snapshot.ts";
 import { catalogSettings } from "../../postgres/catalog-lock.ts";
-
-/** A declared role with its memberships. */
-export type ReviewedRole = RoleDeclaration & { readonly memberOf: readonly string[] };
-
-/** All rights in one database as declared, memberships included. */
-export type ReviewedRights = Omit<RightsDeclaration, "roles"> & { readonly roles: readonly ReviewedRole[] };
+import { type EffectiveRole, readEffectiveRoles } from "../catalog/effective-rights.ts";
+import { type CatalogObject, schemasAmong } from "../catalog/objects.ts";
+import { readSnapshot, type Snapshot } from "../catalog/snapshot.ts";
+import type { ReviewedRights, ReviewedRole } from "../plan/declaration.ts";
+import { ruleOf } from "../plan/desired.ts";
+import { planGrants, sqlOf } from "../plan/plan.ts";
+import { type Difference, differencesOf } from "./differences.ts";
 
 /** Everything that a page of roles and rights shows. */
 export interface Review {

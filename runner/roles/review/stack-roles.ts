@@ -1,10 +1,10 @@
 import * as v from "valibot";
-import { Database } from "../../config/database.ts";
-import { type RoleConfig, Roles } from "../../config/roles.ts";
-import { creatorsOf, declare } from "../../config/role-declaration.ts";
 import type { StackFacts } from "../../cli/target.ts";
+import { Database } from "../../config/database.ts";
+import { creatorsOf, declare } from "../../config/role-declaration.ts";
+import { type RoleConfig, Roles } from "../../config/roles.ts";
 import { RefusedError } from "../../util/errors.ts";
-import type { ReviewedRights, ReviewedRole } from "./review.ts";
+import type { ReviewedRights, ReviewedRole } from "../plan/declaration.ts";
 
 /** A stack's rights, as its configuration declares them. */
 export interface DeclaredRoles extends ReviewedRights {

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ConnectionSettings } from "../postgres/connection.ts";
 import {
   type ClusterPlace,
   configureCluster,
@@ -11,8 +10,9 @@ import {
   type ServerSettings,
   startCluster,
   stopCluster,
-} from "../postgres/cluster.ts";
-import { findPrograms } from "../postgres/programs.ts";
+} from "../../runner/postgres/cluster.ts";
+import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
+import { findPrograms } from "../../runner/postgres/programs.ts";
 
 /** A server that is gone, files included, once `close` resolves. */
 export interface ThrowawayCluster extends AsyncDisposable {

@@ -31,7 +31,7 @@ test("every question gets its own answer, or what is wrong with it, whatever the
       `3 make-coffee ${ask({})}`,
       "4 migrations-read {",
     ];
-    const { code, stdout } = await callVerb("answers", ["migrations-read"], {}, questions.join("\n"));
+    const { code, stdout } = await callVerb("serve", ["migrations-read"], {}, questions.join("\n"));
     const answers = stdout
       .trim()
       .split("\n")
@@ -40,7 +40,7 @@ test("every question gets its own answer, or what is wrong with it, whatever the
     assert.equal(code, 0);
     assert.match(byId[1].answer[0].up, /SELECT '\u2028';/);
     assert.match(byId[2].error, /none" does not exist/);
-    assert.match(byId[3].error, /no verb "make-coffee"/);
+    assert.match(byId[3].error, /found "make-coffee"/);
     assert.match(byId[4].error, /JSON/);
   } finally {
     rmSync(directory, { recursive: true });
@@ -51,7 +51,7 @@ test("every question gets its own answer, or what is wrong with it, whatever the
 function runnerOf(parent: number): number {
   const table = execFileSync("ps", ["-eo", "ppid=,pid=,args="], { encoding: "utf8" });
   const rows = table.split("\n").map((line) => line.trim().split(/\s+/));
-  const found = rows.filter(([ppid, , ...args]) => Number(ppid) === parent && args.includes("answers"));
+  const found = rows.filter(([ppid, , ...args]) => Number(ppid) === parent && args.includes("serve"));
   assert.equal(found.length, 1, table);
   return Number(found[0]?.[1]);
 }

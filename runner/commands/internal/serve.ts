@@ -1,17 +1,16 @@
-import { ExitCode, UserError } from "../util/errors.ts";
-import type { Call, Verb } from "../cli/command.ts";
-import { resourceVerbs } from "../commands/index.ts";
+import type { Call, Command } from "../../cli/command.ts";
+import { ExitCode, UserError } from "../../util/errors.ts";
 
-async function load(name: string): Promise<Verb> {
-  const found = resourceVerbs[name];
-  if (found === undefined) throw new UserError(`There is no verb "${name}" to ask.`);
-  return (await found()).default;
+async function load({ internal }: Call, name: string): Promise<Command> {
+  const found = await internal(name);
+  if (found === undefined) throw new UserError(`Expected an internal command to ask, found "${name}".`);
+  return found;
 }
 
 async function ask(call: Call, name: string, question: string): Promise<{ answer: unknown }> {
   const printed: string[] = [];
   const print = (text: string) => printed.push(text);
-  await (await load(name)).run({ ...call, words: [], stdin: async () => question, print });
+  await (await load(call, name)).run({ ...call, words: [], stdin: async () => question, print });
   return { answer: JSON.parse(printed.join("\n")) };
 }
 
@@ -25,13 +24,13 @@ async function answerLine(call: Call, line: string): Promise<void> {
   call.print(JSON.stringify({ id: Number(id), ...result }));
 }
 
-const answers: Verb = {
+const serve: Command = {
   summary:
-    "answers what a stack's program asks, each question as soon as it can; loads the named verbs first",
-  usage: "answers VERB… < LINES, each: NUMBER VERB QUESTION",
+    "answers what a stack's program asks, each question as soon as it can; loads the named commands first",
+  usage: "serve COMMAND… < LINES, each: NUMBER COMMAND QUERY",
   flags: {},
   run: async (call) => {
-    await Promise.all(call.words.map(load));
+    await Promise.all(call.words.map((name) => load(call, name)));
     const open: Promise<void>[] = [];
     for await (const line of call.lines()) open.push(answerLine(call, line));
     await Promise.all(open);
@@ -39,4 +38,5 @@ const answers: Verb = {
   },
 };
 
-export default answers;
+/** By the name that a resource calls it by. */
+export const commands = { serve } satisfies Record<string, Command>;

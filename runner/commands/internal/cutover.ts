@@ -1,0 +1,128 @@
+import { type Command, queryCommand } from "../../cli/command.ts";
+import { withAdmin } from "../../cutover/freeze/sessions.ts";
+import { type Cutover, parseCutover } from "../../cutover/settings.ts";
+import { reachComplete, reachCopy, reachVerify } from "../../cutover/stages/after-freeze.ts";
+import { reachFreeze, reachPause, reachPrepare } from "../../cutover/stages/before-freeze.ts";
+import { rehearse } from "../../cutover/stages/rehearse.ts";
+import { reachResume } from "../../cutover/stages/resume.ts";
+import { giveBackAfterFailure, release } from "../../cutover/stages/rollback.ts";
+import { readState } from "../../cutover/state/state.ts";
+import { connectionFromEnvironment } from "../../postgres/connection.ts";
+import { ExitCode, RefusedError, UserError } from "../../util/errors.ts";
+
+const cutoverFreeze = cutoverCommand(
+  "cutover-freeze",
+  "makes the source read-only and proves it",
+  reachFreeze,
+);
+
+/** What a stack's program asks about its cutover. */
+export interface CutoverCheck {
+  /** Of the switch that was completed here; null where none was, or where nobody knows. */
+  readonly attempt: string | null;
+}
+
+const cutoverCheck = queryCommand<object>(
+  "cutover-check",
+  "tells by which attempt a switch was completed, if it was",
+  async (_, environment): Promise<CutoverCheck> => {
+    const target = connectionFromEnvironment(environment);
+    const state = await withAdmin(target, (client) => readState(client, "target")).catch((error) => {
+      if (error instanceof UserError) return undefined;
+      throw error;
+    });
+    return { attempt: state?.phase === "active" ? (state.attempt ?? "") : null };
+  },
+);
+
+const cutoverVerify = cutoverCommand("cutover-verify", "compares both sides", reachVerify);
+
+const cutoverThaw = cutoverCommand(
+  "cutover-thaw",
+  "puts the source back as it was before the freeze",
+  release,
+);
+
+const cutoverResume = cutoverCommand(
+  "cutover-resume",
+  "sends the clients behind PgBouncer to the target",
+  reachResume,
+);
+
+const cutoverRehearse = cutoverCommand(
+  "cutover-rehearse",
+  "copies a snapshot of the source, compares, and reports what a switch would take",
+  rehearse,
+);
+
+const cutoverPrepare = cutoverCommand(
+  "cutover-prepare",
+  "copies and compares as far as that can be done before the freeze",
+  async (cutover) => ({ ahead: await reachPrepare(cutover) }),
+);
+
+const cutoverPause = cutoverCommand("cutover-pause", "makes the clients behind PgBouncer wait", reachPause);
+
+const cutoverCopy = cutoverCommand("cutover-copy", "copies the frozen source", reachCopy);
+
+const cutoverComplete = cutoverCommand("cutover-complete", "hands the clients to the target", reachComplete);
+
+/** What a stack's resources say of the cutover that waits for them. */
+interface Waiting {
+  readonly settings: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const cutoverOrBack: Command = {
+  summary:
+    "runs another command, on which a switch waits; where it fails, the source is given back to its clients",
+  usage: "cutover-or-back COMMAND, with PGSTACK_CUTOVER in the environment",
+  flags: {},
+  run: async (call) => {
+    const [name = "", ...words] = call.words;
+    const command = await call.internal(name);
+    if (command === undefined) throw new RefusedError(`Expected an internal command, found "${name}"`);
+    const { settings, environment }: Waiting = JSON.parse(call.env.PGSTACK_CUTOVER ?? "{}");
+    const cutover = parseCutover(settings, environment, call.log);
+    let code: ExitCode = ExitCode.failed;
+    try {
+      code = await command.run({ ...call, words });
+      return code;
+    } finally {
+      if (code !== ExitCode.done) await giveBackAfterFailure(cutover);
+    }
+  },
+};
+
+/** A command that a cutover's resource calls: settings as JSON on standard input, its result as JSON on standard output. */
+export function cutoverCommand(
+  name: string,
+  summary: string,
+  step: (cutover: Cutover) => Promise<object>,
+): Command {
+  return {
+    summary,
+    usage: `${name} < SETTINGS`,
+    flags: {},
+    run: async (call) => {
+      const cutover = parseCutover(await call.stdin(), call.env, call.log);
+      call.print(JSON.stringify(await step(cutover)));
+      return ExitCode.done;
+    },
+  };
+}
+
+/** By the name that a resource calls it by. */
+export const commands = {
+  "cutover-freeze": cutoverFreeze,
+  "cutover-check": cutoverCheck,
+  "cutover-verify": cutoverVerify,
+  "cutover-thaw": cutoverThaw,
+  "cutover-resume": cutoverResume,
+  "cutover-rehearse": cutoverRehearse,
+  "cutover-prepare": cutoverPrepare,
+  "cutover-pause": cutoverPause,
+  "cutover-copy": cutoverCopy,
+  "cutover-complete": cutoverComplete,
+  "cutover-or-back": cutoverOrBack,
+} satisfies Record<string, Command>;

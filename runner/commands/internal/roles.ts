@@ -1,0 +1,124 @@
+import { type Command, queryCommand } from "../../cli/command.ts";
+import { withMovedOpen } from "../../cutover/freeze/write-block.ts";
+import { connectionFromEnvironment, withClient } from "../../postgres/connection.ts";
+import { generatePassword } from "../../roles/password.ts";
+import { applyRights } from "../../roles/plan/apply.ts";
+import {
+  type ProbedRole,
+  type RightsCheckRequest,
+  type RightsDeclaration,
+  readDeclaration,
+  rightsMembers,
+  roleMembers,
+} from "../../roles/plan/declaration.ts";
+import { retireRole } from "../../roles/plan/drop-role.ts";
+import { readProbed } from "../../roles/probe/probe.ts";
+import { proveRole } from "../../roles/probe/prove.ts";
+import { checkRights } from "../../roles/review/preview.ts";
+import { ExitCode, UserError } from "../../util/errors.ts";
+
+const roleGrants: Command = {
+  summary: "gives roles exactly the rights they are declared to have, and PUBLIC none of them",
+  usage: "role-grants < declaration",
+  flags: {},
+  run: async ({ env, stdin, print, log }) => {
+    const declaration = readDeclaration<RightsDeclaration>(await stdin(), rightsMembers);
+    const statements = await withClient(connectionFromEnvironment(env), (client) =>
+      applyRights(client, declaration),
+    );
+    for (const sql of statements) log(sql.length > 200 ? `${sql.slice(0, 200)} …` : sql);
+    print(JSON.stringify({ statements: statements.length }));
+    return ExitCode.done;
+  },
+};
+
+const passwordGenerate: Command = {
+  summary: "prints a new password, or the one of the run before where the version is the same",
+  usage: "password-generate < settings",
+  flags: {},
+  run: async ({ env, stdin, print }) => {
+    const { passwordVersion } = readDeclaration<{ passwordVersion: number }>(await stdin(), [
+      "passwordVersion",
+    ]);
+    print(JSON.stringify(generatePassword(passwordVersion, env.PULUMI_COMMAND_STDOUT)));
+    return ExitCode.done;
+  },
+};
+
+const rightsCheck = queryCommand<RightsCheckRequest>(
+  "rights-check",
+  "what the admin cannot do of what a stack asks for, and which rights are not as declared, as JSON",
+  (request, environment) => checkRights(connectionFromEnvironment(environment), request),
+);
+
+interface Request {
+  readonly settings: ProbedRole;
+  /** PG* variables that lead to the database as the role. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const rolesProbe = queryCommand<Request[]>(
+  "roles-probe",
+  "proves several roles one after the other, by a connection of each; prints what could not be tried",
+  async (request) => {
+    let objects: ReturnType<typeof readProbed> | undefined;
+    const read: typeof readProbed = (client) => (objects ??= readProbed(client));
+    const [warnings, faults]: [string[], string[]] = [[], []];
+    for (const { settings, environment } of request)
+      await proveRole(
+        connectionFromEnvironment(environment),
+        settings,
+        (line) => warnings.push(line),
+        read,
+      ).catch((error: unknown) => {
+        if (!(error instanceof UserError)) throw error;
+        faults.push(error.message);
+      });
+    if (faults.length > 0) throw new UserError(faults.join("\n"));
+    return warnings;
+  },
+);
+
+const roleRetire: Command = {
+  summary: "gives what a role owns to the database's owner and revokes its rights, before it is dropped",
+  usage: "role-retire < declaration",
+  flags: {},
+  run: async ({ env, stdin, log }) => {
+    const { role, owner } = readDeclaration<{ role: string; owner: string }>(await stdin(), [
+      "role",
+      "owner",
+    ]);
+    const found = await withClient(connectionFromEnvironment(env), (client) =>
+      withMovedOpen(client, () => retireRole(client, role, owner)),
+    );
+    if (found) log(`Role "${role}": what it owned is "${owner}"'s now`);
+    return ExitCode.done;
+  },
+};
+
+const roleProbe: Command = {
+  summary: "proves, connected as a role, what it can do and cannot",
+  usage: "role-probe < declaration",
+  flags: {},
+  run: async ({ env, stdin, print, log }) => {
+    const settings = readDeclaration<ProbedRole>(await stdin(), [
+      ...roleMembers,
+      "memberOf",
+      "validUntil",
+      "byAdmin",
+    ]);
+    const proof = await proveRole(connectionFromEnvironment(env), settings, log);
+    print(JSON.stringify({ ...proof, at: Date.now() }));
+    return ExitCode.done;
+  },
+};
+
+/** By the name that a resource calls it by. */
+export const commands = {
+  "role-grants": roleGrants,
+  "password-generate": passwordGenerate,
+  "rights-check": rightsCheck,
+  "roles-probe": rolesProbe,
+  "role-retire": roleRetire,
+  "role-probe": roleProbe,
+} satisfies Record<string, Command>;

@@ -1,0 +1,34 @@
+import type pg from "pg";
+import { RefusedError } from "../util/errors.ts";
+import { oneRow } from "./rows.ts";
+
+/** The oldest PostgreSQL that pgstack works with. */
+export const oldestMajor = 14;
+
+/** A server's version. */
+export interface ServerVersion {
+  /** As `server_version_num`: 160004 is 16.4. */
+  readonly number: number;
+  /** 16 for 16.4. */
+  readonly major: number;
+  /** As `server_version` shows it, such as "16.4 (Debian 16.4-1)". */
+  readonly text: string;
+}
+
+/** Reads the version of the server that a session is connected to. */
+export async function readServerVersion(client: pg.ClientBase): Promise<ServerVersion> {
+  const { number, text } = await oneRow<{ number: number; text: string }>(
+    client,
+    `SELECT pg_catalog.current_setting('server_version_num')::int AS number,
+            pg_catalog.current_setting('server_version') AS text`,
+  );
+  return { number, major: Math.trunc(number / 10_000), text };
+}
+
+/** Throws RefusedError where a server is older than `oldestMajor`. */
+export function refuseOldServer({ major, text }: ServerVersion, server: string): void {
+  if (major < oldestMajor)
+    throw new RefusedError(
+      `${server} runs PostgreSQL ${text}: expected ${oldestMajor} or newer. Upgrade the server first.`,
+    );
+}
