@@ -12,7 +12,7 @@ import { UserError } from "../runner/util/errors.ts";
 import { connectionEnvironment, type Login } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
 import { runner } from "./runner/command.ts";
-import { askRunner, valueOf } from "./runner/query.ts";
+import { askRunner, knownValue } from "./runner/query.ts";
 
 export interface MigrationsArgs {
   readonly settings: MigrationSettings;
@@ -173,17 +173,20 @@ const unread: Partial<Record<CheckResult["database"], string>> = {
 /** Tells what the database says, as far as a person should hear it. */
 function report(result: CheckResult, resource: pulumi.Resource): void {
   const gap = unread[result.database];
-  if (gap !== undefined) pulumi.log.warn(`${gap} ${result.reason}`, resource);
+  if (gap !== undefined) void pulumi.log.warn(`${gap} ${result.reason}`, resource);
   const { adopting, pending } = result;
   if (adopting.length > 0)
-    pulumi.log.info(
+    void pulumi.log.info(
       `${adopting.length} to record, if the schema is theirs: ${adopting.join(", ")}`,
       resource,
     );
-  if (pending.length > 0) pulumi.log.info(`${pending.length} to apply: ${pending.join(", ")}`, resource);
-  for (const { message } of result.warnings) pulumi.log.warn(message, resource);
+  if (pending.length > 0) void pulumi.log.info(`${pending.length} to apply: ${pending.join(", ")}`, resource);
+  for (const { message } of result.warnings) void pulumi.log.warn(message, resource);
   for (const { verdict, message } of result.findings)
-    pulumi.log.warn(verdict === "refuse" ? `${message} (\`up\` refuses until then.)` : message, resource);
+    void pulumi.log.warn(
+      verdict === "refuse" ? `${message} (\`up\` refuses until then.)` : message,
+      resource,
+    );
 }
 
 /** The database to ask, and the PG* variables that lead there. */
@@ -205,7 +208,7 @@ export async function checkDatabase(
   resource: pulumi.Resource,
 ): Promise<CheckResult | undefined> {
   const ask = (environment: Environment) => askRunner<CheckResult>("migrations-check", request, environment);
-  const [early, id] = await Promise.all([ask(asAdmin), valueOf(database.id)]);
+  const [early, id] = await Promise.all([ask(asAdmin), knownValue(database.id)]);
   if (id === undefined) return undefined;
   const result = early?.database === "read" ? early : await ask(asOwner);
   if (result !== undefined) report(result, resource);

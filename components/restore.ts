@@ -5,7 +5,7 @@ import type { RestoreConfig } from "../runner/config/restore.ts";
 import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/preview.ts";
 import type { RestoreReport } from "../runner/restore/report.ts";
 import { runner } from "./runner/command.ts";
-import { askRunner, valueOf } from "./runner/query.ts";
+import { askRunner, knownValue } from "./runner/query.ts";
 
 export interface RestoreArgs {
   readonly config: RestoreConfig;
@@ -54,9 +54,9 @@ export class Restore extends pulumi.ComponentResource {
   async #foretell({ config, owner, migrations, connection }: RestoreArgs): Promise<void> {
     if (!pulumi.runtime.isDryRun()) return;
     const request: RestoreCheckRequest = { restore: { ...config, owner }, migrations };
-    const known = (await valueOf(pulumi.output(connection))) ?? {}; // the dump can be looked at before there is a server
+    const known = (await knownValue(pulumi.output(connection))) ?? {}; // the dump can be looked at before there is a server
     const outlook = await askRunner<RestoreOutlook | null>("restore-check", request, known);
-    if (outlook) for (const line of foretold(config.from, outlook)) pulumi.log.warn(line, this);
+    if (outlook) for (const line of foretold(config.from, outlook)) void pulumi.log.warn(line, this);
   }
 }
 

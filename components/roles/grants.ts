@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
 import { runner } from "../runner/command.ts";
-import { askRunner, valueOf } from "../runner/query.ts";
+import { askRunner, knownValue } from "../runner/query.ts";
 import type { Roles, StackRole } from "./roles.ts";
 
 export interface RoleGrantsArgs {
@@ -113,14 +113,14 @@ function isOfThisUpdate(stdout: string): boolean {
  */
 export async function proveAgain(roles: readonly ProvenRole[], last: pulumi.Input<unknown>): Promise<void> {
   if (pulumi.runtime.isDryRun() || roles.length === 0) return;
-  await valueOf(pulumi.output(last));
+  await knownValue(pulumi.output(last));
   const settled = roles.map(({ probe, settings, environment }) =>
     pulumi
       .all([probe.stdout, pulumi.unsecret(pulumi.all(environment))] as const)
       .apply(([stdout, way]) => (isOfThisUpdate(stdout) ? [] : [{ settings, environment: way }])),
   );
-  const probes = (await valueOf(pulumi.all(settled)))?.flat() ?? [];
+  const probes = (await knownValue(pulumi.all(settled)))?.flat() ?? [];
   if (probes.length === 0) return;
   const warnings = await askRunner<string[]>("roles-probe", probes, {});
-  for (const warning of warnings ?? []) pulumi.log.warn(warning);
+  for (const warning of warnings ?? []) void pulumi.log.warn(warning);
 }

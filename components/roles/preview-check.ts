@@ -28,7 +28,7 @@ function report({ statements }: RightsCheck, resource: pulumi.Resource): void {
     .slice(0, shownStatements)
     .map((sql) => (sql.length > 160 ? `${sql.slice(0, 160)} …` : sql));
   const more = statements.length > shown.length ? `\n  and ${statements.length - shown.length} more` : "";
-  pulumi.log.info(`Rights are not as declared. To be run:\n  ${shown.join("\n  ")}${more}`, resource);
+  void pulumi.log.info(`Rights are not as declared. To be run:\n  ${shown.join("\n  ")}${more}`, resource);
 }
 
 /**
@@ -44,7 +44,7 @@ export async function checkRights(config: StackConfig, instance: Instance): Prom
   const { admin, unreachable, refusals } = check;
   if (unreachable !== undefined && !pulumi.runtime.isDryRun()) throw new pulumi.RunError(unreachable);
   if (unreachable !== undefined)
-    pulumi.log.warn(
+    void pulumi.log.warn(
       `Whether the admin can do all this, and whether rights hold, is not known. ${unreachable}`,
       instance,
     );

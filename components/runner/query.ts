@@ -9,7 +9,7 @@ interface Settling<T> {
 }
 
 /** The value of an output, or undefined where a preview cannot know it. */
-export async function valueOf<T>(output: pulumi.Output<T>): Promise<T | undefined> {
+export async function knownValue<T>(output: pulumi.Output<T>): Promise<T | undefined> {
   const settling = output as unknown as Settling<T>;
   return (await settling.isKnown) ? await settling.promise() : undefined;
 }
@@ -23,7 +23,7 @@ export async function askRunner<Answer>(
   request: object,
   environment: pulumi.Input<Readonly<Record<string, pulumi.Input<string>>>>,
 ): Promise<Answer | undefined> {
-  const known = await valueOf(pulumi.output(environment));
+  const known = await knownValue(pulumi.output(environment));
   if (known === undefined) return undefined;
   const question: Query<object> = { request, environment: known };
   const answer = await askProcess(verb, question).catch((error: Error) => {

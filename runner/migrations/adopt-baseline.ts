@@ -1,4 +1,4 @@
-import pg from "pg";
+import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { findPrograms, installedPrograms, type Programs } from "../postgres/programs.ts";
 import { type DumpedSchema, dumpDifferences, dumpSchema } from "../scratch/schema-dump.ts";

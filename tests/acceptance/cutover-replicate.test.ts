@@ -140,7 +140,7 @@ test("what was changed on the target before the comparison ahead is found while 
   );
   await assert.rejects(
     reachPrepare(cutover),
-    /table public\.keyless: 50 rows on the source, 42 on the target\n  table public\.other: 500 rows on both sides, but their contents differ/,
+    /table public\.keyless: 50 rows on the source, 42 on the target\n {2}table public\.other: 500 rows on both sides, but their contents differ/,
   );
   await sql(cutover.source, "UPDATE other SET note = 'writable' WHERE id = 77");
   assert.deepEqual(await slots(cutover), []);

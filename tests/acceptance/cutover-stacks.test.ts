@@ -144,7 +144,7 @@ DROP TABLE acknowledged;
   const key = "pgstack:cutover.pgbouncer.adminUrl";
   await project.pulumi("config", "set", "--secret", "--path", key, "--stack", "next", "--", bouncer.adminUrl);
   const file = parse(project.read("Pulumi.next.yaml")) as { config: Record<string, { pgbouncer: object }> };
-  ({ adminUrl } = file.config["pgstack:cutover"]?.pgbouncer as { adminUrl: unknown });
+  adminUrl = (file.config["pgstack:cutover"]?.pgbouncer as { adminUrl: unknown } | undefined)?.adminUrl;
   writer = startWriter({ settings: bouncer.through("app"), name: "w", explicit: true, pause: 2 });
 });
 

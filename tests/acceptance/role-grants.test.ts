@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import pg from "pg";
+import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { applyRights } from "../../runner/roles/plan/apply.ts";
 import type { RoleDeclaration } from "../../runner/roles/plan/declaration.ts";

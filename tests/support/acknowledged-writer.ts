@@ -60,7 +60,8 @@ export function startWriter(options: WriterOptions): Writer {
     let due = Date.now();
     for (let n = 1; running; n++) {
       try {
-        if (options.every !== undefined && (due += options.every) > Date.now())
+        due += options.every ?? 0;
+        if (options.every !== undefined && due > Date.now())
           await new Promise((resolve) => setTimeout(resolve, due - Date.now()));
         client ??= await openClient(options.settings);
         await writeOnce(client, options, n);

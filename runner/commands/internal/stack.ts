@@ -11,14 +11,16 @@ interface Setting {
 
 const namespace = "pgstack:";
 
-function valueOf({ value, objectValue }: Setting): unknown {
+function settingValue({ value, objectValue }: Setting): unknown {
   if (objectValue !== undefined) return objectValue;
   return value === "true" ? true : value === "false" ? false : value;
 }
 
 function configOf(settings: Readonly<Record<string, Setting>>): StackFacts["config"] {
   const ours = Object.entries(settings).filter(([key]) => key.startsWith(namespace));
-  return Object.fromEntries(ours.map(([key, setting]) => [key.slice(namespace.length), valueOf(setting)]));
+  return Object.fromEntries(
+    ours.map(([key, setting]) => [key.slice(namespace.length), settingValue(setting)]),
+  );
 }
 
 const stackFacts: Command = {

@@ -4,7 +4,7 @@ import { UserError } from "../../util/errors.ts";
 import { withMany } from "../../util/task-pool.ts";
 import { type CopyTable, listTables } from "../compare/catalog.ts";
 import { withAdmin } from "../freeze/sessions.ts";
-import { type Grant } from "../state/state.ts";
+import type { Grant } from "../state/state.ts";
 import { type DatabaseSetting, listSettings } from "./database-settings.ts";
 import { listGrants, listOwners, type Owned } from "./ownership.ts";
 import { listFilledViews } from "./post-data.ts";

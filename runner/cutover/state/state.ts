@@ -83,7 +83,7 @@ export async function readState<S extends Side>(client: pg.Client, side: S): Pro
 
 /** What a step has reported to the target. */
 export function reportOf<T>(state: TargetState, part: string): T {
-  return (state.report ?? {})[part] as T;
+  return state.report?.[part] as T;
 }
 
 /** Writes a side's state, in the caller's transaction. */

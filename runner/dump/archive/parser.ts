@@ -90,7 +90,10 @@ export class ArchiveParser {
   #line(line: string): void {
     const entry = this.#entry;
     if (line === "--") return;
-    if (line.startsWith("-- ")) return this.#comment(line);
+    if (line.startsWith("-- ")) {
+      this.#comment(line);
+      return;
+    }
     if (entry?.type === "TABLE DATA") {
       this.#inRows = this.#startOfRows = line.startsWith("COPY ") && line.endsWith(" FROM stdin;");
     } else if (entry !== undefined) {
@@ -117,7 +120,10 @@ export class ArchiveParser {
       };
       return;
     }
-    if (this.#entry === undefined) return this.#version(line);
+    if (this.#entry === undefined) {
+      this.#version(line);
+      return;
+    }
     const named = this.#entry.type === "" ? line.match(entryName) : null;
     if (named === null) {
       if (this.#entry.lines.length > 0) this.#entry.lines.push(line);

@@ -28,7 +28,7 @@ const boring = /[^'"$\-/\\;()\p{L}_\d]+/uy;
 const word = /[\p{L}_][\p{L}\p{N}_$]*/uy;
 const number = /\d[\w.]*/y;
 const dollarTag = /\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$/uy;
-const escapeStringEnd = /(?:[^'\\]|\\[^]|'')*'/y;
+const escapeStringEnd = /(?:[^'\\]|\\[\s\S]|'')*'/y;
 /** A marker ends the script before it, and so its last statement, semicolon or not. */
 const marker = /--[ \t]*migrate[ \t]*:/iy;
 const copyEnd = /^\\\.[ \t]*$/gm;
@@ -65,22 +65,49 @@ class Scanner {
 
   private token(): void {
     const two = this.text.slice(this.at, this.at + 2);
-    if (two === "--") return this.lineComment();
-    if (two === "/*") return this.blockComment();
+    if (two === "--") {
+      this.lineComment();
+      return;
+    }
+    if (two === "/*") {
+      this.blockComment();
+      return;
+    }
     const skip = this.match(boring);
-    if (skip !== undefined) return this.other(skip);
+    if (skip !== undefined) {
+      this.other(skip);
+      return;
+    }
     const name = this.match(word);
-    if (name !== undefined) return this.name(name);
-    return this.symbol(this.text.charAt(this.at));
+    if (name !== undefined) {
+      this.name(name);
+      return;
+    }
+    this.symbol(this.text.charAt(this.at));
   }
 
   private symbol(char: string): void {
-    if (char === "'") return this.quoted("'", "string");
-    if (char === '"') return this.quoted('"', "quoted name");
-    if (char === ";") return this.semicolon();
-    if (char === "\\") return this.backslash();
+    if (char === "'") {
+      this.quoted("'", "string");
+      return;
+    }
+    if (char === '"') {
+      this.quoted('"', "quoted name");
+      return;
+    }
+    if (char === ";") {
+      this.semicolon();
+      return;
+    }
+    if (char === "\\") {
+      this.backslash();
+      return;
+    }
     const tag = char === "$" ? this.match(dollarTag) : undefined;
-    if (tag !== undefined) return this.dollarQuoted(tag);
+    if (tag !== undefined) {
+      this.dollarQuoted(tag);
+      return;
+    }
     if (char === "(") this.depth++;
     if (char === ")") this.depth = Math.max(0, this.depth - 1);
     this.take((this.match(number) ?? char).length);
@@ -106,7 +133,10 @@ class Scanner {
 
   private name(name: string): void {
     this.take(name.length);
-    if (this.text.charAt(this.at) === "'" && /^e$/i.test(name)) return this.escapeString();
+    if (this.text.charAt(this.at) === "'" && /^e$/i.test(name)) {
+      this.escapeString();
+      return;
+    }
     if (this.depth > 0) return;
     const upper = name.toUpperCase();
     this.trackBody(upper);
@@ -160,7 +190,10 @@ class Scanner {
   }
 
   private semicolon(): void {
-    if (this.depth > 0 || this.bodyDepth > 0) return this.take(1);
+    if (this.depth > 0 || this.bodyDepth > 0) {
+      this.take(1);
+      return;
+    }
     this.at++;
     this.finishStatement();
   }

@@ -1,4 +1,4 @@
-import { type Node, parse, SqlError } from "libpg-query";
+import { type Node, parse, type SqlError } from "libpg-query";
 import { InvalidScriptError, type ScannedStatement } from "../files/lexer.ts";
 
 /** One statement as PostgreSQL's own parser sees it. Offsets count UTF-16 units of the script. */

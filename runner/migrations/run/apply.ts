@@ -1,4 +1,4 @@
-import pg from "pg";
+import type pg from "pg";
 import { meanwhile } from "../../util/background.ts";
 import { RefusedError } from "../../util/errors.ts";
 import type { MigrationFile } from "../files/types.ts";

@@ -36,7 +36,10 @@ class ScriptQuery {
     wire.query(this.text);
   }
   handleCopyInResponse(wire: Wire): void {
-    if (this.copyData === undefined) return wire.sendCopyFail("no rows follow this COPY");
+    if (this.copyData === undefined) {
+      wire.sendCopyFail("no rows follow this COPY");
+      return;
+    }
     const bytes = Buffer.from(this.copyData);
     for (let at = 0; at < bytes.length; at += copyChunk)
       wire.sendCopyFromChunk(bytes.subarray(at, at + copyChunk));

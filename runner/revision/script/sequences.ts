@@ -10,9 +10,9 @@ export function sequenceStarts({ from, to }: Way, actions: readonly Action[]): S
   const renamed = / RENAME TO /;
   const produced = actions.flatMap(({ sql, produces }) => (renamed.test(sql) ? [] : produces));
   const identities = produced.flatMap((id) => {
-    const identity =
-      isColumn(id) && from.has(id) && (to.get(id)?.payload.identity as { sequence?: object } | null);
-    return identity && identity.sequence ? [{ kind: "sequence", ...identity.sequence } as StableId] : [];
+    if (!isColumn(id) || !from.has(id)) return [];
+    const identity = to.get(id)?.payload.identity as { sequence?: object } | null | undefined;
+    return identity?.sequence ? [{ kind: "sequence", ...identity.sequence } as StableId] : [];
   });
   const present = to.facts().filter(({ id }) => (isColumn(id) && from.has(id)) || wasColumn(from, id));
   const destroyed = new Set(actions.flatMap(({ destroys }) => destroys.map(encodeId)));
