@@ -1,8 +1,9 @@
 import type { Client } from "pg";
 import type { Call, Command } from "../cli/command.ts";
 import { resolveTarget, targetFlags } from "../cli/target.ts";
-import { connectionFromUrl, withClient } from "../postgres/connection.ts";
-import { choosePrograms, installedPrograms, type Programs } from "../postgres/programs.ts";
+import { type ConnectionSettings, connectionFromUrl, withClient } from "../postgres/connection.ts";
+import { findServer } from "../postgres/embedded/server.ts";
+import { findPrograms, type Programs } from "../postgres/programs.ts";
 import type { Revision, RevisionRequest } from "../revision/autogenerate.ts";
 import { readModels } from "../revision/models.ts";
 import { withScratchServer } from "../scratch/server.ts";
@@ -74,12 +75,24 @@ async function withStart<T>(call: Call, use: (start: Start | undefined) => Promi
   return withClient(resolveTarget(call), async (client) => use({ client, major: await majorOf(client) }));
 }
 
-/** Where one major version is installed, its server starts before the database is asked for its own; a wrong one is refused later. */
-async function programsFor(program: string, start: Promise<Start | undefined>): Promise<Programs> {
-  const found = await installedPrograms(program);
-  const [newest, ...others] = found;
-  const certain = newest !== undefined && others.every(({ major }) => major === newest.major);
-  return certain ? newest : choosePrograms(found, program, await start);
+/** The scratch server that was started before the database had answered is of another version than the database. */
+class OtherMajor extends Error {
+  readonly major: number;
+
+  constructor(major: number) {
+    super(`the scratch server has to be of PostgreSQL ${major}`);
+    this.major = major;
+  }
+}
+
+/** The newest server starts before the database is asked for its version. Another version makes `run` begin again with `major`. */
+async function programsFor(
+  call: Call,
+  url: ConnectionSettings | undefined,
+  major?: number,
+): Promise<Programs> {
+  if (url !== undefined) return findPrograms("pg_dump");
+  return findServer(call.log, major === undefined ? undefined : { major });
 }
 
 /** What reads a database, as soon as the scratch server is on its way. */
@@ -88,28 +101,33 @@ async function loadReader(programs: Promise<Programs>): Promise<typeof import(".
   return import("../revision/comparison.ts");
 }
 
-async function run(call: Call): Promise<ExitCode> {
-  descriptionOf(call);
+async function runWith(call: Call, major?: number): Promise<ExitCode> {
   const scratchUrl = call.flags["scratch-url"];
   const url = typeof scratchUrl === "string" ? connectionFromUrl(scratchUrl, call.env) : undefined;
-  const program = url === undefined ? "initdb" : "pg_dump";
   const lists = { ignore: listOf(call.flags.ignore), renames: listOf(call.flags.rename) };
-  const known = Promise.withResolvers<Start | undefined>();
-  const programs = programsFor(program, meanwhile(known.promise));
+  const programs = programsFor(call, url, major);
   return withScratchServer({ programs, url }, (opening) => {
     const reader = meanwhile(loadReader(programs));
-    const done = withStart(call, async (start) => {
-      known.resolve(start);
+    return withStart(call, async (start) => {
       const origin = (await reader).originOf(start?.client, directoryOf(call));
       const core = await import("../revision/autogenerate.ts"); // loads slowly: the databases work meanwhile
       const models = await readModels(projectPath(text(call.flags.models, "models")), projectRoot);
       const scratch = await opening;
-      choosePrograms([scratch.programs], program, start);
+      if (start !== undefined && url === undefined && start.major !== scratch.programs.major)
+        throw new OtherMajor(start.major);
       return work(call, core, { ...scratch, ...lists, models, origin });
     });
-    done.catch(known.reject);
-    return done;
   });
+}
+
+async function run(call: Call): Promise<ExitCode> {
+  descriptionOf(call);
+  try {
+    return await runWith(call);
+  } catch (error) {
+    if (!(error instanceof OtherMajor)) throw error;
+    return runWith(call, error.major);
+  }
 }
 
 export default {

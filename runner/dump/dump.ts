@@ -2,6 +2,7 @@ import { mkdir, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type ConnectionSettings, describe, withClient } from "../postgres/connection.ts";
 import type { Programs } from "../postgres/programs.ts";
+import { pgDumpFor } from "../postgres/programs.ts";
 import { runProgram } from "../postgres/run-program.ts";
 import { RefusedError, UserError } from "../util/errors.ts";
 import { rowsOf, tableData } from "./archive/read.ts";
@@ -13,7 +14,7 @@ import { partialOf, removeAll } from "./files/temporary-names.ts";
 import { type DumpOptions, dumpArguments } from "./options.ts";
 import { formatBytes, type Output, reportProgress } from "./progress.ts";
 import type { DumpReport } from "./report.ts";
-import { inspectSource, pgDumpFor, refuseUnreadable, type Source } from "./source.ts";
+import { inspectSource, refuseUnreadable, type Source } from "./source.ts";
 
 /** A dump to be made. */
 export interface DumpRequest {

@@ -1,5 +1,4 @@
 import type pg from "pg";
-import { installedPrograms, type Programs } from "../postgres/programs.ts";
 import { RefusedError } from "../util/errors.ts";
 
 /** What is asked of a server before it is dumped. */
@@ -54,21 +53,6 @@ export async function inspectSource(client: pg.Client): Promise<Source> {
     unreadable: row.unreadable,
     invalidIndexes: row.invalid,
   };
-}
-
-/**
- * The oldest installed pg_dump that can read this server: a newer one writes dumps that fewer servers take.
- * Throws RefusedError with both versions.
- */
-export async function pgDumpFor(source: Pick<Source, "version" | "major">): Promise<Programs> {
-  const found = await installedPrograms("pg_dump");
-  const fit = found.filter((programs) => programs.major >= source.major).at(-1);
-  if (fit !== undefined) return fit;
-  const newest = found[0]?.version ?? "none";
-  throw new RefusedError(
-    `The server is PostgreSQL ${source.version} and the newest pg_dump here is ${newest}: a dump needs a pg_dump that ` +
-      `is not older than the server. Install PostgreSQL ${source.major}'s client programs.`,
-  );
 }
 
 /** Refuses a dump that would lack rows or fail half way. `whole`: all tables with their rows are asked for. */

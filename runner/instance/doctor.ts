@@ -68,7 +68,7 @@ export async function findings(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     await programs(
       "initdb",
       "server programs",
-      `${install}: local instances and scratch databases need them`,
+      `local instances and scratch databases use a server that is fetched from npm's registry; or ${install}`,
     ),
     await programs("pg_dump", "client programs", `${install}: dumps, restores and psql need them`),
   ];

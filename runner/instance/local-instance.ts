@@ -11,8 +11,8 @@ import {
   waitUntilReady,
 } from "../postgres/cluster.ts";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
+import { findServer } from "../postgres/embedded/server.ts";
 import { runningPort } from "../postgres/pid-file.ts";
-import { findPrograms, type Programs } from "../postgres/programs.ts";
 import { RefusedError, UserError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
 
@@ -23,10 +23,10 @@ function versionOf(data: string): number | undefined {
   return existsSync(file) ? Number(readFileSync(file, "utf8")) : undefined;
 }
 
-async function placeOf({ directory }: InstanceSettings): Promise<ClusterPlace> {
+async function placeOf({ directory }: InstanceSettings, log: (line: string) => void): Promise<ClusterPlace> {
   const path = projectPath(directory);
   const major = versionOf(join(path, "data"));
-  const programs: Programs = await findPrograms("initdb", major === undefined ? undefined : { major });
+  const programs = await findServer(log, major === undefined ? undefined : { major });
   return { directory: path, programs };
 }
 
@@ -89,8 +89,11 @@ async function startOn(place: ClusterPlace, port: number): Promise<void> {
  * Sees to it that the local instance exists, runs and answers on its port. Safe to repeat.
  * Throws UserError for a taken port, a folder that is not ours and a server that does not start.
  */
-export async function ensureInstance(settings: InstanceSettings): Promise<ConnectionSettings> {
-  const place = await placeOf(settings);
+export async function ensureInstance(
+  settings: InstanceSettings,
+  log: (line: string) => void,
+): Promise<ConnectionSettings> {
+  const place = await placeOf(settings, log);
   refuseForeign(place);
   await makeOnce(place);
   await startOn(place, settings.port);
@@ -103,10 +106,10 @@ export async function ensureInstance(settings: InstanceSettings): Promise<Connec
 }
 
 /** Stops the server and removes its files. What is not there, or not ours, is left as it is. */
-export async function removeInstance(settings: InstanceSettings): Promise<void> {
+export async function removeInstance(settings: InstanceSettings, log: (line: string) => void): Promise<void> {
   const path = projectPath(settings.directory);
   if (!existsSync(join(path, "admin-password"))) return;
-  await stopCluster(await placeOf(settings));
+  await stopCluster(await placeOf(settings, log));
   for (const name of ["data", "server.log", "instance.json", "admin-password"])
     rmSync(join(path, name), { recursive: true, force: true });
   if (readdirSync(path).length === 0) rmdirSync(path);

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
-import { findPrograms, installedPrograms, type Programs } from "../postgres/programs.ts";
+import { findServer } from "../postgres/embedded/server.ts";
+import type { Programs } from "../postgres/programs.ts";
 import { type DumpedSchema, dumpDifferences, dumpSchema } from "../scratch/schema-dump.ts";
 import { withScratchServer } from "../scratch/server.ts";
 import { RefusedError } from "../util/errors.ts";
@@ -34,13 +35,12 @@ const givens = `
     FROM pg_catalog.pg_extension JOIN pg_catalog.pg_namespace n ON n.oid = extnamespace
   ORDER BY step`;
 
-async function programsFor(client: pg.Client): Promise<Programs> {
+async function programsFor(client: pg.Client, log: (line: string) => void): Promise<Programs> {
   const { rows } = await client.query<{ major: number }>(
     "SELECT pg_catalog.current_setting('server_version_num')::int / 10000 AS major",
   );
   const major = rows[0]?.major ?? 0;
-  const same = (await installedPrograms("initdb")).find((one) => one.major === major);
-  return same ?? findPrograms("initdb", { major });
+  return findServer(log, { major });
 }
 
 async function buildOn(
@@ -73,7 +73,7 @@ async function differences(
   files: readonly MigrationFile[],
 ): Promise<string[]> {
   const { client } = run.session;
-  const programs = await programsFor(client);
+  const programs = await programsFor(client, run.log);
   const ignore = [...otherHistories, `${run.table.schema}.${run.table.table}*`];
   return withScratchServer({ programs }, async (opening) => {
     const { server } = await opening;

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { UserError } from "../util/errors.ts";
+import { RefusedError, UserError } from "../util/errors.ts";
 
 const run = promisify(execFile);
 
@@ -44,7 +44,8 @@ function homeOf(directory: string, program: string): string[] {
   return basename(real) === program ? [dirname(real)] : [];
 }
 
-async function inspect(directory: string, program: string): Promise<Programs | undefined> {
+/** The programs in a folder, by what one of them says of its version. Undefined where it does not run. */
+export async function readVersion(directory: string, program: string): Promise<Programs | undefined> {
   const answer = await run(join(directory, program), ["--version"]).catch(() => undefined);
   const version = answer?.stdout.match(/\(PostgreSQL\) (\S+)/)?.[1];
   return version === undefined ? undefined : { directory, version, major: Number.parseInt(version, 10) };
@@ -53,7 +54,7 @@ async function inspect(directory: string, program: string): Promise<Programs | u
 /** Every installed version that has `program`, newest first. */
 export async function installedPrograms(program = "pg_dump"): Promise<Programs[]> {
   const directories = new Set(candidates().flatMap((directory) => homeOf(directory, program)));
-  const found = await Promise.all([...directories].map((directory) => inspect(directory, program)));
+  const found = await Promise.all([...directories].map((directory) => readVersion(directory, program)));
   return found.filter((one) => one !== undefined).sort((a, b) => b.major - a.major);
 }
 
@@ -80,4 +81,20 @@ export function choosePrograms(
 /** Looks for the folder with `program` and chooses, as `choosePrograms` does. */
 export async function findPrograms(program: string, wanted?: { major: number }): Promise<Programs> {
   return choosePrograms(await installedPrograms(program), program, wanted);
+}
+
+/**
+ * The oldest installed pg_dump that can read this server: a newer one writes dumps that fewer servers take.
+ * Throws RefusedError with both versions.
+ */
+export async function pgDumpFor(server: Pick<Programs, "version" | "major">): Promise<Programs> {
+  const found = await installedPrograms("pg_dump");
+  const fit = found.filter((programs) => programs.major >= server.major).at(-1);
+  if (fit !== undefined) return fit;
+  const newest = found[0]?.version ?? "none";
+  throw new RefusedError(
+    `The server is PostgreSQL ${server.version} and the newest pg_dump here is ${newest}: a dump needs a pg_dump that ` +
+      `is not older than the server. Install PostgreSQL ${server.major}'s client programs ` +
+      `(Debian: apt-get install postgresql-client-${server.major}; macOS: brew install libpq).`,
+  );
 }

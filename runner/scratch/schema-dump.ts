@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ConnectionSettings, environmentOf } from "../postgres/connection.ts";
-import type { Programs } from "../postgres/programs.ts";
+import { type Programs, pgDumpFor } from "../postgres/programs.ts";
 import { fits } from "../util/glob.ts";
 
 const run = promisify(execFile);
@@ -85,7 +86,9 @@ export async function dumpSchema(
   database: ConnectionSettings,
   ignore: readonly string[] = [],
 ): Promise<DumpedSchema> {
-  const { stdout } = await run(join(programs.directory, "pg_dump"), options, {
+  const own = join(programs.directory, "pg_dump"); // an embedded server comes without client programs
+  const program = existsSync(own) ? own : join((await pgDumpFor(programs)).directory, "pg_dump");
+  const { stdout } = await run(program, options, {
     env: { ...process.env, ...environmentOf(database), LC_ALL: "C" },
     maxBuffer: 1024 * 1024 * 1024,
   });

@@ -91,7 +91,8 @@ export function createProject(): TestProject {
   const pulumi = (...args: string[]) =>
     run("sh", ["-c", 'eval "$(./pgstack env)" && exec pulumi "$@"', "pulumi", ...args], directory);
   const close = async () => {
-    for (const stack of stacks) await removeInstance({ directory: file(`.pgstack/${stack}`), port: 0 });
+    for (const stack of stacks)
+      await removeInstance({ directory: file(`.pgstack/${stack}`), port: 0 }, () => {});
     rmSync(directory, { recursive: true, force: true });
   };
   return {

@@ -12,7 +12,7 @@ import {
   stopCluster,
 } from "../../runner/postgres/cluster.ts";
 import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
-import { findPrograms } from "../../runner/postgres/programs.ts";
+import { findServer } from "../../runner/postgres/embedded/server.ts";
 
 /** A server that is gone, files included, once `close` resolves. */
 export interface ThrowawayCluster extends AsyncDisposable {
@@ -52,8 +52,8 @@ async function startOnFreePort(place: ClusterPlace, settings: ServerSettings): P
 export async function startThrowawayCluster(
   wanted: { major?: number | undefined; settings?: ServerSettings } = {},
 ): Promise<ThrowawayCluster> {
-  const programs = await findPrograms(
-    "initdb",
+  const programs = await findServer(
+    (line) => process.stderr.write(`${line}\n`),
     wanted.major === undefined ? undefined : { major: wanted.major },
   );
   const directory = mkdtempSync(join(tmpdir(), "pgstack-"));

@@ -5,7 +5,7 @@ import { ArchiveParser } from "../../runner/dump/archive/parser.ts";
 import { RowCounter } from "../../runner/dump/archive/read-whole.ts";
 import { compressArgument, dumpArguments, jobsOf } from "../../runner/dump/options.ts";
 import { formatBytes, progressLine } from "../../runner/dump/progress.ts";
-import { pgDumpFor } from "../../runner/dump/source.ts";
+import { pgDumpFor } from "../../runner/postgres/programs.ts";
 
 const script = Buffer.from(
   [

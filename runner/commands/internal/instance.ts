@@ -6,8 +6,8 @@ const instanceEnsure: Command = {
   summary: "makes and starts a local instance; prints its connection, password included",
   usage: "instance-ensure < SETTINGS",
   flags: {},
-  run: async ({ stdin, print }) => {
-    print(JSON.stringify(await ensureInstance(parseInstanceSettings(await stdin()))));
+  run: async ({ stdin, print, log }) => {
+    print(JSON.stringify(await ensureInstance(parseInstanceSettings(await stdin()), log)));
     return ExitCode.done;
   },
 };
@@ -16,8 +16,8 @@ const instanceRemove: Command = {
   summary: "stops a local instance and removes its files",
   usage: "instance-remove < SETTINGS",
   flags: {},
-  run: async ({ stdin }) => {
-    await removeInstance(parseInstanceSettings(await stdin()));
+  run: async ({ stdin, log }) => {
+    await removeInstance(parseInstanceSettings(await stdin()), log);
     return ExitCode.done;
   },
 };
