@@ -3,7 +3,7 @@ import "./components/runner/fast-startup.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config.ts";
 import { administratorOutput, urlsOf } from "./components/connection.ts";
-import { Cutover } from "./components/cutover.ts";
+import { Cutover, Switchover } from "./components/cutover.ts";
 import { Database } from "./components/database.ts";
 import { Dump } from "./components/dump.ts";
 import { createProvider, Instance } from "./components/instance.ts";
@@ -81,30 +81,27 @@ const moved =
     database: stackDatabase,
     after: [stackRoles],
   });
-const transformations = moved?.guards ?? [];
+const rollback = moved?.rollback;
 const applied = importOnly
   ? undefined
-  : new Migrations(
-      "migrations",
-      {
-        settings: config.migrations,
-        files: await files,
-        administrator,
-        owner: { user: ownerName, password: ownerRole.password, database: databaseName },
-        deletedWith: stackDatabase,
-        after: [stackRoles, ...(restored ? [restored] : []), ...(moved ? [moved.filled] : [])],
-        epoch: restored?.epoch ?? moved?.epoch,
-      },
-      { transformations },
-    );
+  : new Migrations("migrations", {
+      settings: config.migrations,
+      files: await files,
+      administrator,
+      owner: { user: ownerName, password: ownerRole.password, database: databaseName },
+      deletedWith: stackDatabase,
+      after: [stackRoles, ...(restored ? [restored] : []), ...(moved ? [moved.copy] : [])],
+      epoch: restored?.epoch ?? moved?.contentGeneration,
+      rollback,
+    });
 const { count, head: newest, pending } = applied ?? { count: 0, head: null, pending: 0 };
-const epoch = pulumi.interpolate`${restored?.epoch ?? moved?.epoch ?? ""} ${count} ${newest}`;
+const epoch = pulumi.interpolate`${restored?.epoch ?? moved?.contentGeneration ?? ""} ${count} ${newest}`;
 const grants =
   applied &&
   new RoleGrants(
     "grants",
-    { roles: stackRoles, epoch, after: [applied.applied], check: await check },
-    { providers, transformations },
+    { roles: stackRoles, epoch, after: [applied.applied], check: await check, rollback },
+    { providers },
   );
 const dumped =
   grants &&
@@ -122,6 +119,7 @@ export const urls = urlsOf({ server: administrator, database, passwords: loginPa
 export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
 export const dump = dumped?.report ?? null;
 export const restore = restored?.report ?? null;
-export const cutover = moved?.handOver(grants ? [grants] : []) ?? null;
+const switchover = moved && new Switchover("switchover", { cutover: moved, after: grants ? [grants] : [] });
+export const cutover = switchover?.output ?? null;
 grants?.prove(cutover);
 export const admin = administratorOutput(administrator);

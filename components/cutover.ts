@@ -1,17 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { CutoverCheck } from "../runner/commands/internal/cutover.ts";
 import type { CutoverConfig } from "../runner/config/cutover.ts";
 import type { DatabaseConfig } from "../runner/config/database.ts";
 import type { CutoverSettings } from "../runner/cutover/settings.ts";
-import { runner } from "./runner/command.ts";
+import { type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
 import { askRunner } from "./runner/query.ts";
 
 export interface CutoverArgs {
   readonly config: CutoverConfig;
   /** The PG* variables of this server's administrator on the stack's database. */
-  readonly connection: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly connection: Variables;
   readonly declared: DatabaseConfig;
   /** Roles that this stack declares, whose grants are its own matter. */
   readonly roles: readonly string[];
@@ -24,107 +23,120 @@ export interface CutoverArgs {
 /** What a stack says of its cutover: where clients should go, and what was done. */
 export interface CutoverOutput {
   readonly active: boolean;
-  /** The move's record (`runner/cutover/record.ts`), or a rehearsal's report (`runner/cutover/rehearse.ts`). */
+  /** The switch's record (`runner/cutover/state/record.ts`), or a rehearsal's report (`runner/cutover/stages/rehearse.ts`). */
   readonly record: unknown;
 }
 
+/** What all commands of one cutover have in common. */
+interface Shared {
+  readonly config: CutoverConfig;
+  readonly request: pulumi.Output<string>;
+  readonly environment: Variables;
+}
+
+/** One of the steps of a cutover. A repetition, for whatever reason, does only what is still to be done. */
+function stage(
+  { request, environment }: Shared,
+  name: string,
+  options: pulumi.CustomResourceOptions,
+): RunnerCommand {
+  return new RunnerCommand(`cutover-${name}`, { ensure: `cutover-${name}`, request, environment }, options);
+}
+
 /**
- * Another stack's database, moved here. In state `rehearse` one resource copies and compares; in state `switch`
- * the source is frozen, copied and compared (with replication, as much as can be before the freeze), and `handOver`
- * completes the move once everything else is in place. When its resources go, so does the freeze of the source.
+ * Another stack's database, copied here and compared. In state `rehearse` one resource does both; in state `switch` the
+ * source is frozen first (with replication, after as much as can be done before the freeze), and a `Switchover` completes
+ * the switch once everything else is in place. When the resources go, so does the freeze of the source.
  */
 export class Cutover extends pulumi.ComponentResource {
+  readonly shared: Shared;
   /** Everything has been copied once this is done. */
-  readonly filled: local.Command;
+  readonly copy: RunnerCommand;
   /** Another value after each copy, so that migrations and grants are checked again. */
-  readonly epoch: pulumi.Output<string>;
-  /** For what runs between the comparison and the hand-over: where it fails, the source is given back at once. */
-  readonly guards: pulumi.ResourceTransformation[];
-  readonly #args: CutoverArgs;
-  readonly #stdin: pulumi.Output<string>;
-  readonly #environment: Record<string, pulumi.Input<string>>;
-  readonly #attempt: Record<string, pulumi.Input<string>>;
+  readonly contentGeneration: pulumi.Output<string>;
+  /**
+   * For what runs between the comparison and the switchover. With replication from the first rehearsal on, so that a
+   * switch finds nothing to be run again under the freeze.
+   */
+  readonly rollback: Rollback | undefined;
 
-  constructor(name: string, args: CutoverArgs, options?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: CutoverArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Cutover", name, {}, options);
-    this.#args = args;
-    refuseItself(args.config);
-    const source = new pulumi.StackReference(args.config.from, {}, { parent: this });
+    const { config, after } = args;
+    refuseItself(config);
+    const source = new pulumi.StackReference(config.from, {}, { parent: this });
     const admin = source.requireOutput("admin") as pulumi.Output<Administrator>;
-    const password = pulumi.secret(admin.apply((one) => one.password ?? ""));
-    const { pgbouncer } = args.config;
-    this.#environment = {
-      ...args.connection,
-      PGSTACK_SOURCE_PASSWORD: password,
-      ...(pgbouncer && { PGSTACK_PGBOUNCER_URL: pulumi.secret(pgbouncer.adminUrl) }),
-    };
-    this.#attempt = args.config.state === "switch" ? { PGSTACK_ATTEMPT: attemptOf(args) } : {};
-    this.#stdin = settingsOf(args, source, pulumi.unsecret(admin));
+    const environment = environmentOf(args, admin);
+    const request = requestOf(args, source, pulumi.unsecret(admin));
+    const attempt = config.state === "switch" ? { PGSTACK_ATTEMPT: attemptOf(args) } : {};
+    this.shared = { config, request, environment: { ...environment, ...attempt } };
     // with this one ends the cutover: a stage of a switch also goes when a rehearsal takes its place
-    const held = this.#command("source", { delete: runner("cutover-thaw") }, args.after);
-    this.filled = args.config.state === "rehearse" ? this.#stage("rehearse", [held]) : this.#switch(held);
-    this.epoch = this.filled.stdout.apply((json) => String(JSON.parse(json).copyId));
-    // with replication from the first rehearsal on: a switch then finds nothing to be run again under the freeze
-    const { state, method } = args.config;
-    this.guards = state === "switch" || method === "replicate" ? [this.#guard()] : [];
+    const held = new RunnerCommand(
+      "cutover-source",
+      { remove: "cutover-thaw", request, environment },
+      { parent: this, dependsOn: [...after] },
+    );
+    this.copy = config.state === "switch" ? this.#copyFrozen(held) : this.#stage("rehearse", held);
+    this.contentGeneration = this.copy.result<{ copyId: unknown }>().apply(({ copyId }) => String(copyId));
+    const guarded = config.state === "switch" || config.method === "replicate";
+    this.rollback = guarded ? { settings: request, environment } : undefined;
     this.registerOutputs({});
   }
 
-  /** Sends the clients here after everything of `after`; in state `rehearse` there is nothing to hand over. */
-  handOver(after: readonly pulumi.Resource[]): pulumi.Output<CutoverOutput> {
-    const active = this.#args.config.state === "switch";
-    const last = active ? this.#stage("complete", [this.filled, ...after]) : this.filled;
-    if (active && this.#args.config.pgbouncer) this.#stage("resume", [last]);
-    return last.stdout.apply((json): CutoverOutput => ({ active, record: JSON.parse(json) }));
+  #copyFrozen(held: pulumi.Resource): RunnerCommand {
+    const { method, pgbouncer } = this.shared.config;
+    const prepared = method === "replicate" ? this.#stage("prepare", held) : held;
+    const paused = pgbouncer ? this.#stage("pause", prepared) : prepared;
+    const frozen = this.#stage("freeze", paused);
+    const copied = this.#stage("copy", frozen);
+    return this.#stage("verify", copied);
   }
 
-  #guard(): pulumi.ResourceTransformation {
-    const guarded = (command?: string) => command?.replace(runner(""), runner("cutover-or-back "));
-    const cutover = pulumi.secret(
-      pulumi.jsonStringify({ settings: this.#stdin, environment: this.#environment }),
-    );
-    return ({ type, props, opts }) => {
-      if (type !== "command:local:Command") return undefined;
-      const { create, update, environment } = props as Record<string, string> & { environment: object };
-      return {
-        props: {
-          ...props,
-          ...(create && { create: guarded(create) }),
-          ...(update && { update: guarded(update) }),
-          environment: { ...environment, PGSTACK_CUTOVER: cutover },
-        },
-        opts,
-      };
-    };
+  #stage(name: string, after: pulumi.Resource): RunnerCommand {
+    return stage(this.shared, name, { parent: this, dependsOn: [after] });
+  }
+}
+
+export interface SwitchoverArgs {
+  readonly cutover: Cutover;
+  /** What must be in place before clients come: migrations, grants. */
+  readonly after: readonly pulumi.Resource[];
+}
+
+/** Sends the clients to the new database, once everything is in place. In state `rehearse` there is nothing to send. */
+export class Switchover extends pulumi.ComponentResource {
+  readonly output: pulumi.Output<CutoverOutput>;
+
+  constructor(
+    name: string,
+    { cutover, after }: SwitchoverArgs,
+    options: pulumi.ComponentResourceOptions = {},
+  ) {
+    super("pgstack:index:Switchover", name, {}, options);
+    const { shared, copy } = cutover;
+    const { state, pgbouncer } = shared.config;
+    const active = state === "switch";
+    const last = active ? this.#stage("complete", cutover, [copy, ...after]) : copy;
+    if (active && pgbouncer) this.#stage("resume", cutover, [last]);
+    this.output = last.result<unknown>().apply((record): CutoverOutput => ({ active, record }));
+    this.registerOutputs({});
   }
 
-  #switch(held: pulumi.Resource): local.Command {
-    const ready = this.#args.config.method === "replicate" ? this.#stage("prepare", [held]) : held;
-    const paused = this.#args.config.pgbouncer ? this.#stage("pause", [ready]) : ready;
-    const freeze = this.#stage("freeze", [paused]);
-    const copy = this.#stage("copy", [freeze]);
-    return this.#stage("verify", [copy]);
+  #stage(name: string, cutover: Cutover, dependsOn: pulumi.Resource[]): RunnerCommand {
+    // these two were once children of the cutover itself
+    return stage(cutover.shared, name, { parent: this, dependsOn, aliases: [{ parent: cutover }] });
   }
+}
 
-  /** A repetition, for whatever reason, does only what is still to be done. */
-  #stage(stage: string, after: readonly pulumi.Resource[]): local.Command {
-    const run = runner(`cutover-${stage}`);
-    return this.#command(stage, { create: run, update: run }, after, this.#attempt);
-  }
-
-  #command(
-    part: string,
-    commands: { create?: string; update?: string; delete?: string },
-    after: readonly pulumi.Resource[],
-    more: Record<string, pulumi.Input<string>> = {},
-  ): local.Command {
-    const environment = { ...this.#environment, ...more };
-    return new local.Command(
-      `cutover-${part}`,
-      { ...commands, stdin: this.#stdin, environment, logging: "stderr" },
-      { parent: this, dependsOn: [...after] },
-    );
-  }
+function environmentOf(
+  { connection, config: { pgbouncer } }: CutoverArgs,
+  admin: pulumi.Output<Administrator>,
+): Variables {
+  return {
+    ...connection,
+    PGSTACK_SOURCE_PASSWORD: pulumi.secret(admin.apply((one) => one.password ?? "")),
+    ...(pgbouncer && { PGSTACK_PGBOUNCER_URL: pulumi.secret(pgbouncer.adminUrl) }),
+  };
 }
 
 /**
@@ -151,7 +163,7 @@ function refuseItself({ from }: CutoverConfig): void {
     throw new pulumi.RunError(`pgstack:cutover.from: expected another stack, found this one, "${from}"`);
 }
 
-function settingsOf(
+function requestOf(
   { config, declared, roles }: CutoverArgs,
   source: pulumi.StackReference,
   admin: pulumi.Output<Administrator>,

@@ -1,10 +1,9 @@
-import { local } from "@pulumi/command";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type { DatabaseConfig } from "../runner/config/database.ts";
 import { connectionEnvironment } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
-import { runner } from "./runner/command.ts";
+import { RunnerCommand } from "./runner/command.ts";
 
 export interface DatabaseArgs {
   readonly config: DatabaseConfig;
@@ -74,13 +73,12 @@ function closeDatabase(
   database: postgresql.Database,
   parent: pulumi.Resource,
 ): pulumi.Resource {
-  return new local.Command(
+  return new RunnerCommand(
     `${name}-access`,
     {
-      create: runner("role-grants"),
-      stdin: JSON.stringify({ owner: config.owner, creators: [], roles: [] }),
+      ensure: "role-grants",
+      request: JSON.stringify({ owner: config.owner, creators: [], roles: [] }),
       environment: connectionEnvironment(administrator, { ...administrator, database: config.name }),
-      logging: "stderr",
     },
     { parent, deletedWith: database, dependsOn: [database] },
   );

@@ -1,13 +1,12 @@
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { DumpConfig } from "../runner/config/dump.ts";
 import type { DumpReport } from "../runner/dump/report.ts";
-import { runner } from "./runner/command.ts";
+import { RunnerCommand, type Variables } from "./runner/command.ts";
 
 export interface DumpArgs {
   readonly config: DumpConfig;
   /** The PG* variables of a user who may read everything in the stack's database. */
-  readonly connection: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly connection: Variables;
   /** What the dump must hold: migrations, grants. */
   readonly after: readonly pulumi.Resource[];
 }
@@ -22,20 +21,17 @@ export class Dump extends pulumi.ComponentResource {
   constructor(name: string, args: DumpArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Dump", name, {}, options);
     const { config, connection, after } = args;
-    const command = new local.Command(
+    const command = new RunnerCommand(
       `${name}-database`,
       {
-        create: runner("dump-ensure"),
-        update: runner("dump-ensure"),
-        ...(config.onDelete === "delete" && { delete: runner("dump-delete") }),
-        stdin: JSON.stringify({ stack: pulumi.getStack(), ...config }),
+        ensure: "dump-ensure",
+        ...(config.onDelete === "delete" && { remove: "dump-delete" }),
+        request: JSON.stringify({ stack: pulumi.getStack(), ...config }),
         environment: connection,
-        addPreviousOutputInEnv: true,
-        logging: "stderr",
       },
       { parent: this, dependsOn: [...after] },
     );
-    this.report = command.stdout.apply((json) => JSON.parse(json) as DumpReport);
+    this.report = command.result<DumpReport>();
     this.registerOutputs({ report: this.report });
   }
 }

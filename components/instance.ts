@@ -1,4 +1,3 @@
-import { local } from "@pulumi/command";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type {
@@ -6,7 +5,7 @@ import type {
   InstanceConfig,
   LocalInstanceConfig,
 } from "../runner/config/instance.ts";
-import { runner } from "./runner/command.ts";
+import { RunnerCommand } from "./runner/command.ts";
 
 /** How the administrator of a server connects to it; in the form that `runner/connection.ts` reads. */
 export interface Administrator {
@@ -60,22 +59,22 @@ export class Instance extends pulumi.ComponentResource {
   }
 }
 
-function createLocal(name: string, { port }: LocalInstanceConfig, parent: pulumi.Resource): local.Command {
+function createLocal(name: string, { port }: LocalInstanceConfig, parent: pulumi.Resource): RunnerCommand {
   const directory = `.pgstack/${pulumi.getStack()}`;
-  return new local.Command(
+  return new RunnerCommand(
     `${name}-local`,
     {
-      create: runner("instance-ensure"),
-      delete: runner("instance-remove"),
-      stdin: JSON.stringify({ directory, port }),
-      logging: "stderr",
+      ensure: "instance-ensure",
+      remove: "instance-remove",
+      request: JSON.stringify({ directory, port }),
+      secret: true,
     },
-    { parent, additionalSecretOutputs: ["stdout"] },
+    { parent },
   );
 }
 
-function administratorOf({ stdout }: local.Command): Administrator {
-  const connection = stdout.apply((json): ConnectionJson => JSON.parse(json));
+function administratorOf(cluster: RunnerCommand): Administrator {
+  const connection = cluster.result<ConnectionJson>();
   const open = pulumi.unsecret(connection);
   return {
     host: open.host,

@@ -1,4 +1,3 @@
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { StackResult } from "../runner/migrations/apply-manifest.ts";
 import type { MigrationFile } from "../runner/migrations/files/types.ts";
@@ -11,7 +10,7 @@ import type { MigrationSettings } from "../runner/migrations/settings.ts";
 import { UserError } from "../runner/util/errors.ts";
 import { connectionEnvironment, type Login } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
-import { runner } from "./runner/command.ts";
+import { type Rollback, RunnerCommand } from "./runner/command.ts";
 import { askRunner, knownValue } from "./runner/query.ts";
 
 export interface MigrationsArgs {
@@ -28,6 +27,8 @@ export interface MigrationsArgs {
   readonly after?: readonly pulumi.Input<pulumi.Resource>[];
   /** Another value after each restore, so that what the dump lacks is applied. */
   readonly epoch?: pulumi.Input<string> | undefined;
+  /** A cutover that waits for the migrations. */
+  readonly rollback?: Rollback | undefined;
 }
 
 type Environment = Record<string, pulumi.Input<string>>;
@@ -57,7 +58,7 @@ export class Migrations extends pulumi.ComponentResource {
     const plan = check.then((found) => ({ found, kept: keptFiles(files, historyOf(found), args.settings) }));
     const apply = plan.then((plan) => createApply(name, args, { environment, ...plan }, this));
     this.applied = apply;
-    const result = pulumi.output(apply).stdout.apply((json) => JSON.parse(json) as StackResult);
+    const result = pulumi.output(apply.then((command) => command.result<StackResult>()));
     this.count = result.count;
     this.head = result.head;
     this.pending = result.pending;
@@ -104,23 +105,21 @@ interface ApplyInputs {
 
 function createApply(
   name: string,
-  { settings: { to: _, ...settings }, epoch, deletedWith, after = [] }: MigrationsArgs,
+  { settings: { to: _, ...settings }, epoch, deletedWith, rollback, after = [] }: MigrationsArgs,
   { environment, found, kept }: ApplyInputs,
   parent: pulumi.Resource,
-): local.Command {
-  const command = runner("migrations-apply");
-  const stdin = pulumi
+): RunnerCommand {
+  const request = pulumi
     .output(epoch)
     .apply((epoch) => JSON.stringify(manifestOf(kept, settings, epoch ?? null)));
   const unseen = found?.database === "unreachable";
-  return new local.Command(
+  return new RunnerCommand(
     name,
     {
-      create: command,
-      update: command,
-      stdin,
+      ensure: "migrations-apply",
+      request,
       environment: { ...environment, PGSTACK_DRIFT: found?.token ?? "" },
-      logging: "stderr",
+      rollback,
     },
     {
       parent,
@@ -132,7 +131,7 @@ function createApply(
 }
 
 interface RecordInputs extends ApplyInputs {
-  readonly apply: local.Command;
+  readonly apply: RunnerCommand;
 }
 
 /** In the order of application, so that the engine, which ends records backwards, reverts what was applied last first. */
@@ -143,7 +142,7 @@ function createRecords(
 ): void {
   const byName = new Map(kept.map((file) => [file.name, file]));
   const { table, lockTimeout, statementTimeout } = settings;
-  let previous: local.Command = apply;
+  let previous = apply;
   for (const name of sequenceOf(kept, historyOf(found))) {
     const file = byName.get(name);
     if (file === undefined || isFolded(name, settings.baseline)) continue;
@@ -155,9 +154,9 @@ function createRecords(
       checksum,
       settings: { table, lockTimeout, statementTimeout },
     };
-    previous = new local.Command(
+    previous = new RunnerCommand(
       `migration-${name}`,
-      { delete: runner("migration-revert"), stdin: JSON.stringify(record), environment, logging: "stderr" },
+      { remove: "migration-revert", request: JSON.stringify(record), environment },
       { parent, deletedWith, dependsOn: [previous] },
     );
   }

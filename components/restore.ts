@@ -1,10 +1,9 @@
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { MigrationsConfig } from "../runner/config/migrations.ts";
 import type { RestoreConfig } from "../runner/config/restore.ts";
 import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/preview.ts";
 import type { RestoreReport } from "../runner/restore/report.ts";
-import { runner } from "./runner/command.ts";
+import { RunnerCommand, type Variables } from "./runner/command.ts";
 import { askRunner, knownValue } from "./runner/query.ts";
 
 export interface RestoreArgs {
@@ -12,7 +11,7 @@ export interface RestoreArgs {
   /** What follows on the dump's content; a preview names what that lacks. */
   readonly migrations: MigrationsConfig;
   /** The PG* variables of the server's administrator on the stack's database. */
-  readonly connection: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly connection: Variables;
   /** Owns everything afterwards. */
   readonly owner: string;
   /** The database that is filled. */
@@ -33,19 +32,12 @@ export class Restore extends pulumi.ComponentResource {
   constructor(name: string, args: RestoreArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Restore", name, {}, options);
     const { config, connection, owner, database, after } = args;
-    const command = new local.Command(
+    const command = new RunnerCommand(
       `${name}-database`,
-      {
-        create: runner("restore-ensure"),
-        update: runner("restore-ensure"),
-        stdin: JSON.stringify({ ...config, owner }),
-        environment: connection,
-        addPreviousOutputInEnv: true,
-        logging: "stderr",
-      },
+      { ensure: "restore-ensure", request: JSON.stringify({ ...config, owner }), environment: connection },
       { parent: this, dependsOn: [...after], deletedWith: database },
     );
-    this.report = command.stdout.apply((json) => JSON.parse(json) as RestoreReport);
+    this.report = command.result<RestoreReport>();
     this.epoch = [config.from, config.sha256].filter((part) => part !== undefined).join(" ");
     this.registerOutputs(this.#foretell(args).then(() => ({ report: this.report })));
   }

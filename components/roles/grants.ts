@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
-import { runner } from "../runner/command.ts";
+import { type Rollback, RunnerCommand } from "../runner/command.ts";
 import { askRunner, knownValue } from "../runner/query.ts";
 import type { Roles, StackRole } from "./roles.ts";
 
@@ -15,6 +14,8 @@ export interface RoleGrantsArgs {
   readonly after: readonly pulumi.Input<pulumi.Resource>[];
   /** What the server said of the rights as they are; undefined where there is none yet. */
   readonly check: RightsCheck | undefined;
+  /** A cutover that waits for the grants and their proof. */
+  readonly rollback?: Rollback | undefined;
 }
 
 const driftVariable = "PGSTACK_DRIFT";
@@ -52,23 +53,23 @@ export class RoleGrants extends pulumi.ComponentResource {
   }
 
   #grant(name: string): pulumi.Resource {
-    const { roles, epoch, after, check } = this.#args;
+    const { roles, epoch, after, check, rollback } = this.#args;
     const drifted = check !== undefined && (check.publicDrifted || check.drifted.length > 0);
     const { environment, options } = rerunning(drifted);
-    return new local.Command(
+    return new RunnerCommand(
       name,
       {
-        create: runner("role-grants"),
-        stdin: pulumi.jsonStringify({ ...roles.declarations, epoch }),
+        ensure: "role-grants",
+        request: pulumi.jsonStringify({ ...roles.declarations, epoch }),
         environment: { ...roles.admin, ...environment },
-        logging: "stderr",
+        rollback,
       },
       { parent: this, deletedWith: roles.target.database, dependsOn: [roles, ...after], ...options },
     );
   }
 
   #probe({ config, declaration, password }: StackRole, after: pulumi.Resource): ProvenRole {
-    const { roles, epoch, check } = this.#args;
+    const { roles, epoch, check, rollback } = this.#args;
     const { administrator, config: database, database: resource } = roles.target;
     const { memberOf, validUntil } = config;
     const byAdmin = password === undefined;
@@ -77,13 +78,13 @@ export class RoleGrants extends pulumi.ComponentResource {
     const way = byAdmin ? roles.admin : connectionEnvironment(administrator, { ...login, password });
     const drifted = check !== undefined && (check.publicDrifted || check.drifted.includes(config.name));
     const { environment, options } = rerunning(drifted);
-    const probe = new local.Command(
+    const probe = new RunnerCommand(
       `${config.name}-probe`,
       {
-        create: runner("role-probe"),
-        stdin: pulumi.jsonStringify({ ...settings, epoch }),
+        ensure: "role-probe",
+        request: pulumi.jsonStringify({ ...settings, epoch }),
         environment: { ...way, ...environment },
-        logging: "stderr",
+        rollback,
       },
       { parent: this, deletedWith: resource, dependsOn: [after], ...options },
     );
@@ -93,7 +94,7 @@ export class RoleGrants extends pulumi.ComponentResource {
 
 /** A role's probe, and what it takes to repeat it. */
 export interface ProvenRole {
-  readonly probe: local.Command;
+  readonly probe: RunnerCommand;
   /** What the role can do and cannot, in the form that the runner takes. */
   readonly settings: object;
   /** PG* variables that lead to the database as the role. */

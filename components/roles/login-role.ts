@@ -1,8 +1,7 @@
-import { local } from "@pulumi/command";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type { RoleConfig } from "../../runner/config/roles.ts";
-import { runner } from "../runner/command.ts";
+import { RunnerCommand } from "../runner/command.ts";
 import { scramVerifier } from "./scram.ts";
 
 /** What a login role is made from; the owner needs no more than a name. */
@@ -33,17 +32,17 @@ export interface LoginRoleArgs {
   readonly deletedWith?: pulumi.Resource | undefined;
 }
 
-function generatedPassword(settings: LoginRoleSettings, opts: pulumi.CustomResourceOptions) {
-  const command = new local.Command(
+function generatedPassword(settings: LoginRoleSettings, options: pulumi.CustomResourceOptions) {
+  const command = new RunnerCommand(
     `${settings.name}-password`,
     {
-      create: runner("password-generate"),
-      stdin: JSON.stringify({ passwordVersion: settings.passwordVersion ?? 1 }),
-      logging: "none",
+      ensure: "password-generate",
+      request: JSON.stringify({ passwordVersion: settings.passwordVersion ?? 1 }),
+      secret: true,
     },
-    { ...opts, additionalSecretOutputs: ["stdout"] },
+    options,
   );
-  return command.stdout.apply((result) => (JSON.parse(result) as { password: string }).password);
+  return command.result<{ password: string }>().password;
 }
 
 /** As PostgreSQL prints it where the server's time zone is UTC, so that a refresh finds no difference. */

@@ -1,4 +1,3 @@
-import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { AdoptConfig } from "../../runner/config/adopt.ts";
 import type { DatabaseConfig } from "../../runner/config/database.ts";
@@ -12,7 +11,7 @@ import {
 import type { RoleConfig } from "../../runner/config/roles.ts";
 import { connectionEnvironment } from "../connection.ts";
 import type { Administrator } from "../instance.ts";
-import { runner } from "../runner/command.ts";
+import { RunnerCommand } from "../runner/command.ts";
 import { LoginRole } from "./login-role.ts";
 
 /** The stack's database and the way to it, as far as roles need them. */
@@ -117,13 +116,12 @@ export class Roles extends pulumi.ComponentResource {
   /** What a role is declared to have, for previews, and its farewell: when it goes, so does all it holds. Runs nothing until then. */
   #recordAccess(login: LoginRole, declaration: Declaration): pulumi.Resource {
     const { config, database, instance } = this.target;
-    return new local.Command(
+    return new RunnerCommand(
       `${declaration.role}-access`,
       {
-        delete: runner("role-retire"),
-        stdin: JSON.stringify({ ...declaration, owner: config.owner }),
+        remove: "role-retire",
+        request: JSON.stringify({ ...declaration, owner: config.owner }),
         environment: this.admin,
-        logging: "stderr",
       },
       {
         parent: login,
@@ -135,14 +133,9 @@ export class Roles extends pulumi.ComponentResource {
 
   /** CONNECT, and what can be given before there are objects, to all of them in one transaction. */
   #allow(name: string, after: readonly pulumi.Resource[]): void {
-    new local.Command(
+    new RunnerCommand(
       `${name}-access`,
-      {
-        create: runner("role-grants"),
-        stdin: JSON.stringify(this.declarations),
-        environment: this.admin,
-        logging: "stderr",
-      },
+      { ensure: "role-grants", request: JSON.stringify(this.declarations), environment: this.admin },
       {
         parent: this,
         deletedWith: this.target.database,

@@ -1,7 +1,74 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+
+/** Variables of a command's environment. */
+export type Variables = Readonly<Record<string, pulumi.Input<string>>>;
+
+/** A cutover that waits for other resources' commands, and is rolled back where one of them fails. */
+export interface Rollback {
+  /** The cutover's settings, as JSON. */
+  readonly settings: pulumi.Input<string>;
+  /** What the cutover's own commands have in their environment. Secret. */
+  readonly environment: Variables;
+}
+
+export interface RunnerCommandArgs {
+  /** The runner's command that is run when the resource is made, and again when an input changes: it has to be safe to repeat. */
+  readonly ensure?: string;
+  /** The runner's command that is run when the resource goes, with the inputs that the state holds. */
+  readonly remove?: string;
+  /** What both commands read on standard input, as JSON. */
+  readonly request: pulumi.Input<string>;
+  /** What leads to the database, and secrets: neither belongs into a command line. */
+  readonly environment?: Variables;
+  /** Rolls a cutover back where `ensure` fails. */
+  readonly rollback?: Rollback | undefined;
+  /** The result is a secret, and nothing of it is shown. */
+  readonly secret?: true;
+}
+
 /**
- * The command line of a runner's verb. It is relative to the project's root, where the command provider runs,
- * so that a stack's state is the same from every checkout. Settings go to standard input, never in here.
+ * The command line of a runner's command. It is relative to the project's root, where the command plugin runs, so that
+ * a stack's state is the same from every checkout.
  */
-export function runner(verb: string): string {
-  return `node runner/main.ts ${verb}`;
+function commandLine(command: string): string {
+  return `node runner/main.ts ${command}`;
+}
+
+function requestOf({ request, rollback }: RunnerCommandArgs): pulumi.Input<string> {
+  return rollback === undefined ? request : pulumi.jsonStringify({ cutover: rollback.settings, request }); // both may be long, which a variable must not be
+}
+
+function environmentOf({ environment, rollback }: RunnerCommandArgs): Variables | undefined {
+  if (rollback === undefined) return environment;
+  const PGSTACK_CUTOVER = pulumi.secret(pulumi.jsonStringify(rollback.environment));
+  return { ...environment, PGSTACK_CUTOVER };
+}
+
+function inputsOf(args: RunnerCommandArgs): local.CommandArgs {
+  const { ensure, remove, rollback, secret } = args;
+  const ensured = ensure && commandLine(rollback === undefined ? ensure : `cutover-or-back ${ensure}`);
+  const environment = environmentOf(args);
+  return {
+    ...(ensured && { create: ensured, update: ensured }),
+    ...(remove && { delete: commandLine(remove) }),
+    stdin: requestOf(args),
+    ...(environment && { environment }),
+    logging: secret ? "none" : "stderr",
+  };
+}
+
+/** A resource whose life is told by commands of the runner: the only way in which a component changes a database itself. */
+export class RunnerCommand extends local.Command {
+  constructor(name: string, args: RunnerCommandArgs, options: pulumi.CustomResourceOptions) {
+    super(name, inputsOf(args), {
+      ...options,
+      ...(args.secret && { additionalSecretOutputs: ["stdout"] }),
+    });
+  }
+
+  /** The result that the last run printed, read from its JSON. */
+  result<Result>(): pulumi.Output<Result> {
+    return this.stdout.apply((json) => JSON.parse(json) as Result);
+  }
 }

@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import { type Command, queryCommand } from "../../cli/command.ts";
 import { withAdmin } from "../../cutover/freeze/sessions.ts";
 import { type Cutover, parseCutover } from "../../cutover/settings.ts";
@@ -9,6 +10,7 @@ import { giveBackAfterFailure, release } from "../../cutover/stages/rollback.ts"
 import { readState } from "../../cutover/state/state.ts";
 import { connectionFromEnvironment } from "../../postgres/connection.ts";
 import { ExitCode, RefusedError, UserError } from "../../util/errors.ts";
+import { parseRequest } from "../../util/request.ts";
 
 const cutoverFreeze = cutoverCommand(
   "cutover-freeze",
@@ -67,26 +69,33 @@ const cutoverCopy = cutoverCommand("cutover-copy", "copies the frozen source", r
 
 const cutoverComplete = cutoverCommand("cutover-complete", "hands the clients to the target", reachComplete);
 
-/** What a stack's resources say of the cutover that waits for them. */
-interface Waiting {
-  readonly settings: string;
-  readonly environment: Readonly<Record<string, string>>;
-}
+/** A command's request, and the settings of the cutover that waits for it; the cutover's environment is in PGSTACK_CUTOVER. */
+const Guarded = v.object({
+  cutover: v.string("the cutover's settings"),
+  request: v.string("the command's request"),
+});
+
+const Environment = v.record(v.string(), v.string("a text"));
 
 const cutoverOrBack: Command = {
   summary:
     "runs another command, on which a switch waits; where it fails, the source is given back to its clients",
-  usage: "cutover-or-back COMMAND, with PGSTACK_CUTOVER in the environment",
+  usage: "cutover-or-back COMMAND < GUARDED, with PGSTACK_CUTOVER in the environment",
   flags: {},
   run: async (call) => {
     const [name = "", ...words] = call.words;
     const command = await call.internal(name);
     if (command === undefined) throw new RefusedError(`Expected an internal command, found "${name}"`);
-    const { settings, environment }: Waiting = JSON.parse(call.env.PGSTACK_CUTOVER ?? "{}");
-    const cutover = parseCutover(settings, environment, call.log);
+    const guarded = parseRequest(Guarded, await call.stdin(), "a command's request and a cutover's settings");
+    const environment = parseRequest(
+      Environment,
+      call.env.PGSTACK_CUTOVER ?? "{}",
+      "a cutover's environment",
+    );
+    const cutover = parseCutover(guarded.cutover, environment, call.log);
     let code: ExitCode = ExitCode.failed;
     try {
-      code = await command.run({ ...call, words });
+      code = await command.run({ ...call, words, stdin: async () => guarded.request });
       return code;
     } finally {
       if (code !== ExitCode.done) await giveBackAfterFailure(cutover);
