@@ -1,5 +1,3 @@
-import "./components/runner/query-process.ts";
-import "./components/runner/fast-startup.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config.ts";
 import { administratorOutput, urlsOf } from "./components/connection.ts";
@@ -13,22 +11,22 @@ import { RoleGrants } from "./components/roles/grants.ts";
 import { LoginRole } from "./components/roles/login-role.ts";
 import { checkRights } from "./components/roles/preview-check.ts";
 import { Roles } from "./components/roles/roles.ts";
+import { QueryProcess } from "./components/runner/query-process.ts";
 import { meanwhile } from "./runner/util/background.ts";
 
-// these two before whatever loads Pulumi
-
+const queries = QueryProcess.start("migrations-read", "rights-check", "migrations-check");
 const config = loadConfig();
 const { protect, passwords, adopt } = config;
 const { importOnly } = adopt;
 const { owner: ownerName, name: databaseName } = config.database;
 
 const updates = !pulumi.runtime.isDryRun(); // a preview changes nothing: it goes on while it is told what is there
-const files = meanwhile(importOnly ? [] : readFiles(config.migrations));
+const files = meanwhile(importOnly ? [] : readFiles(queries, config.migrations));
 if (updates) await files;
 
 const instance = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
 const { administrator, resource: deletedWith } = instance;
-const check = meanwhile(checkRights(config, instance));
+const check = meanwhile(checkRights(queries, config, instance));
 if (updates) await check;
 const providers = [createProvider(administrator, instance)];
 
@@ -70,6 +68,7 @@ const restored =
     owner: ownerName,
     database: stackDatabase,
     after: [stackRoles],
+    queries,
   });
 const moved =
   config.cutover &&
@@ -80,6 +79,7 @@ const moved =
     roles: config.roles.map(({ name }) => name),
     database: stackDatabase,
     after: [stackRoles],
+    queries,
   });
 const rollback = moved?.rollback;
 const applied = importOnly
@@ -93,6 +93,7 @@ const applied = importOnly
       after: [stackRoles, ...(restored ? [restored] : []), ...(moved ? [moved.copy] : [])],
       epoch: restored?.epoch ?? moved?.contentGeneration,
       rollback,
+      queries,
     });
 const { count, head: newest, pending } = applied ?? { count: 0, head: null, pending: 0 };
 const epoch = pulumi.interpolate`${restored?.epoch ?? moved?.contentGeneration ?? ""} ${count} ${newest}`;
@@ -100,7 +101,7 @@ const grants =
   applied &&
   new RoleGrants(
     "grants",
-    { roles: stackRoles, epoch, after: [applied.applied], check: await check, rollback },
+    { roles: stackRoles, epoch, after: [applied.applied], check: await check, rollback, queries },
     { providers },
   );
 const dumped =

@@ -1,10 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { parseConfig, type StackConfig } from "../runner/config/parse.ts";
+import { ConfigError, parseConfig, type StackConfig } from "../runner/config/parse.ts";
 
 const namespace = "pgstack:";
 
-/** The configuration of the stack that this program runs for. Throws ConfigError. */
+/** The configuration of the stack that this program runs for. Throws RunError that lists every fault, and prints without a stack. */
 export function loadConfig(): StackConfig {
   const ours = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(namespace));
-  return parseConfig(Object.fromEntries(ours.map(([key, value]) => [key.slice(namespace.length), value])));
+  try {
+    return parseConfig(Object.fromEntries(ours.map(([key, value]) => [key.slice(namespace.length), value])));
+  } catch (error) {
+    throw error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
+  }
 }

@@ -6,6 +6,7 @@ import type { DatabaseConfig } from "../runner/config/database.ts";
 import type { CutoverSettings } from "../runner/cutover/settings.ts";
 import { type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
 import { askRunner } from "./runner/query.ts";
+import type { Queries } from "./runner/query-process.ts";
 
 export interface CutoverArgs {
   readonly config: CutoverConfig;
@@ -18,6 +19,7 @@ export interface CutoverArgs {
   readonly database: pulumi.Resource;
   /** What must be there first: schemas, extensions, roles. */
   readonly after: readonly pulumi.Resource[];
+  readonly queries: Queries;
 }
 
 /** What a stack says of its cutover: where clients should go, and what was done. */
@@ -143,8 +145,8 @@ function environmentOf(
  * New until the switch is complete, and then the same for good: as long as it is not, every stage is repeated, each
  * in its turn, so that what follows a new copy (migrations, grants) follows it again.
  */
-async function attemptOf({ connection }: CutoverArgs): Promise<string> {
-  const known = await askRunner<CutoverCheck>("cutover-check", {}, connection);
+async function attemptOf({ connection, queries }: CutoverArgs): Promise<string> {
+  const known = await askRunner<CutoverCheck>(queries, "cutover-check", {}, connection);
   return known?.attempt ?? randomUUID();
 }
 

@@ -12,6 +12,7 @@ import { connectionEnvironment, type Login } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
 import { type Rollback, RunnerCommand } from "./runner/command.ts";
 import { askRunner, knownValue } from "./runner/query.ts";
+import type { Queries } from "./runner/query-process.ts";
 
 export interface MigrationsArgs {
   readonly settings: MigrationSettings;
@@ -29,6 +30,7 @@ export interface MigrationsArgs {
   readonly epoch?: pulumi.Input<string> | undefined;
   /** A cutover that waits for the migrations. */
   readonly rollback?: Rollback | undefined;
+  readonly queries: Queries;
 }
 
 type Environment = Record<string, pulumi.Input<string>>;
@@ -53,7 +55,8 @@ export class Migrations extends pulumi.ComponentResource {
     const environment = environmentOf(args, args.owner);
     const asAdmin = environmentOf(args, { ...args.owner, password: undefined });
     const request = { settings: args.settings, files };
-    const checked = { asOwner: environment, asAdmin, database: args.deletedWith };
+    const { queries, deletedWith: database } = args;
+    const checked = { asOwner: environment, asAdmin, database, queries };
     const check = checkDatabase(request, checked, this);
     const plan = check.then((found) => ({ found, kept: keptFiles(files, historyOf(found), args.settings) }));
     const apply = plan.then((plan) => createApply(name, args, { environment, ...plan }, this));
@@ -74,8 +77,8 @@ export class Migrations extends pulumi.ComponentResource {
  * goes on with what it knows when a fault of a file ends the program, and would freeze a cutover's source for nothing. A
  * fault prints without a stack.
  */
-export async function readFiles(settings: MigrationSettings): Promise<MigrationFile[]> {
-  const files = (await askRunner<MigrationFile[]>("migrations-read", settings, {})) ?? [];
+export async function readFiles(queries: Queries, settings: MigrationSettings): Promise<MigrationFile[]> {
+  const files = (await askRunner<MigrationFile[]>(queries, "migrations-read", settings, {})) ?? [];
   try {
     keptFiles(files, { rows: [] }, settings);
     return files;
@@ -194,6 +197,7 @@ export interface Checked {
   /** As the admin, who becomes the owner where the server lets him. */
   readonly asAdmin: Environment;
   readonly database: pulumi.CustomResource;
+  readonly queries: Queries;
 }
 
 /**
@@ -203,10 +207,11 @@ export interface Checked {
  */
 export async function checkDatabase(
   request: CheckRequest,
-  { asOwner, asAdmin, database }: Checked,
+  { asOwner, asAdmin, database, queries }: Checked,
   resource: pulumi.Resource,
 ): Promise<CheckResult | undefined> {
-  const ask = (environment: Environment) => askRunner<CheckResult>("migrations-check", request, environment);
+  const ask = (environment: Environment) =>
+    askRunner<CheckResult>(queries, "migrations-check", request, environment);
   const [early, id] = await Promise.all([ask(asAdmin), knownValue(database.id)]);
   if (id === undefined) return undefined;
   const result = early?.database === "read" ? early : await ask(asOwner);

@@ -5,6 +5,7 @@ import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/prev
 import type { RestoreReport } from "../runner/restore/report.ts";
 import { RunnerCommand, type Variables } from "./runner/command.ts";
 import { askRunner, knownValue } from "./runner/query.ts";
+import type { Queries } from "./runner/query-process.ts";
 
 export interface RestoreArgs {
   readonly config: RestoreConfig;
@@ -18,6 +19,7 @@ export interface RestoreArgs {
   readonly database: pulumi.Resource;
   /** What must be there first: schemas, extensions, roles, default privileges. */
   readonly after: readonly pulumi.Resource[];
+  readonly queries: Queries;
 }
 
 /**
@@ -43,11 +45,11 @@ export class Restore extends pulumi.ComponentResource {
   }
 
   /** Says in a preview what `up` will drop and apply, and refuses there what it would refuse. */
-  async #foretell({ config, owner, migrations, connection }: RestoreArgs): Promise<void> {
+  async #foretell({ config, owner, migrations, connection, queries }: RestoreArgs): Promise<void> {
     if (!pulumi.runtime.isDryRun()) return;
     const request: RestoreCheckRequest = { restore: { ...config, owner }, migrations };
     const known = (await knownValue(pulumi.output(connection))) ?? {}; // the dump can be looked at before there is a server
-    const outlook = await askRunner<RestoreOutlook | null>("restore-check", request, known);
+    const outlook = await askRunner<RestoreOutlook | null>(queries, "restore-check", request, known);
     if (outlook) for (const line of foretold(config.from, outlook)) void pulumi.log.warn(line, this);
   }
 }

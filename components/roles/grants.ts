@@ -4,6 +4,7 @@ import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
 import { type Rollback, RunnerCommand } from "../runner/command.ts";
 import { askRunner, knownValue } from "../runner/query.ts";
+import type { Queries } from "../runner/query-process.ts";
 import type { Roles, StackRole } from "./roles.ts";
 
 export interface RoleGrantsArgs {
@@ -16,6 +17,7 @@ export interface RoleGrantsArgs {
   readonly check: RightsCheck | undefined;
   /** A cutover that waits for the grants and their proof. */
   readonly rollback?: Rollback | undefined;
+  readonly queries: Queries;
 }
 
 const driftVariable = "PGSTACK_DRIFT";
@@ -49,7 +51,7 @@ export class RoleGrants extends pulumi.ComponentResource {
 
   /** Ends the component: no client waits for the proof that comes after `last`. */
   prove(last: pulumi.Input<unknown>): void {
-    this.registerOutputs(proveAgain(this.#probes, last).then(() => ({})));
+    this.registerOutputs(proveAgain(this.#args.queries, this.#probes, last).then(() => ({})));
   }
 
   #grant(name: string): pulumi.Resource {
@@ -112,7 +114,11 @@ function isOfThisUpdate(stdout: string): boolean {
  * Repeats, once `last` is known, the probes that an update had no other reason to run: none ends without a proof of
  * every role. Ends the program where a role can do what it should not, or cannot do what it should. A preview runs none.
  */
-export async function proveAgain(roles: readonly ProvenRole[], last: pulumi.Input<unknown>): Promise<void> {
+export async function proveAgain(
+  queries: Queries,
+  roles: readonly ProvenRole[],
+  last: pulumi.Input<unknown>,
+): Promise<void> {
   if (pulumi.runtime.isDryRun() || roles.length === 0) return;
   await knownValue(pulumi.output(last));
   const settled = roles.map(({ probe, settings, environment }) =>
@@ -122,6 +128,6 @@ export async function proveAgain(roles: readonly ProvenRole[], last: pulumi.Inpu
   );
   const probes = (await knownValue(pulumi.all(settled)))?.flat() ?? [];
   if (probes.length === 0) return;
-  const warnings = await askRunner<string[]>("roles-probe", probes, {});
+  const warnings = await askRunner<string[]>(queries, "roles-probe", probes, {});
   for (const warning of warnings ?? []) void pulumi.log.warn(warning);
 }

@@ -6,6 +6,7 @@ import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
 import type { Instance } from "../instance.ts";
 import { askRunner } from "../runner/query.ts";
+import type { Queries } from "../runner/query-process.ts";
 
 function requestOf({ database, roles, adopt, passwords }: StackConfig): RightsCheckRequest {
   const { name, owner, extensions } = database;
@@ -35,11 +36,15 @@ function report({ statements }: RightsCheck, resource: pulumi.Resource): void {
  * Asks the server, before anything is declared, whether its admin can do all that the stack asks for, and whether
  * rights still are as declared. Undefined where there is no server yet. Ends the program where the admin can not.
  */
-export async function checkRights(config: StackConfig, instance: Instance): Promise<RightsCheck | undefined> {
+export async function checkRights(
+  queries: Queries,
+  config: StackConfig,
+  instance: Instance,
+): Promise<RightsCheck | undefined> {
   if (config.adopt.importOnly) return undefined;
   const { administrator } = instance;
   const environment = connectionEnvironment(administrator, administrator);
-  const check = await askRunner<RightsCheck>("rights-check", requestOf(config), environment);
+  const check = await askRunner<RightsCheck>(queries, "rights-check", requestOf(config), environment);
   if (check === undefined) return undefined;
   const { admin, unreachable, refusals } = check;
   if (unreachable !== undefined && !pulumi.runtime.isDryRun()) throw new pulumi.RunError(unreachable);

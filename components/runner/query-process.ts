@@ -1,12 +1,14 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import type { Socket } from "node:net";
+import * as pulumi from "@pulumi/pulumi";
+import type { Query } from "../../runner/cli/command.ts";
 import { linesOf } from "../../runner/util/lines.ts";
 import { projectRoot } from "../../runner/util/project.ts";
 
-/** What keeps this process waiting as long as it is open. */
-interface Handle {
-  ref(): unknown;
-  unref(): unknown;
+/** Answers a component's questions about the server while the program runs. */
+export interface Queries {
+  /** Asks one of the runner's internal commands; rejects with what it says when it fails. */
+  ask(command: string, query: Query<object>): Promise<unknown>;
 }
 
 interface Waiting {
@@ -14,54 +16,67 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-// Started as this module is loaded, and so before Pulumi is: by the time of the first question it is ready.
-const first = ["migrations-read", "rights-check", "migrations-check"];
-const child = spawn(process.execPath, ["runner/main.ts", "serve", ...first], { cwd: projectRoot });
-const handles: Handle[] = [child, ...[child.stdin, child.stdout, child.stderr].map((one) => one as Socket)];
-const waiting = new Map<number, Waiting>();
-let asked = 0;
-let complaints = "";
-let ended = false;
+/**
+ * The runner as one process that answers many questions, several at once: a process for each would take longer than the
+ * questions. What it logs is shown in the update's log. It ends when the program does.
+ */
+export class QueryProcess implements Queries {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #waiting = new Map<number, Waiting>();
+  #asked = 0;
+  #ended = false;
 
-/** The program waits for the runner only while a question is open. It ends when the program does. */
-function hold(): void {
-  for (const handle of handles) waiting.size > 0 ? handle.ref() : handle.unref();
-}
+  /** Starts the process; by the time of the first question it has loaded the commands of `first`. */
+  static start(...first: readonly string[]): QueryProcess {
+    const child = spawn(process.execPath, ["runner/main.ts", "serve", ...first], { cwd: projectRoot });
+    return new QueryProcess(child);
+  }
 
-function settle(line: string): void {
-  const { id, answer, error } = JSON.parse(line) as { id: number; answer?: unknown; error?: string };
-  const { resolve, reject } = waiting.get(id) as Waiting;
-  waiting.delete(id);
-  hold();
-  if (error === undefined) resolve(answer);
-  else reject(new Error(error));
-}
+  private constructor(child: ChildProcessWithoutNullStreams) {
+    this.#child = child;
+    child.stdin.on("error", () => {}); // the end of the process says more
+    child.on("error", () => this.#end()).on("close", () => this.#end());
+    this.#listen(child.stdout, (line) => this.#settle(line));
+    this.#listen(child.stderr, (line) => void pulumi.log.info(line));
+    this.#hold();
+  }
 
-function giveUp(): void {
-  ended = true;
-  for (const { reject } of waiting.values())
-    reject(new Error(`The runner ended before it had answered. ${complaints}`.trim()));
-  waiting.clear();
-}
+  ask(command: string, query: Query<object>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(++this.#asked, { resolve, reject });
+      if (this.#ended) return this.#end();
+      this.#hold();
+      this.#child.stdin.write(`${this.#asked} ${command} ${JSON.stringify(query)}\n`);
+    });
+  }
 
-async function listen(): Promise<void> {
-  for await (const line of linesOf(child.stdout)) settle(line);
-}
+  #listen(stream: ChildProcessWithoutNullStreams["stdout"], use: (line: string) => void): void {
+    const read = async () => {
+      for await (const line of linesOf(stream)) use(line);
+    };
+    read().catch(() => this.#end());
+  }
 
-hold();
-listen().catch(giveUp);
-child.stderr.setEncoding("utf8").on("data", (text: string) => {
-  complaints += text;
-});
-child.stdin.on("error", () => {}); // its end says more
-child.on("error", giveUp).on("close", giveUp);
+  /** The program waits for the runner only while a question is open. */
+  #hold(): void {
+    const { stdin, stdout, stderr } = this.#child;
+    const handles = [this.#child, ...[stdin, stdout, stderr].map((stream) => stream as unknown as Socket)];
+    for (const handle of handles) this.#waiting.size > 0 ? handle.ref() : handle.unref();
+  }
 
-/** Asks one of the runner's verbs. Several may be asked at once. Rejects with what the verb says when it fails. */
-export function askProcess(verb: string, question: object): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    waiting.set(++asked, { resolve, reject });
-    if (ended) return giveUp();
-    hold();
-    child.stdin.write(`${asked} ${verb} ${JSON.stringify(question)}\n`);
-  });
+  #settle(line: string): void {
+    const { id, answer, error } = JSON.parse(line) as { id: number; answer?: unknown; error?: string };
+    const { resolve, reject } = this.#waiting.get(id) as Waiting;
+    this.#waiting.delete(id);
+    this.#hold();
+    if (error === undefined) resolve(answer);
+    else reject(new Error(error));
+  }
+
+  #end(): void {
+    this.#ended = true;
+    for (const { reject } of this.#waiting.values())
+      reject(new Error("The runner ended before it had answered."));
+    this.#waiting.clear();
+  }
 }

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Query } from "../../runner/cli/command.ts";
-import { askProcess } from "./query-process.ts";
+import type { Variables } from "./command.ts";
+import type { Queries } from "./query-process.ts";
 
 /** Pulumi's own view of an output, of which its types say nothing. */
 interface Settling<T> {
@@ -15,18 +15,18 @@ export async function knownValue<T>(output: pulumi.Output<T>): Promise<T | undef
 }
 
 /**
- * Asks one of the runner's verbs while the program runs. Undefined where the connection is not known yet: before the first
- * `up`. Throws RunError with what the verb says when it fails.
+ * Asks one of the runner's internal commands while the program runs. Undefined where the connection is not known yet:
+ * before the first `up`. Throws RunError with what the command says when it fails.
  */
 export async function askRunner<Answer>(
-  verb: string,
+  queries: Queries,
+  command: string,
   request: object,
-  environment: pulumi.Input<Readonly<Record<string, pulumi.Input<string>>>>,
+  environment: Variables,
 ): Promise<Answer | undefined> {
   const known = await knownValue(pulumi.output(environment));
   if (known === undefined) return undefined;
-  const question: Query<object> = { request, environment: known };
-  const answer = await askProcess(verb, question).catch((error: Error) => {
+  const answer = await queries.ask(command, { request, environment: known }).catch((error: Error) => {
     throw new pulumi.RunError(error.message);
   });
   return answer as Answer;

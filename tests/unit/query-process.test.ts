@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
-import { askProcess } from "../../components/runner/query-process.ts";
+import { QueryProcess } from "../../components/runner/query-process.ts";
 import { linesOf } from "../../runner/util/lines.ts";
 import { callVerb } from "../support/migrations.ts";
 
@@ -58,9 +58,10 @@ function runnerOf(parent: number): number {
 
 test("a runner that is killed leaves no question without an answer, nor those that come later", async () => {
   const question = { request: { directory: "migrations" }, environment: {} };
-  assert.ok(Array.isArray(await askProcess("migrations-read", question)));
+  const queries = QueryProcess.start("migrations-read");
+  assert.ok(Array.isArray(await queries.ask("migrations-read", question)));
   process.kill(runnerOf(process.pid), "SIGKILL");
-  const open = Array.from({ length: 3 }, () => askProcess("no-such-verb", {}));
+  const open = Array.from({ length: 3 }, () => queries.ask("no-such-verb", question));
   for (const one of open) await assert.rejects(one, /The runner ended before it had answered/);
-  await assert.rejects(askProcess("migrations-read", question), /The runner ended/);
+  await assert.rejects(queries.ask("migrations-read", question), /The runner ended/);
 });
