@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../../runner/config/parse.ts";
-import { creatorsOf, declare } from "../../runner/config/role-declaration.ts";
-import type { RightsCheckRequest } from "../../runner/roles/plan/declaration.ts";
+import { creatorsOf, declare, type RightsCheckRequest } from "../../runner/config/role-declaration.ts";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
 import type { Instance } from "../instance.ts";
@@ -13,7 +12,9 @@ function requestOf({ database, roles, adopt, passwords }: StackConfig): RightsCh
   const declared = roles.map((role) => ({ ...declare(role, database), memberOf: role.memberOf }));
   return {
     database: {
-      ...{ name, owner, extensions },
+      name,
+      owner,
+      extensions,
       ownerByAdmin: adopt.roles.includes(owner) && passwords[owner] === undefined,
     },
     rights: { owner, creators: creatorsOf(roles, owner), roles: declared },

@@ -3,10 +3,10 @@ import type { AdoptConfig } from "../../runner/config/adopt.ts";
 import type { DatabaseConfig } from "../../runner/config/database.ts";
 import {
   creatorsOf,
-  type Declaration,
-  type Declarations,
   declare,
   inOrderOfMembership,
+  type RightsDeclaration,
+  type RoleDeclaration,
 } from "../../runner/config/role-declaration.ts";
 import type { RoleConfig } from "../../runner/config/roles.ts";
 import { connectionEnvironment } from "../connection.ts";
@@ -18,7 +18,7 @@ import { LoginRole } from "./login-role.ts";
 export interface RolesTarget {
   readonly config: DatabaseConfig;
   readonly database: pulumi.Resource;
-  /** A local instance: when it is removed, roles need no farewell. */
+  /** A local instance: roles are dropped with it. */
   readonly instance: pulumi.Resource | undefined;
   readonly administrator: Administrator;
 }
@@ -38,7 +38,7 @@ export interface RolesArgs {
 /** A role of the stack as it was made. */
 export interface StackRole {
   readonly config: RoleConfig;
-  readonly declaration: Declaration;
+  readonly declaration: RoleDeclaration;
   /** Secret; undefined where the role keeps one that nobody here knows. */
   readonly password: pulumi.Output<string> | undefined;
   /** What comes after the role itself. */
@@ -57,7 +57,7 @@ export class Roles extends pulumi.ComponentResource {
   /** Each after those that it is a member of. */
   readonly all: readonly StackRole[];
   /** Everybody's rights. */
-  readonly declarations: Declarations;
+  readonly declarations: RightsDeclaration;
 
   constructor(name: string, args: RolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Roles", name, {}, opts);
@@ -113,8 +113,8 @@ export class Roles extends pulumi.ComponentResource {
     return new LoginRole(name, args, { parent: this });
   }
 
-  /** What a role is declared to have, for previews, and its farewell: when it goes, so does all it holds. Runs nothing until then. */
-  #recordAccess(login: LoginRole, declaration: Declaration): pulumi.Resource {
+  /** A role's declaration, for previews, and the command before DROP ROLE. It runs nothing until then. */
+  #recordAccess(login: LoginRole, declaration: RoleDeclaration): pulumi.Resource {
     const { config, database, instance } = this.target;
     return new RunnerCommand(
       `${declaration.role}-access`,

@@ -1,7 +1,7 @@
 import type { Command } from "../cli/command.ts";
 import { resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
+import type { ReviewedRights } from "../config/role-declaration.ts";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
-import type { ReviewedRights } from "../roles/plan/declaration.ts";
 import { coloured, matrixOf, plain, renderDifferences, renderMatrix } from "../roles/review/matrix.ts";
 import { type Review, reviewRoles } from "../roles/review/review.ts";
 import { declaredRoles } from "../roles/review/stack-roles.ts";

@@ -1,21 +1,69 @@
+import * as v from "valibot";
 import type { DatabaseConfig } from "./database.ts";
 import type { RoleConfig } from "./roles.ts";
 
-/** What a role is declared to be allowed, in the form that the runner takes. */
-export interface Declaration {
-  readonly role: string;
-  readonly access: RoleConfig["access"];
-  readonly schemas: readonly string[];
-  readonly allSchemas: boolean;
-  readonly exclude: readonly string[];
-}
+const names = v.pipe(v.array(v.string()), v.readonly());
 
-/** All rights in the stack's database, in the form that the runner takes. */
-export interface Declarations {
-  readonly owner: string;
-  readonly creators: readonly string[];
-  readonly roles: readonly Declaration[];
-}
+/** A role's rights in one database, as resources send them to the runner. */
+export const RoleDeclaration = v.object({
+  role: v.string(),
+  /** Read, or read and write rows; never define objects. */
+  access: v.picklist(["readonly", "readwrite"]),
+  /** Schemas that the role may use. */
+  schemas: names,
+  /** True where the role may use every schema of the database: those that come later count too. */
+  allSchemas: v.boolean(),
+  /** Tables (`audit.*`) and columns (`users.email`) that the role may not touch; see exclusion.ts. */
+  exclude: names,
+});
+export type RoleDeclaration = Readonly<v.InferOutput<typeof RoleDeclaration>>;
+
+/** All rights in one database. */
+export const RightsDeclaration = v.object({
+  /** The database's owner, who makes most objects. */
+  owner: v.string(),
+  /** Further roles that make objects, such as one that runs migrations. */
+  creators: names,
+  roles: v.pipe(v.array(RoleDeclaration), v.readonly()),
+});
+export type RightsDeclaration = Readonly<v.InferOutput<typeof RightsDeclaration>>;
+
+/** A declared role with its memberships. */
+export const ReviewedRole = v.object({ ...RoleDeclaration.entries, memberOf: names });
+export type ReviewedRole = Readonly<v.InferOutput<typeof ReviewedRole>>;
+
+/** All rights in one database, memberships included. */
+export const ReviewedRights = v.object({
+  ...RightsDeclaration.entries,
+  roles: v.pipe(v.array(ReviewedRole), v.readonly()),
+});
+export type ReviewedRights = Readonly<v.InferOutput<typeof ReviewedRights>>;
+
+/** A role to verify. */
+export const VerifiedRole = v.object({
+  ...ReviewedRole.entries,
+  /** Until when its password is valid; `infinity`, or a date and time. */
+  validUntil: v.string(),
+  /** Nobody here knows its password, so the admin acts for it (by SET ROLE). */
+  byAdmin: v.boolean(),
+});
+export type VerifiedRole = Readonly<v.InferOutput<typeof VerifiedRole>>;
+
+/** A role that is to be dropped, and who gets what it owns. */
+export const RoleDrop = v.object({ role: v.string(), owner: v.string() });
+
+/** What a program asks the server before it declares anything. */
+export const RightsCheckRequest = v.object({
+  database: v.object({
+    name: v.string(),
+    owner: v.string(),
+    extensions: names,
+    /** Nobody here knows the owner's password: the admin becomes the owner to run migrations. */
+    ownerByAdmin: v.boolean(),
+  }),
+  rights: ReviewedRights,
+});
+export type RightsCheckRequest = Readonly<v.InferOutput<typeof RightsCheckRequest>>;
 
 /** Roles that are members of the owner make objects of their own: what they make counts like the owner's. */
 export function creatorsOf(roles: readonly RoleConfig[], owner: string): string[] {
@@ -23,7 +71,7 @@ export function creatorsOf(roles: readonly RoleConfig[], owner: string): string[
 }
 
 /** A role's rights in the stack's database. */
-export function declare(role: RoleConfig, database: DatabaseConfig): Declaration {
+export function declare(role: RoleConfig, database: DatabaseConfig): RoleDeclaration {
   return {
     role: role.name,
     access: role.access,
@@ -35,7 +83,7 @@ export function declare(role: RoleConfig, database: DatabaseConfig): Declaration
 
 type Member = Pick<RoleConfig, "name" | "memberOf">;
 
-/** The way round, where a role is a member of itself by others: the same name first and last. */
+/** The circle, where a role is a member of itself by others: the same name first and last. */
 export function circleOf(roles: readonly Member[]): readonly string[] | undefined {
   const byName = new Map(roles.map((role) => [role.name, role]));
   const follow = (name: string, path: readonly string[]): readonly string[] | undefined => {

@@ -8,7 +8,7 @@ import { applyMigrations } from "../migrations/run/apply.ts";
 import type { MigrationSettings } from "../migrations/settings.ts";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../postgres/connection.ts";
 import { applyRights } from "../roles/plan/apply.ts";
-import { proveRole } from "../roles/probe/prove.ts";
+import { verifyRole } from "../roles/probe/verify.ts";
 import { type DeclaredRoles, declaredRoles } from "../roles/review/stack-roles.ts";
 import { UserError } from "../util/errors.ts";
 
@@ -93,7 +93,7 @@ async function grant({ access, declared }: CatchUp): Promise<void> {
 async function prove({ access, declared, urls }: CatchUp, log: (line: string) => void): Promise<void> {
   for (const role of declared.roles) {
     const login = loginOf(urls[role.role]);
-    await proveRole(login ?? access.admin, { ...role, byAdmin: login === undefined }, log);
+    await verifyRole(login ?? access.admin, { ...role, byAdmin: login === undefined }, log);
   }
 }
 

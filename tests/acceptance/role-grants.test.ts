@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type pg from "pg";
+import type { RoleDeclaration } from "../../runner/config/role-declaration.ts";
 import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { applyRights } from "../../runner/roles/plan/apply.ts";
-import type { RoleDeclaration } from "../../runner/roles/plan/declaration.ts";
-import { retireRole } from "../../runner/roles/plan/drop-role.ts";
-import { probeRole } from "../../runner/roles/probe/probe.ts";
+import { prepareRoleDrop } from "../../runner/roles/plan/drop-role.ts";
+import { runProbes } from "../../runner/roles/probe/run-probes.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;
@@ -206,10 +206,10 @@ test("A retired role leaves its objects to the owner and can be dropped", async 
     "CREATE TABLE mine AS SELECT 1 AS x",
     "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO owner",
   );
-  assert.equal(await withClient(admin, (client) => retireRole(client, "leaver", "owner")), true);
+  assert.equal(await withClient(admin, (client) => prepareRoleDrop(client, "leaver", "owner")), true);
   await run(cluster.admin, "DROP ROLE leaver");
   assert.deepEqual(await run(as("owner"), "TABLE mine"), [[{ x: 1 }]]);
-  assert.equal(await withClient(admin, (client) => retireRole(client, "leaver", "owner")), false);
+  assert.equal(await withClient(admin, (client) => prepareRoleDrop(client, "leaver", "owner")), false);
 });
 
 test("A role that another database holds is not retired, and the refusal names what holds it", async () => {
@@ -218,7 +218,7 @@ test("A role that another database holds is not retired, and the refusal names w
   await role("shared", here.name);
   await grant(here.admin, declaration("shared"));
   await run(there.admin, "GRANT SELECT ON t TO shared");
-  const retire = withClient(here.admin, (client) => retireRole(client, "shared", "owner"));
+  const retire = withClient(here.admin, (client) => prepareRoleDrop(client, "shared", "owner"));
   await assert.rejects(retire, new RegExp(`has rights on 1 object in database "${there.name}"`));
   assert.equal(await outcome(here.as("shared"), "TABLE t"), "ok");
 });
@@ -232,7 +232,7 @@ test("Twelve roles granted side by side meet no catalog race", async () => {
   const names = Array.from({ length: 12 }, (_, index) => `crowd${index}`);
   for (const one of names) await role(one, name);
   await Promise.all(names.map((one) => grant(admin, declaration(one))));
-  await Promise.all(names.map((one) => withClient(admin, (client) => retireRole(client, one, "owner"))));
+  await Promise.all(names.map((one) => withClient(admin, (client) => prepareRoleDrop(client, one, "owner"))));
 });
 
 test("A probe as the role finds what it can do and should not, and what it cannot and should", async () => {
@@ -251,7 +251,7 @@ test("A probe as the role finds what it can do and should not, and what it canno
     byAdmin: false,
   };
   await grant(admin, declared);
-  const probe = async () => (await withClient(as("probed"), (client) => probeRole(client, declared))).faults;
+  const probe = async () => (await withClient(as("probed"), (client) => runProbes(client, declared))).faults;
   assert.deepEqual(await probe(), []);
   await run(
     admin,
@@ -291,7 +291,7 @@ test("A probe of a readwrite role writes nothing and takes no number from a sequ
     byAdmin: false,
   };
   await grant(admin, declared);
-  assert.deepEqual((await withClient(as("writer"), (client) => probeRole(client, declared))).faults, []);
+  assert.deepEqual((await withClient(as("writer"), (client) => runProbes(client, declared))).faults, []);
   assert.deepEqual(await run(admin, "SELECT nextval('t_id_seq')::int AS next", "TABLE t"), [
     [{ next: 1 }],
     [],
@@ -327,7 +327,7 @@ test("An admin who is no superuser grants, restricts and retires, and is in no o
   await run(as(owner), "CREATE TABLE later (id int)");
   for (const table of ["t", "later"]) assert.equal(await outcome(as(reader), `TABLE ${table}`), "ok", table);
   assert.deepEqual(await run(admin, memberships), before);
-  await withClient(admin, (client) => retireRole(client, reader, owner));
+  await withClient(admin, (client) => prepareRoleDrop(client, reader, owner));
   await run(admin, `DROP ROLE ${reader}`);
 });
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import type { ReviewedRole } from "../../runner/config/role-declaration.ts";
 import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { readEffectiveRoles, shownRights } from "../../runner/roles/catalog/effective-rights.ts";
 import { readObjects } from "../../runner/roles/catalog/objects.ts";
 import { applyRights } from "../../runner/roles/plan/apply.ts";
-import type { ReviewedRole } from "../../runner/roles/plan/declaration.ts";
 import { plain, renderDifferences, renderMatrix } from "../../runner/roles/review/matrix.ts";
 import { reviewRoles } from "../../runner/roles/review/review.ts";
 import { sql } from "../support/databases.ts";
@@ -128,4 +128,29 @@ test("What is shown is what the server itself would answer, for every role, obje
     const tableKey = objects.find(({ schema, kind }) => schema === "closed" && kind === "table")?.key ?? "";
     assert.deepEqual([column("deep"), column("noinherit")], [["x"], undefined]);
   });
+});
+
+test("An access control list is read whatever its roles are called, and what two grantors gave counts once", async () => {
+  const odd = 'My "Own=er, {a/b}';
+  await sql(
+    app,
+    `CREATE ROLE "${odd.replaceAll('"', '""')}"`,
+    "CREATE ROLE grantor",
+    "CREATE TABLE listed (id int)",
+    `GRANT SELECT, UPDATE ON listed TO "${odd.replaceAll('"', '""')}" WITH GRANT OPTION`,
+    "GRANT SELECT ON listed TO PUBLIC",
+    "GRANT SELECT ON listed TO grantor WITH GRANT OPTION",
+    "GRANT INSERT, SELECT ON listed TO reader",
+    "SET ROLE grantor",
+    "GRANT SELECT ON listed TO reader",
+    "RESET ROLE",
+    "GRANT UPDATE (id) ON listed TO reader",
+  );
+  const objects = await withClient(app, (client) => readObjects(client, { allColumns: false }));
+  const listed = objects.find(({ name }) => name === "listed");
+  assert.deepEqual(listed?.acl.get(""), ["SELECT"]);
+  assert.deepEqual(listed?.acl.get(odd), ["SELECT", "UPDATE"]);
+  assert.deepEqual(listed?.acl.get("reader"), ["INSERT", "SELECT"]);
+  assert.deepEqual(listed?.columns.id?.get("reader"), ["UPDATE"]);
+  await sql(app, "DROP TABLE listed", `DROP ROLE "${odd.replaceAll('"', '""')}"`, "DROP ROLE grantor");
 });

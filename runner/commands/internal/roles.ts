@@ -1,28 +1,28 @@
+import * as v from "valibot";
 import { type Command, queryCommand } from "../../cli/command.ts";
+import {
+  type RightsCheckRequest,
+  RightsDeclaration,
+  RoleDrop,
+  VerifiedRole,
+} from "../../config/role-declaration.ts";
 import { withMovedOpen } from "../../cutover/freeze/write-block.ts";
 import { connectionFromEnvironment, withClient } from "../../postgres/connection.ts";
 import { generatePassword } from "../../roles/password.ts";
 import { applyRights } from "../../roles/plan/apply.ts";
-import {
-  type ProbedRole,
-  type RightsCheckRequest,
-  type RightsDeclaration,
-  readDeclaration,
-  rightsMembers,
-  roleMembers,
-} from "../../roles/plan/declaration.ts";
-import { retireRole } from "../../roles/plan/drop-role.ts";
-import { readProbed } from "../../roles/probe/probe.ts";
-import { proveRole } from "../../roles/probe/prove.ts";
+import { prepareRoleDrop } from "../../roles/plan/drop-role.ts";
+import { readProbed } from "../../roles/probe/run-probes.ts";
+import { verifyRole } from "../../roles/probe/verify.ts";
 import { checkRights } from "../../roles/review/preview.ts";
 import { ExitCode, UserError } from "../../util/errors.ts";
+import { parseRequest } from "../../util/request.ts";
 
 const roleGrants: Command = {
   summary: "gives roles exactly the rights they are declared to have, and PUBLIC none of them",
   usage: "role-grants < declaration",
   flags: {},
   run: async ({ env, stdin, print, log }) => {
-    const declaration = readDeclaration<RightsDeclaration>(await stdin(), rightsMembers);
+    const declaration = parseRequest(RightsDeclaration, await stdin(), "a declaration of rights");
     const statements = await withClient(connectionFromEnvironment(env), (client) =>
       applyRights(client, declaration),
     );
@@ -32,14 +32,14 @@ const roleGrants: Command = {
   },
 };
 
+const PasswordRequest = v.object({ passwordVersion: v.number() });
+
 const passwordGenerate: Command = {
   summary: "prints a new password, or the one of the run before where the version is the same",
   usage: "password-generate < settings",
   flags: {},
   run: async ({ env, stdin, print }) => {
-    const { passwordVersion } = readDeclaration<{ passwordVersion: number }>(await stdin(), [
-      "passwordVersion",
-    ]);
+    const { passwordVersion } = parseRequest(PasswordRequest, await stdin(), "the settings of a password");
     print(JSON.stringify(generatePassword(passwordVersion, env.PULUMI_COMMAND_STDOUT)));
     return ExitCode.done;
   },
@@ -52,20 +52,20 @@ const rightsCheck = queryCommand<RightsCheckRequest>(
 );
 
 interface Request {
-  readonly settings: ProbedRole;
+  readonly settings: VerifiedRole;
   /** PG* variables that lead to the database as the role. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
 const rolesProbe = queryCommand<Request[]>(
   "roles-probe",
-  "proves several roles one after the other, by a connection of each; prints what could not be tried",
+  "verifies several roles one after the other, by a connection of each; prints what could not be tried",
   async (request) => {
     let objects: ReturnType<typeof readProbed> | undefined;
     const read: typeof readProbed = (client) => (objects ??= readProbed(client));
     const [warnings, faults]: [string[], string[]] = [[], []];
     for (const { settings, environment } of request)
-      await proveRole(
+      await verifyRole(
         connectionFromEnvironment(environment),
         settings,
         (line) => warnings.push(line),
@@ -79,17 +79,14 @@ const rolesProbe = queryCommand<Request[]>(
   },
 );
 
-const roleRetire: Command = {
-  summary: "gives what a role owns to the database's owner and revokes its rights, before it is dropped",
+const roleDrop: Command = {
+  summary: "prepares DROP ROLE: gives what the role owns to the database's owner and revokes its privileges",
   usage: "role-retire < declaration",
   flags: {},
   run: async ({ env, stdin, log }) => {
-    const { role, owner } = readDeclaration<{ role: string; owner: string }>(await stdin(), [
-      "role",
-      "owner",
-    ]);
+    const { role, owner } = parseRequest(RoleDrop, await stdin(), "a role that is to be dropped");
     const found = await withClient(connectionFromEnvironment(env), (client) =>
-      withMovedOpen(client, () => retireRole(client, role, owner)),
+      withMovedOpen(client, () => prepareRoleDrop(client, role, owner)),
     );
     if (found) log(`Role "${role}": what it owned is "${owner}"'s now`);
     return ExitCode.done;
@@ -97,18 +94,13 @@ const roleRetire: Command = {
 };
 
 const roleProbe: Command = {
-  summary: "proves, connected as a role, what it can do and cannot",
+  summary: "verifies, connected as a role, what it can do and cannot",
   usage: "role-probe < declaration",
   flags: {},
   run: async ({ env, stdin, print, log }) => {
-    const settings = readDeclaration<ProbedRole>(await stdin(), [
-      ...roleMembers,
-      "memberOf",
-      "validUntil",
-      "byAdmin",
-    ]);
-    const proof = await proveRole(connectionFromEnvironment(env), settings, log);
-    print(JSON.stringify({ ...proof, at: Date.now() }));
+    const settings = parseRequest(VerifiedRole, await stdin(), "a role that is to be verified");
+    const result = await verifyRole(connectionFromEnvironment(env), settings, log);
+    print(JSON.stringify({ ...result, at: Date.now() }));
     return ExitCode.done;
   },
 };
@@ -119,6 +111,6 @@ export const commands = {
   "password-generate": passwordGenerate,
   "rights-check": rightsCheck,
   "roles-probe": rolesProbe,
-  "role-retire": roleRetire,
+  "role-retire": roleDrop,
   "role-probe": roleProbe,
 } satisfies Record<string, Command>;

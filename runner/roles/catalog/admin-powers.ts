@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { oneRow, rowsOf } from "../../postgres/rows.ts";
 
 /** The connected user, as far as it decides what may be done. */
 export interface Admin {
@@ -10,8 +11,8 @@ export interface Admin {
   readonly ofService: boolean;
 }
 
-/** How the connected user stands to another role. */
-export interface Standing {
+/** What the connected user may do with another role. */
+export interface RolePowers {
   readonly superuser: boolean;
   /** It has the role's rights and may become it, or may join it to do so. */
   readonly canActFor: boolean;
@@ -31,24 +32,25 @@ const serviceGroups = [
 
 /** Reads who is connected. */
 export async function readAdmin(client: pg.Client): Promise<Admin> {
-  const { rows } = await client.query<Admin>(
+  return oneRow<Admin>(
+    client,
     `SELECT rolname AS name, rolsuper AS superuser, rolcreatedb AS "createsDatabases", rolcreaterole AS "createsRoles",
        EXISTS (SELECT FROM pg_roles g WHERE g.rolname = ANY($1) AND pg_has_role(me.oid, g.oid, 'MEMBER')) AS "ofService"
      FROM pg_roles me WHERE rolname = current_user`,
     [serviceGroups],
   );
-  return rows[0] as Admin;
 }
 
 /**
- * How the connected user stands to each of these roles; one that does not exist is left out. Until PostgreSQL 15
+ * What the connected user may do with each of these roles; one that does not exist is left out. Until PostgreSQL 15
  * CREATEROLE rules over every role that is no superuser, since 16 only over those that the user made or administers.
  */
-export async function readStandings(
+export async function readRolePowers(
   client: pg.Client,
   roles: readonly string[],
-): Promise<Map<string, Standing>> {
-  const { rows } = await client.query<Standing & { name: string }>(
+): Promise<Map<string, RolePowers>> {
+  const rows = await rowsOf<RolePowers & { name: string }>(
+    client,
     `WITH me AS (SELECT rolsuper, rolcreaterole, current_setting('server_version_num')::int >= 160000 AS strict
        FROM pg_roles WHERE rolname = current_user),
      r AS (SELECT oid, rolname, pg_roles.rolsuper, me.rolsuper AS all, me.rolcreaterole AS creates, strict,
@@ -62,5 +64,5 @@ export async function readStandings(
      FROM r`,
     [roles],
   );
-  return new Map(rows.map(({ name, ...standing }) => [name, standing]));
+  return new Map(rows.map(({ name, ...powers }) => [name, powers]));
 }

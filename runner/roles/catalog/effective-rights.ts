@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { type Acl, publicGrantee } from "./acl.ts";
-import type { CatalogObject, ObjectKind } from "./objects.ts";
+import { rowsOf } from "../../postgres/rows.ts";
+import { type Acl, type CatalogObject, type ObjectKind, publicGrantee } from "./objects.ts";
 
 /** The rights that are shown of each kind of object, in the order of a matrix's columns. */
 export const shownRights: Record<ObjectKind, readonly string[]> = {
@@ -91,6 +91,6 @@ export async function readEffectiveRoles(
   named: readonly string[],
   objects: readonly CatalogObject[],
 ): Promise<EffectiveRole[]> {
-  const { rows } = await client.query<RoleRow>(rolesQuery, [named]);
+  const rows = await rowsOf<RoleRow>(client, rolesQuery, [named]);
   return rows.map((row) => withRights(row, objects));
 }

@@ -1,33 +1,37 @@
-import pg from "pg";
+import type pg from "pg";
+import { oneRow, rowsOf } from "../../postgres/rows.ts";
+import { readServerVersion } from "../../postgres/server-version.ts";
+import { identifier } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
 
-const quote = pg.escapeIdentifier;
-
-interface Standing {
+interface Session {
   readonly user: string;
   readonly superuser: boolean;
-  readonly version: number;
   readonly databaseOwner: string;
+  /** Of the server. */
+  readonly major: number;
 }
 
-async function standingOf(client: pg.Client): Promise<Standing> {
-  const { rows } = await client.query(
-    `SELECT current_user AS user, rolsuper AS superuser, current_setting('server_version_num')::int AS version,
+async function readSession(client: pg.Client): Promise<Session> {
+  const session = await oneRow<Omit<Session, "major">>(
+    client,
+    `SELECT current_user AS user, rolsuper AS superuser,
        (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()) AS "databaseOwner"
      FROM pg_roles WHERE rolname = current_user`,
   );
-  return rows[0];
+  const { major } = await readServerVersion(client);
+  return { ...session, major };
 }
 
 /** The owner of schema public since PostgreSQL 15 is a role that only the database's owner is a member of. */
-const acting = (role: string, { databaseOwner }: Standing) =>
+const acting = (role: string, { databaseOwner }: Session) =>
   role === "pg_database_owner" ? databaseOwner : role;
 
-async function join(client: pg.Client, role: string, { user, version }: Standing): Promise<void> {
-  const options = version >= 160_000 ? " WITH INHERIT TRUE, SET TRUE" : "";
+async function join(client: pg.Client, role: string, { user, major }: Session): Promise<void> {
+  const options = major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : "";
   await client.query("SAVEPOINT joining");
   try {
-    await client.query(`GRANT ${quote(role)} TO ${quote(user)}${options}`);
+    await client.query(`GRANT ${identifier(role)} TO ${identifier(user)}${options}`);
   } catch (error) {
     await client.query("ROLLBACK TO SAVEPOINT joining");
     throw new UserError(
@@ -38,42 +42,40 @@ async function join(client: pg.Client, role: string, { user, version }: Standing
   }
 }
 
-async function strangers(
-  client: pg.Client,
-  roles: readonly string[],
-  { version }: Standing,
-): Promise<string[]> {
-  const asMember = version >= 160_000 ? "AND pg_has_role(rolname, 'SET')" : "";
-  const { rows } = await client.query(
+/** Those of the roles whose privileges the connected user does not have. */
+async function notHeld(client: pg.Client, roles: readonly string[], { major }: Session): Promise<string[]> {
+  const mayBecome = major >= 16 ? "AND pg_has_role(rolname, 'SET')" : "";
+  const rows = await rowsOf<{ rolname: string }>(
+    client,
     `SELECT rolname FROM pg_roles
-     WHERE rolname = ANY($1) AND NOT (pg_has_role(rolname, 'USAGE') ${asMember}) ORDER BY 1`,
+     WHERE rolname = ANY($1) AND NOT (pg_has_role(rolname, 'USAGE') ${mayBecome}) ORDER BY 1`,
     [roles],
   );
   return rows.map(({ rolname }) => rolname);
 }
 
 /**
- * Gives the connected user the rights of these roles: a superuser has them; another admin joins those that it isn't
+ * Gives the connected user the privileges of these roles: a superuser has them; another admin joins those that it isn't
  * in. Throws UserError where it may not.
  * @returns the roles that it joined, for the present transaction to leave
  */
 export async function joinRoles(client: pg.Client, roles: Iterable<string>): Promise<string[]> {
-  const standing = await standingOf(client);
-  if (standing.superuser) return [];
-  const needed = [...new Set([...roles].map((role) => acting(role, standing)))];
-  const joined = await strangers(client, needed, standing);
-  for (const role of joined) await join(client, role, standing);
+  const session = await readSession(client);
+  if (session.superuser) return [];
+  const needed = [...new Set([...roles].map((role) => acting(role, session)))];
+  const joined = await notHeld(client, needed, session);
+  for (const role of joined) await join(client, role, session);
   return joined;
 }
 
-/** Runs `use` with the rights of these roles; an admin who had to join some leaves them again, in the same transaction. */
-export async function withRightsOf<T>(
+/** Runs `use` with the privileges of these roles; an admin who had to join some leaves them again, in the same transaction. */
+export async function withPrivilegesOf<T>(
   client: pg.Client,
   roles: Iterable<string>,
   use: () => Promise<T>,
 ): Promise<T> {
   const joined = await joinRoles(client, roles);
   const result = await use();
-  for (const role of joined) await client.query(`REVOKE ${quote(role)} FROM current_user`);
+  for (const role of joined) await client.query(`REVOKE ${identifier(role)} FROM current_user`);
   return result;
 }

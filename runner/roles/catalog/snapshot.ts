@@ -1,5 +1,6 @@
 import type pg from "pg";
-import type { RightsDeclaration } from "../plan/declaration.ts";
+import type { RightsDeclaration } from "../../config/role-declaration.ts";
+import { oneRow, rowsOf } from "../../postgres/rows.ts";
 import { readCreators } from "./creators.ts";
 import { type CatalogObject, type DefaultAcl, readDefaults, readObjects } from "./objects.ts";
 
@@ -18,10 +19,12 @@ export interface Snapshot {
 export async function readSnapshot(client: pg.Client, declaration: RightsDeclaration): Promise<Snapshot> {
   const { owner, creators, roles } = declaration;
   const excluding = roles.some(({ exclude }) => exclude.length > 0);
-  const admin = await client.query(
+  const admin = await oneRow<Snapshot["admin"]>(
+    client,
     "SELECT rolname AS name, rolsuper AS superuser FROM pg_roles WHERE rolname = current_user",
   );
-  const settings = await client.query(
+  const settings = await rowsOf<{ name: string; on: boolean }>(
+    client,
     `SELECT rolname AS name, coalesce('default_transaction_read_only=on' = ANY(rolconfig), false) AS on
      FROM pg_roles WHERE rolname = ANY($1)`,
     [roles.map(({ role }) => role)],
@@ -30,7 +33,7 @@ export async function readSnapshot(client: pg.Client, declaration: RightsDeclara
     objects: await readObjects(client, { allColumns: excluding }),
     defaults: await readDefaults(client),
     creators: await readCreators(client, [owner, ...creators]),
-    startsReadOnly: new Map(settings.rows.map(({ name, on }) => [name, on])),
-    admin: admin.rows[0],
+    startsReadOnly: new Map(settings.map(({ name, on }) => [name, on])),
+    admin,
   };
 }

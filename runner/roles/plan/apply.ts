@@ -1,11 +1,11 @@
 import type pg from "pg";
+import type { RightsDeclaration } from "../../config/role-declaration.ts";
 import { withCatalogLock } from "../../postgres/catalog-lock.ts";
 import { UserError } from "../../util/errors.ts";
-import { withRightsOf } from "../catalog/membership.ts";
+import { withPrivilegesOf } from "../catalog/membership.ts";
 import { readSnapshot, type Snapshot } from "../catalog/snapshot.ts";
-import type { RightsDeclaration } from "./declaration.ts";
-import { type Statement, sqlOf } from "./plan.ts";
 import { planRights } from "./stack.ts";
+import { type Statement, sqlOf } from "./statement.ts";
 
 function checkRoles({ startsReadOnly }: Snapshot, { roles }: RightsDeclaration): void {
   const absent = roles.filter(({ role }) => !startsReadOnly.has(role)).map(({ role }) => `"${role}"`);
@@ -30,7 +30,7 @@ export async function applyRights(client: pg.Client, declaration: RightsDeclarat
     const statements = await plan();
     if (statements.length === 0) return [];
     const needs = statements.flatMap(({ needs }) => needs ?? []);
-    await withRightsOf(client, needs, async () => {
+    await withPrivilegesOf(client, needs, async () => {
       for (const statement of statements) await client.query(sqlOf(statement));
     });
     const left = await plan();

@@ -1,7 +1,10 @@
 import { concernsSchema, concernsTable, type Exclusion, parseExclusion } from "../../config/exclusion.ts";
-import { publicGrantee } from "../catalog/acl.ts";
-import type { CatalogObject, ObjectKind } from "../catalog/objects.ts";
-import type { Access, RoleDeclaration } from "./declaration.ts";
+import type { RoleDeclaration } from "../../config/role-declaration.ts";
+import { ownSchema } from "../../postgres/sql.ts";
+import { type CatalogObject, type ObjectKind, publicGrantee } from "../catalog/objects.ts";
+
+/** What a role may do: read, or read and write rows; never define objects. */
+export type Access = RoleDeclaration["access"];
 
 /** What each kind of access means on each kind of object. */
 export const rights: Record<Access, Record<ObjectKind, readonly string[]>> = {
@@ -57,7 +60,7 @@ export const nothing: Desired = { whole: [], columns: {} };
 /** The schemas that the role may use, of those that exist or are declared; never pgstack's own. */
 function schemasOf(declaration: RoleDeclaration, existing: readonly string[]): Set<string> {
   const all = declaration.allSchemas ? [...declaration.schemas, ...existing] : declaration.schemas;
-  return new Set(all.filter((schema) => schema !== "pgstack"));
+  return new Set(all.filter((schema) => schema !== ownSchema));
 }
 
 /** An exclusion of a parent holds for its partitions too: they hold its rows. */

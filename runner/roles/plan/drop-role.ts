@@ -1,16 +1,18 @@
-import pg from "pg";
+import type pg from "pg";
 import { withCatalogLock } from "../../postgres/catalog-lock.ts";
+import { maybeRow, rowsOf } from "../../postgres/rows.ts";
+import { identifier } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
-import { withRightsOf } from "../catalog/membership.ts";
+import { withPrivilegesOf } from "../catalog/membership.ts";
 import { readDefaults, readObjects } from "../catalog/objects.ts";
 import { nothing } from "./desired.ts";
-import { planGrants, type Statement, sqlOf } from "./plan.ts";
-
-const quote = pg.escapeIdentifier;
+import { planGrants } from "./plan.ts";
+import { type Statement, sqlOf } from "./statement.ts";
 
 /** What keeps a role alive in another database than this. */
 async function heldElsewhere(client: pg.Client, oid: number): Promise<string[]> {
-  const { rows } = await client.query(
+  const rows = await rowsOf<{ database: string; how: string; count: number }>(
+    client,
     `SELECT d.datname AS database, CASE s.deptype WHEN 'o' THEN 'owns' ELSE 'has rights on' END AS how,
        count(*)::int AS count
      FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
@@ -19,11 +21,13 @@ async function heldElsewhere(client: pg.Client, oid: number): Promise<string[]> 
      GROUP BY 1, 2 ORDER BY 1, 2`,
     [oid],
   );
-  const owned = await client.query("SELECT datname AS name FROM pg_database WHERE datdba = $1 ORDER BY 1", [
-    oid,
-  ]);
+  const owned = await rowsOf<{ name: string }>(
+    client,
+    "SELECT datname AS name FROM pg_database WHERE datdba = $1 ORDER BY 1",
+    [oid],
+  );
   return [
-    ...owned.rows.map(({ name }) => `owns database "${name}"`),
+    ...owned.map(({ name }) => `owns database "${name}"`),
     ...rows.map(
       ({ database, how, count }) =>
         `${how} ${count} object${count === 1 ? "" : "s"} in database "${database}"`,
@@ -39,27 +43,28 @@ async function planRevocations(client: pg.Client, role: string): Promise<Stateme
 }
 
 /**
- * Readies a role for DROP ROLE: what it owns in this database goes to `owner`, its rights and default privileges
- * here are revoked. Throws UserError where another database holds it, before anything is changed.
+ * Prepares DROP ROLE: what the role owns in this database goes to `owner`, its privileges and default privileges here
+ * are revoked. Throws UserError where another database holds it, before anything is changed.
  * @returns false where the role is gone already
  */
-export async function retireRole(client: pg.Client, role: string, owner: string): Promise<boolean> {
+export async function prepareRoleDrop(client: pg.Client, role: string, owner: string): Promise<boolean> {
   return withCatalogLock(client, async () => {
-    const { rows } = await client.query("SELECT oid FROM pg_roles WHERE rolname = $1", [role]);
-    const oid: number | undefined = rows[0]?.oid;
-    if (oid === undefined) return false;
-    const elsewhere = await heldElsewhere(client, oid);
+    const found = await maybeRow<{ oid: number }>(client, "SELECT oid FROM pg_roles WHERE rolname = $1", [
+      role,
+    ]);
+    if (found === undefined) return false;
+    const elsewhere = await heldElsewhere(client, found.oid);
     if (elsewhere.length > 0)
       throw new UserError(
         `Role "${role}" cannot be dropped: it ${elsewhere.join(", ")}. Expected it to be this database's alone. ` +
-          `In each database named run: REASSIGN OWNED BY ${quote(role)} TO …; DROP OWNED BY ${quote(role)}; then repeat.`,
+          `In each database named run: REASSIGN OWNED BY ${identifier(role)} TO …; DROP OWNED BY ${identifier(role)}; then repeat.`,
       );
     const revocations = await planRevocations(client, role);
     const needs = revocations.flatMap(({ needs }) => needs ?? []);
-    await withRightsOf(client, [role, owner, ...needs], async () => {
+    await withPrivilegesOf(client, [role, owner, ...needs], async () => {
       for (const revocation of revocations) await client.query(sqlOf(revocation));
-      await client.query(`REASSIGN OWNED BY ${quote(role)} TO ${quote(owner)}`);
-      await client.query(`DROP OWNED BY ${quote(role)}`);
+      await client.query(`REASSIGN OWNED BY ${identifier(role)} TO ${identifier(owner)}`);
+      await client.query(`DROP OWNED BY ${identifier(role)}`);
     });
     return true;
   });

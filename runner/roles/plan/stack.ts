@@ -1,22 +1,20 @@
-import pg from "pg";
-import { publicGrantee } from "../catalog/acl.ts";
-import { schemasAmong } from "../catalog/objects.ts";
+import type { RightsDeclaration, RoleDeclaration } from "../../config/role-declaration.ts";
+import { identifier } from "../../postgres/sql.ts";
+import { publicGrantee, schemasAmong } from "../catalog/objects.ts";
 import type { Snapshot } from "../catalog/snapshot.ts";
-import type { RightsDeclaration, RoleDeclaration } from "./declaration.ts";
 import { publicRule, ruleOf } from "./desired.ts";
-import { planGrants, type Statement, together } from "./plan.ts";
-
-const quote = pg.escapeIdentifier;
+import { planGrants } from "./plan.ts";
+import { type Statement, statementOf, together } from "./statement.ts";
 
 /** Since PostgreSQL 14 a read-only transaction is a default that a session may change: a courtesy, not the guard. */
 function readOnlySetting({ startsReadOnly }: Snapshot, { role, access }: RoleDeclaration): Statement[] {
   const wanted = access === "readonly";
   if ((startsReadOnly.get(role) ?? false) === wanted) return [];
   const action = wanted ? "SET default_transaction_read_only = on" : "RESET default_transaction_read_only";
-  return [{ text: `ALTER ROLE ${quote(role)} ${action}`, grantees: [], needs: undefined }];
+  return [{ text: `ALTER ROLE ${identifier(role)} ${action}`, grantees: [], needs: undefined }];
 }
 
-/** What a declared role still needs, or has too much; its own objects are left alone. */
+/** What a declared role lacks, and what it holds and should not; its own objects are left alone. */
 export function planRole(snapshot: Snapshot, declaration: RoleDeclaration): Statement[] {
   const { role } = declaration;
   const { objects, defaults, creators } = snapshot;
@@ -49,8 +47,15 @@ function planAdmin({ objects, admin }: Snapshot): Statement[] {
   const held = database.acl.get(admin.name) ?? [];
   const missing = ["CONNECT", "CREATE"].filter((right) => !held.includes(right));
   if (missing.length === 0) return [];
-  const text = `GRANT ${missing.join(", ")} ON DATABASE ${quote(database.name)} TO`;
-  return [{ text, grantees: [quote(admin.name)], needs: database.owner }];
+  return [
+    statementOf({
+      action: "GRANT",
+      privileges: missing.join(", "),
+      on: `DATABASE ${identifier(database.name)}`,
+      grantee: admin.name,
+      needs: database.owner,
+    }),
+  ];
 }
 
 /** Every statement that a stack's rights still need, PUBLIC's losses included; empty where all is as declared. */

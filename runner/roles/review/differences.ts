@@ -2,7 +2,7 @@ import { type EffectiveRole, shownRights } from "../catalog/effective-rights.ts"
 import type { CatalogObject } from "../catalog/objects.ts";
 import type { Desired, Rule } from "../plan/desired.ts";
 
-/** A right that a role has and should not, or should have and has not. */
+/** A right that a role has and should not (`surplus`), or should have and has not. */
 export interface Difference {
   readonly role: string;
   readonly kind: "missing" | "surplus";

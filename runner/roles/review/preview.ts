@@ -1,11 +1,11 @@
 import type pg from "pg";
+import type { RightsCheckRequest } from "../../config/role-declaration.ts";
 import { catalogSettings } from "../../postgres/catalog-lock.ts";
 import { type ConnectionSettings, isMissingDatabase, withClient } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
 import { readSnapshot } from "../catalog/snapshot.ts";
-import type { RightsCheckRequest } from "../plan/declaration.ts";
-import { type Statement, sqlOf, together } from "../plan/plan.ts";
 import { planPublic, planRole } from "../plan/stack.ts";
+import { type Statement, sqlOf, together } from "../plan/statement.ts";
 import { preflight } from "./preflight.ts";
 
 /** What the server answers. */

@@ -1,11 +1,12 @@
 import type pg from "pg";
+import type { ReviewedRights, ReviewedRole } from "../../config/role-declaration.ts";
 import { catalogSettings } from "../../postgres/catalog-lock.ts";
 import { type EffectiveRole, readEffectiveRoles } from "../catalog/effective-rights.ts";
 import { type CatalogObject, schemasAmong } from "../catalog/objects.ts";
 import { readSnapshot, type Snapshot } from "../catalog/snapshot.ts";
-import type { ReviewedRights, ReviewedRole } from "../plan/declaration.ts";
 import { ruleOf } from "../plan/desired.ts";
-import { planGrants, sqlOf } from "../plan/plan.ts";
+import { planGrants } from "../plan/plan.ts";
+import { revokes, sqlOf } from "../plan/statement.ts";
 import { type Difference, differencesOf } from "./differences.ts";
 
 /** Everything that a page of roles and rights shows. */
@@ -22,7 +23,7 @@ function onFuture({ objects, defaults, creators }: Snapshot, declaration: Review
   const ofOthers = defaults.filter(({ creator }) => creator !== role);
   return planGrants([], ofOthers, rule, role).map((statement) => ({
     role,
-    kind: / REVOKE /.test(statement.text) ? "surplus" : "missing",
+    kind: revokes(statement) ? "surplus" : "missing",
     what: `default privileges, as by: ${sqlOf(statement)}`,
   }));
 }

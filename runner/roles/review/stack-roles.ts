@@ -1,10 +1,14 @@
 import * as v from "valibot";
 import type { StackFacts } from "../../cli/target.ts";
 import { Database } from "../../config/database.ts";
-import { creatorsOf, declare } from "../../config/role-declaration.ts";
+import {
+  creatorsOf,
+  declare,
+  type ReviewedRights,
+  type ReviewedRole,
+} from "../../config/role-declaration.ts";
 import { type RoleConfig, Roles } from "../../config/roles.ts";
 import { RefusedError } from "../../util/errors.ts";
-import type { ReviewedRights, ReviewedRole } from "../plan/declaration.ts";
 
 /** A stack's rights, as its configuration declares them. */
 export interface DeclaredRoles extends ReviewedRights {

@@ -1,16 +1,18 @@
-import pg from "pg";
+import type pg from "pg";
+import type { VerifiedRole } from "../../config/role-declaration.ts";
 import { catalogSettings } from "../../postgres/catalog-lock.ts";
+import { oneRow } from "../../postgres/rows.ts";
+import { identifier, isNotOfExtension, isUserSchema, ownSchema } from "../../postgres/sql.ts";
 import { joinRoles } from "../catalog/membership.ts";
 import { type CatalogObject, readObjects, schemasAmong } from "../catalog/objects.ts";
-import type { ProbedRole } from "../plan/declaration.ts";
 import { ruleOf } from "../plan/desired.ts";
-import { type Attempt, attemptsFor } from "./attempts.ts";
+import { type Probe, probesFor } from "./probes.ts";
 
-/** What a probe found: how many attempts were made, and what went otherwise than declared. */
-export interface Probe {
-  readonly attempts: number;
+/** What probes found: how many there were, and what went otherwise than declared. */
+export interface Verification {
+  readonly probes: number;
   readonly faults: readonly string[];
-  /** Attempts that another session's lock, or a cutover's freeze, kept from an answer. */
+  /** Probes that another session's lock, or a cutover's freeze, kept from an answer. */
   readonly undecided: readonly string[];
 }
 
@@ -22,7 +24,7 @@ async function codeOf(
   client: pg.Client,
   sql: string,
 ): Promise<{ code: string; message: string } | undefined> {
-  await client.query("SAVEPOINT attempt");
+  await client.query("SAVEPOINT probe");
   try {
     await client.query(sql);
     return undefined;
@@ -30,27 +32,33 @@ async function codeOf(
     const { code = "", message } = error as pg.DatabaseError;
     return { code, message };
   } finally {
-    await client.query("ROLLBACK TO SAVEPOINT attempt");
+    await client.query("ROLLBACK TO SAVEPOINT probe");
   }
 }
 
 async function tryOne(
   client: pg.Client,
-  attempt: Attempt,
+  probe: Probe,
 ): Promise<Partial<Record<"fault" | "undecided", string>>> {
-  const failure = await codeOf(client, attempt.sql);
-  if (failure !== undefined && noAnswer.includes(failure.code)) return { undecided: attempt.what };
-  if (attempt.allowed)
-    return failure === undefined ? {} : { fault: `cannot ${attempt.what}: ${failure.message}` };
+  const failure = await codeOf(client, probe.sql);
+  if (failure !== undefined && noAnswer.includes(failure.code)) return { undecided: probe.what };
+  if (probe.allowed)
+    return failure === undefined ? {} : { fault: `cannot ${probe.what}: ${failure.message}` };
   if (failure?.code === insufficientPrivilege) return {};
   return {
-    fault: `can ${attempt.what}${failure === undefined ? "" : ` (it got as far as: ${failure.message})`}`,
+    fault: `can ${probe.what}${failure === undefined ? "" : ` (it got as far as: ${failure.message})`}`,
   };
 }
 
-/** What no single statement shows: attributes of the role, its default of read-only, functions with others' rights. */
-async function standingFaults(client: pg.Client, { access, memberOf }: ProbedRole): Promise<string[]> {
-  const { rows } = await client.query(
+/** What no single statement shows: attributes of the role, its default of read-only, functions that run with others' privileges. */
+async function attributeFaults(client: pg.Client, { access, memberOf }: VerifiedRole): Promise<string[]> {
+  const { attributes, connects, readonly, lending } = await oneRow<{
+    attributes: string[];
+    connects: boolean;
+    readonly: boolean;
+    lending: string[];
+  }>(
+    client,
     `SELECT array_remove(ARRAY[CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END,
         CASE WHEN rolcreaterole THEN 'CREATEROLE' END, CASE WHEN rolreplication THEN 'REPLICATION' END,
         CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL) AS attributes,
@@ -58,28 +66,27 @@ async function standingFaults(client: pg.Client, { access, memberOf }: ProbedRol
        current_setting('default_transaction_read_only') = 'on'
          OR coalesce('default_transaction_read_only=on' = ANY(rolconfig), false) AS readonly,
        ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.prosecdef AND p.proowner <> r.oid
-         AND p.pronamespace::regnamespace::text !~ '^(pg_|information_schema$)'
-         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
+         AND p.pronamespace IN (SELECT oid FROM pg_namespace n WHERE ${isUserSchema("nspname")} OR nspname = '${ownSchema}')
+         AND ${isNotOfExtension("pg_proc", "p.oid")}
          AND has_schema_privilege(p.pronamespace, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS lending
      FROM pg_roles r WHERE rolname = current_user`,
   );
-  const { attributes, connects, readonly, lending } = rows[0];
   const own = access === "readonly" && memberOf.length === 0;
   return [
-    ...attributes.map((attribute: string) => `has the attribute ${attribute}`),
+    ...attributes.map((attribute) => `has the attribute ${attribute}`),
     ...(connects ? [] : ["cannot connect to this database"]),
     ...(access === "readonly" && !readonly ? ["starts its transactions in read-write mode"] : []),
-    ...(own ? lending.map((name: string) => `can run ${name} with its owner's rights`) : []),
+    ...(own ? lending.map((name) => `can run ${name} with its owner's rights`) : []),
   ];
 }
 
 /** The same checks of rights apply to SET ROLE as to a session of the role's own; only the log in is not tried. */
-async function takePartOf(client: pg.Client, role: string): Promise<void> {
+async function actAs(client: pg.Client, role: string): Promise<void> {
   await joinRoles(client, [role]);
-  await client.query(`SET LOCAL ROLE ${pg.escapeIdentifier(role)}`);
+  await client.query(`SET LOCAL ROLE ${identifier(role)}`);
 }
 
-/** What a probe has to know of the database; the same for every role. */
+/** What probes have to know of the database; the same for every role. */
 export function readProbed(client: pg.Client): Promise<readonly CatalogObject[]> {
   return readObjects(client, { allColumns: true, acls: false });
 }
@@ -89,25 +96,25 @@ export function readProbed(client: pg.Client): Promise<readonly CatalogObject[]>
  * and is rolled back.
  * @param read finds what is in the database
  */
-export async function probeRole(
+export async function runProbes(
   client: pg.Client,
-  declaration: ProbedRole,
+  declaration: VerifiedRole,
   read: typeof readProbed = readProbed,
-): Promise<Probe> {
+): Promise<Verification> {
   await client.query("BEGIN READ WRITE");
   await client.query(
     `${catalogSettings}; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '2s'`,
   );
-  if (declaration.byAdmin) await takePartOf(client, declaration.role);
-  const faults = await standingFaults(client, declaration);
+  if (declaration.byAdmin) await actAs(client, declaration.role);
+  const faults = await attributeFaults(client, declaration);
   const objects = await read(client);
-  const attempts = attemptsFor(declaration, objects, ruleOf(declaration, schemasAmong(objects), []));
+  const probes = probesFor(declaration, objects, ruleOf(declaration, schemasAmong(objects), []));
   const undecided: string[] = [];
-  for (const attempt of attempts) {
-    const result = await tryOne(client, attempt);
+  for (const probe of probes) {
+    const result = await tryOne(client, probe);
     if (result.fault !== undefined) faults.push(result.fault);
     if (result.undecided !== undefined) undecided.push(result.undecided);
   }
   await client.query("ROLLBACK");
-  return { attempts: attempts.length, faults, undecided };
+  return { probes: probes.length, faults, undecided };
 }

@@ -1,8 +1,8 @@
 import type pg from "pg";
+import type { VerifiedRole } from "../../config/role-declaration.ts";
 import { type ConnectionSettings, describe, withClient } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
-import type { ProbedRole } from "../plan/declaration.ts";
-import { type Probe, probeRole, type readProbed } from "./probe.ts";
+import { type readProbed, runProbes, type Verification } from "./run-probes.ts";
 
 /**
  * Why the role could not log in through no fault of its rights: all its connections are in use, or the server takes
@@ -13,15 +13,15 @@ function excuse(error: unknown): string | undefined {
   return code === "53300" || /no pg_hba\.conf entry/.test(message ?? "") ? message : undefined;
 }
 
-async function probe(
+async function connectAndProbe(
   connection: ConnectionSettings,
-  role: ProbedRole,
+  role: VerifiedRole,
   read: typeof readProbed | undefined,
-): Promise<Probe | { unprobed: string }> {
+): Promise<Verification | { unprobed: string }> {
   if (!role.byAdmin && Date.parse(role.validUntil) <= Date.now())
-    return { unprobed: `its password counts no longer (validUntil ${role.validUntil})` };
+    return { unprobed: `its password is not valid any more (validUntil ${role.validUntil})` };
   try {
-    return await withClient(connection, (client) => probeRole(client, role, read));
+    return await withClient(connection, (client) => runProbes(client, role, read));
   } catch (error) {
     const reason = excuse(error);
     if (reason === undefined) throw error;
@@ -30,19 +30,19 @@ async function probe(
 }
 
 /**
- * Proves, connected as the role (or as the admin, who takes its part), what it can do and cannot. Throws UserError with
- * every fault; a role that cannot be tried is told by `log`.
+ * Verifies, connected as the role (or as the admin, who acts for it), what it can do and cannot. Throws UserError with
+ * every fault; a role that cannot be verified is told by `log`.
  * @param read finds what is in the database, where several roles share one reading
  */
-export async function proveRole(
+export async function verifyRole(
   connection: ConnectionSettings,
-  role: ProbedRole,
+  role: VerifiedRole,
   log: (text: string) => void,
   read?: typeof readProbed,
-): Promise<Probe | { unprobed: string }> {
-  const result = await probe(connection, role, read);
+): Promise<Verification | { unprobed: string }> {
+  const result = await connectAndProbe(connection, role, read);
   if ("unprobed" in result) {
-    log(`warning: role "${role.role}" was not probed: ${result.unprobed}`);
+    log(`warning: role "${role.role}" was not verified: ${result.unprobed}`);
   } else if (result.faults.length > 0) {
     throw new UserError(
       `Role "${role.role}" is declared ${role.access} in ${describe(connection)}, but it\n  ` +

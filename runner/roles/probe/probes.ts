@@ -1,18 +1,17 @@
-import pg from "pg";
+import type { VerifiedRole } from "../../config/role-declaration.ts";
+import { identifier, literal, qualified } from "../../postgres/sql.ts";
 import type { CatalogObject } from "../catalog/objects.ts";
-import type { ProbedRole } from "../plan/declaration.ts";
 import type { Rule } from "../plan/desired.ts";
 
 /** A statement that a role must be able to run, or must be refused. None of them changes anything. */
-export interface Attempt {
+export interface Probe {
   /** What it would be to succeed, such as "read public.users". */
   readonly what: string;
   readonly sql: string;
   readonly allowed: boolean;
 }
 
-const quote = pg.escapeIdentifier;
-const nameOf = ({ schema, name }: CatalogObject) => `${quote(schema)}.${quote(name)}`;
+const nameOf = ({ schema, name }: CatalogObject) => qualified(schema, name);
 const plainName = ({ schema, name }: CatalogObject) => `${schema}.${name}`;
 /** Ordinary and partitioned tables: those that take rows. */
 const takesRows = ({ relkind }: CatalogObject) => relkind === "r" || relkind === "p";
@@ -25,12 +24,12 @@ function samples(objects: readonly CatalogObject[]): CatalogObject[] {
   return [...groups.values()].flatMap(([first]) => first ?? []);
 }
 
-function reading(table: CatalogObject): Attempt {
+function reading(table: CatalogObject): Probe {
   return { what: `read ${plainName(table)}`, sql: `SELECT FROM ${nameOf(table)} LIMIT 0`, allowed: true };
 }
 
 /** EXPLAIN checks the rights that a statement needs, takes no row and fires no trigger. */
-function writing(table: CatalogObject, wanted: readonly string[]): Attempt[] {
+function writing(table: CatalogObject, wanted: readonly string[]): Probe[] {
   const name = nameOf(table);
   const [column] = Object.keys(table.columns);
   return [
@@ -42,7 +41,7 @@ function writing(table: CatalogObject, wanted: readonly string[]): Attempt[] {
           {
             privilege: "UPDATE",
             what: "update",
-            sql: `EXPLAIN UPDATE ${name} SET ${quote(column)} = DEFAULT`,
+            sql: `EXPLAIN UPDATE ${name} SET ${identifier(column)} = DEFAULT`,
           },
         ]),
   ].map(({ privilege, what, sql }) => ({
@@ -53,32 +52,32 @@ function writing(table: CatalogObject, wanted: readonly string[]): Attempt[] {
 }
 
 /** Every table and column that the role may not read although it may use the schema. */
-function hidden(table: CatalogObject, rule: Rule): Attempt[] {
+function hidden(table: CatalogObject, rule: Rule): Probe[] {
   const { whole, columns } = rule.on(table);
   if (whole.includes("SELECT")) return [];
   const visible = Object.keys(columns).filter((column) => columns[column]?.includes("SELECT"));
   if (visible.length === 0) return [{ ...reading(table), allowed: false }];
-  const select = (column: string, allowed: boolean): Attempt => ({
+  const select = (column: string, allowed: boolean): Probe => ({
     what: `read ${plainName(table)}.${column}`,
-    sql: `SELECT ${quote(column)} FROM ${nameOf(table)} LIMIT 0`,
+    sql: `SELECT ${identifier(column)} FROM ${nameOf(table)} LIMIT 0`,
     allowed,
   });
   return Object.keys(table.columns).map((column) => select(column, visible.includes(column)));
 }
 
-function creating(schemas: readonly string[]): Attempt[] {
-  const refused = (what: string, sql: string): Attempt => ({ what, sql, allowed: false });
+function creating(schemas: readonly string[]): Probe[] {
+  const refused = (what: string, sql: string): Probe => ({ what, sql, allowed: false });
   return [
     refused("make a schema", "CREATE SCHEMA pgstack_probe"),
     refused("make a temporary table", "CREATE TEMPORARY TABLE pgstack_probe ()"),
     ...schemas.map((schema) =>
-      refused(`make a table in ${schema}`, `CREATE TABLE ${quote(schema)}.pgstack_probe ()`),
+      refused(`make a table in ${schema}`, `CREATE TABLE ${identifier(schema)}.pgstack_probe ()`),
     ),
   ];
 }
 
-function advancing(sequence: CatalogObject, allowed: boolean): Attempt {
-  const regclass = pg.escapeLiteral(nameOf(sequence));
+function advancing(sequence: CatalogObject, allowed: boolean): Probe {
+  const regclass = literal(nameOf(sequence));
   const sql = allowed
     ? `SELECT 1 / has_sequence_privilege(${regclass}, 'USAGE')::int` // asks only: a number taken is gone
     : `SELECT nextval(${regclass})`;
@@ -89,11 +88,11 @@ function advancing(sequence: CatalogObject, allowed: boolean): Attempt {
  * What a role must be able to do and must not, from its rule and what is in the database. Of a member of other roles
  * only the former: what these roles may do, it may.
  */
-export function attemptsFor(
-  { role, memberOf }: ProbedRole,
+export function probesFor(
+  { role, memberOf }: VerifiedRole,
   objects: readonly CatalogObject[],
   rule: Rule,
-): Attempt[] {
+): Probe[] {
   const others = objects.filter(({ owner }) => owner !== role);
   const tables = others.filter(({ kind }) => kind === "table");
   const usable = new Set(
@@ -105,12 +104,12 @@ export function attemptsFor(
     .filter((table) => answers(table) && rule.on(table).whole.includes("SELECT"))
     .sort((a, b) => Number(takesRows(b)) - Number(takesRows(a)));
   const sequences = samples(others.filter(({ kind, schema }) => kind === "sequence" && usable.has(schema)));
-  const attempts = [
+  const probes = [
     ...samples(readable).map(reading),
     ...samples(readable.filter(takesRows)).flatMap((table) => writing(table, rule.on(table).whole)),
     ...tables.filter(({ schema }) => usable.has(schema)).flatMap((table) => hidden(table, rule)),
     ...sequences.map((sequence) => advancing(sequence, rule.on(sequence).whole.includes("USAGE"))),
     ...creating([...usable]),
   ];
-  return memberOf.length === 0 ? attempts : attempts.filter(({ allowed }) => allowed);
+  return memberOf.length === 0 ? probes : probes.filter(({ allowed }) => allowed);
 }
