@@ -40,7 +40,9 @@ export interface Revision {
 export async function differences(request: RevisionRequest): Promise<string[]> {
   return withSides(request, request.origin, request.models, async (sides) => {
     const { start, models, roles, unwritten } = sides;
-    const found = changesBetween(start, models, roles).deltas.map(describeDelta);
+    const found = changesBetween({ direction: "up", from: start, to: models, roles }).deltas.map(
+      describeDelta,
+    );
     const dumps = await sides.dumps;
     return [...unwritten, ...(found.length > 0 ? found : dumpDifferences(dumps.start, dumps.models))];
   });
@@ -80,7 +82,8 @@ interface Work {
 
 async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
   const sides = await afterChangesInPlace(request, start, request.renames);
-  const changes = changesBetween(sides.renamed, sides.models, sides.roles);
+  const { renamed, models, roles } = sides;
+  const changes = changesBetween({ direction: "up", from: renamed, to: models, roles });
   if (changes.actions.length === 0 && sides === start) {
     const dumps = await start.dumps;
     const problems = [...start.unwritten, ...dumpDifferences(dumps.start, dumps.models)];
@@ -88,7 +91,7 @@ async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
   }
   const steps = await stepsBetween(request.server, sides, changes, request.ignore);
   const problems = [...start.unwritten, ...(await prove(request, sides, steps))];
-  return { steps, problems, hints: renameHints(sides.renamed, sides.models) };
+  return { steps, problems, hints: renameHints(renamed, models) };
 }
 
 /** Plans, proves and writes the migrations that lead from one side to the other. */

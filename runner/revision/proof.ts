@@ -33,7 +33,12 @@ async function differences(
   const [facts, dump] = await Promise.all([readFacts(client, programs.major), dumpWritten(ground, settings)]);
   const deltas = sameObjects(facts, ignore, expected.facts)
     ? []
-    : changesBetween(managedView(facts, ignore), expected.facts, roles).deltas;
+    : changesBetween({
+        direction: "up",
+        from: managedView(facts, ignore),
+        to: expected.facts,
+        roles,
+      }).deltas;
   const dumped = dumpDifferences(dump, expected.dump);
   return [...deltas.map(describeDelta), ...dumped];
 }

@@ -3,12 +3,21 @@ import { extract } from "@supabase/pg-delta/extract";
 import type pg from "pg";
 import { withNotNullApart } from "../plan/not-null.ts";
 import { askAtOnce, planOnce } from "./batch-query.ts";
-import { askForDependencies, isForDependencies } from "./dependencies.ts";
+import { askForDependencies } from "./dependencies.ts";
 import { extrasHandler } from "./extras/handler.ts";
 import { objectsQuery } from "./extras/objects.ts";
 import { propertiesQuery } from "./extras/properties.ts";
 import type { ColumnId } from "./managed-view.ts";
 import { canonical, readVirtualColumns, withVirtualColumns } from "./normalize.ts";
+import {
+  type Answer,
+  type Ask,
+  isForDependencies,
+  isForUnknownKinds,
+  nothing,
+  poolOf,
+  queriesFor,
+} from "./reader-patches.ts";
 import { findsNothing, readPresence } from "./skip-empty.ts";
 import { readUnread, type UnreadObject } from "./unsupported.ts";
 
@@ -23,35 +32,6 @@ export interface Catalog {
   readonly roles: readonly string[];
   /** What is there and not among the facts, or never written. */
   readonly unread: readonly UnreadObject[];
-}
-
-type Answer = Pick<pg.QueryResult, "rows">;
-type Ask = (text: string) => Promise<Answer>;
-
-/** pg-delta's reader takes a pool and uses one connection of it: here it gets the one that is open already. */
-function poolOf(ask: Ask): Parameters<typeof extract>[0] {
-  const connection = { query: ask, release: () => {} };
-  return { connect: async () => connection } as unknown as Parameters<typeof extract>[0];
-}
-
-const nothing: Answer = { rows: [] };
-
-/** The reader's own list of what it does not know: `extras` know it. */
-const unknownKinds = /^SELECT 'cast'::text AS kind/;
-
-const asked = new Map<number, Promise<string[]>>();
-
-/** What the reader asks of a database of this version; of one that holds nothing, so that nothing depends on answers. */
-function queriesFor(version: number): Promise<string[]> {
-  const queries: string[] = [];
-  const rows = [{ version: "", num: version, ok: false, present: false }];
-  const record: Ask = async (text) => {
-    if (/^\s*SELECT/.test(text) && !unknownKinds.test(text)) queries.push(text);
-    return /\sFROM\s/.test(text) ? nothing : { rows };
-  };
-  const known = asked.get(version) ?? extract(poolOf(record)).then(() => queries);
-  asked.set(version, known);
-  return known;
 }
 
 /** How a connection answers: many queries at once, and those for dependencies. */
@@ -73,7 +53,7 @@ async function factsOf({ client, version, atOnce, dependencies }: Source): Promi
   let virtual: readonly ColumnId[] = [];
   const answer: Ask = async (text) => {
     if (isForDependencies(text)) return dependencies(text);
-    if (unknownKinds.test(text) || findsNothing(text, present)) return nothing;
+    if (isForUnknownKinds(text) || findsNothing(text, present)) return nothing;
     const result = answers.get(text) ?? (await client.query(text));
     if (text.startsWith("SET LOCAL search_path")) {
       present = await readPresence(client);

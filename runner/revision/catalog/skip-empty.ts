@@ -1,6 +1,8 @@
 import type pg from "pg";
+import { oneRow } from "../../postgres/rows.ts";
 import { objectCatalogs } from "./extras/objects.ts";
 import { propertyConditions } from "./extras/properties.ts";
+import { listedCatalog } from "./reader-patches.ts";
 
 /**
  * What most databases lack altogether, by its catalog or a name of ours, with a query that finds something quickly where it
@@ -37,14 +39,9 @@ const presenceQuery = `SELECT ARRAY[${queries.map((query) => `EXISTS (${query})`
 
 /** Reads which of them a database has. */
 export async function readPresence(client: pg.Client): Promise<ReadonlySet<string>> {
-  const { rows } = await client.query<{ found: boolean[] }>(presenceQuery);
-  const found = new Set(queries.filter((_, index) => rows[0]?.found[index]));
+  const answer = await oneRow<{ found: boolean[] }>(client, presenceQuery);
+  const found = new Set(queries.filter((_, index) => answer.found[index]));
   return new Set(Object.entries(conditions).flatMap(([name, query]) => (found.has(query) ? [name] : [])));
-}
-
-/** The catalog that one of the reader's queries lists: the last that follows a FROM of its outermost level. */
-export function listedCatalog(query: string): string | undefined {
-  return [...query.matchAll(/\n {4}FROM (pg_\w+) /g)].at(-1)?.[1];
 }
 
 /** True where a query of the reader's can have no result. */

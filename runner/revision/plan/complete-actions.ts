@@ -1,22 +1,18 @@
 import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
-import { withoutMark } from "../catalog/extras/rebuild.ts";
 import { allColumns, isColumn, isTable, parentsOf } from "../catalog/managed-view.ts";
-import { makingVirtual } from "../catalog/normalize.ts";
-import { withColumnsBeforeUse, withPersistenceInOrder } from "./action-order.ts";
-import { unloggedLikeItsTable, withPlainOptions } from "./sequences.ts";
 
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
 const creation = /^CREATE (?:UNLOGGED )?TABLE (.*?) \(.* INHERITS \(/s;
 
 /** A catalog shows a partitioned table's index as one of that table alone; on all partitions is what was meant. */
-function onPartitionsToo(action: Action): Action {
+export function onPartitionsToo(action: Action): Action {
   return { ...action, sql: action.sql.replace(/^(CREATE (?:UNIQUE )?INDEX .*?) ON ONLY /s, "$1 ON ") };
 }
 
 /** The planner makes a table with its first parent; columns come from the others too, so it needs all at once. */
-function withAllParents(actions: readonly Action[]): Action[] {
+export function withAllParents(actions: readonly Action[]): Action[] {
   const plain = (name: string) => name.replaceAll('"', "");
   const further = actions.filter(({ sql, verb }) => verb === "create" && child.test(sql));
   const taken = new Set<Action>();
@@ -40,7 +36,7 @@ function inheritedColumns(table: StableId, facts: FactBase): Set<string> {
 }
 
 /** A column that a child declares and inherits too cannot be added to it: it belongs into its definition. */
-function withSharedColumns(actions: readonly Action[], facts: FactBase): Action[] {
+export function withSharedColumns(actions: readonly Action[], facts: FactBase): Action[] {
   const taken = new Set<Action>();
   const complete = actions.map((action) => {
     const table = action.produces.find(isTable);
@@ -61,28 +57,16 @@ function withSharedColumns(actions: readonly Action[], facts: FactBase): Action[
 }
 
 /** The planner knows no dependency on a single value of an enum: new values come before all that may use them. */
-function newValuesFirst(actions: readonly Action[]): Action[] {
+export function newValuesFirst(actions: readonly Action[]): Action[] {
   const isNew = ({ sql }: Action) => / ADD VALUE /.test(sql) && sql.startsWith("ALTER TYPE ");
   return [...actions.filter(isNew), ...actions.filter((action) => !isNew(action))];
 }
 
 /** The planner says a table's replica identity twice, and perhaps before the index's columns are NOT NULL. */
-function replicaIdentityLast(actions: readonly Action[]): Action[] {
+export function replicaIdentityLast(actions: readonly Action[]): Action[] {
   const isIdentity = ({ sql }: Action) => sql.includes(" REPLICA IDENTITY USING INDEX ");
   const said = new Map(actions.filter(isIdentity).map((action) => [action.sql, action]));
   return said.size === 0 ? [...actions] : [...actions.filter((one) => !isIdentity(one)), ...said.values()];
-}
-
-const plainly = (sql: string) => withPlainOptions(makingVirtual(withoutMark(sql)));
-
-/**
- * A plan with what its statements and their order leave out. Pure.
- * @param to the schema that it leads to
- */
-export function completed(actions: readonly Action[], to: FactBase): Action[] {
-  const said = actions.map((action) => unloggedLikeItsTable({ ...action, sql: plainly(action.sql) }, to));
-  const whole = withAllParents(withSharedColumns(withRepeatedKeysApart(said.map(onPartitionsToo), to), to));
-  return withPersistenceInOrder(replicaIdentityLast(newValuesFirst(withColumnsBeforeUse(whole, to))), to);
 }
 
 /** A key among a table's definitions. */

@@ -41,8 +41,8 @@ function placed(moves: Moves, renamed: FactBase, { models, roles }: Sides): InPl
   const [up, down] = [statementsOf(moves.up), statementsOf(moves.down)];
   if (moves.newParents.length === 0) return { up, down };
   const above = withNewParents(renamed, models, moves.newParents);
-  const make = changesBetween(renamed, above, roles).actions;
-  const drop = changesBetween(above, renamed, roles).actions;
+  const make = changesBetween({ direction: "up", from: renamed, to: above, roles }).actions;
+  const drop = changesBetween({ direction: "down", from: above, to: renamed, roles }).actions;
   const said = (action: Action) => ({ sql: action.sql, comments: commentsOn(action, new Set()) });
   return { up: [...make.map(said), ...up], down: [...down, ...drop.map(said)] };
 }
@@ -68,7 +68,8 @@ async function triedMoves(sides: Sides, renamed: FactBase, { run }: Trial): Prom
 async function settled(sides: Sides, inPlace: InPlace, { run, read }: Trial): Promise<Sides> {
   const renamed = await read();
   await run(inPlace.down);
-  const left = changesBetween(await read(), withValidIndexes(sides.start), sides.roles).actions;
+  const to = withValidIndexes(sides.start);
+  const left = changesBetween({ direction: "down", from: await read(), to, roles: sides.roles }).actions;
   const rest = left.map(({ sql }) => ({ sql, comments: [] }));
   if (rest.length > 0) await run(rest);
   const renames = { up: inPlace.up, down: [...inPlace.down, ...rest] };

@@ -4,6 +4,7 @@ import { managedView, withValidIndexes } from "../catalog/managed-view.ts";
 import { readCatalog } from "../catalog/read.ts";
 import type { Sides } from "../comparison.ts";
 import { type Changes, changesBetween } from "../plan/plan.ts";
+import type { SchemaPair } from "../plan/schema-pair.ts";
 import type { InPlace } from "../renames/statements.ts";
 import { typesMovedAside } from "../renames/types.ts";
 import { withConversions } from "./conversions.ts";
@@ -33,12 +34,12 @@ interface Stage {
 }
 
 async function upScript({ segment, from, to }: Stage, changes: Changes, sides: Sides): Promise<Script> {
-  const way = { direction: "up", from, to } as const;
+  const pair: SchemaPair = { direction: "up", from, to, roles: sides.roles };
   const renames = from === sides.renamed ? sides.renames.up : [];
   const { transactional } = segment;
   const { forwardReferences } = changes;
   const actions = await withConversions(sides.modelsDatabase.client, segment.actions, from, to);
-  const statements = statementsFor(actions, way, { forwardReferences, transactional });
+  const statements = statementsFor(actions, pair, { forwardReferences, transactional });
   return renderScript([...renames, ...statements], transactional, sides.keywords);
 }
 
@@ -59,16 +60,17 @@ async function movedAside(
 async function downScript(stage: Pick<Stage, "from" | "to">, walk: Walk): Promise<Script> {
   const { sides } = walk;
   const [aside, from] = await movedAside(stage, walk);
-  const { actions: planned, forwardReferences } = changesBetween(
-    from,
-    withValidIndexes(stage.from),
-    sides.roles,
-  );
+  const to = withValidIndexes(stage.from);
+  const pair: SchemaPair = { direction: "down", from, to, roles: sides.roles };
+  const { actions: planned, forwardReferences } = changesBetween(pair);
   const actions = await withConversions(sides.modelsDatabase.client, planned, from, stage.from);
   const transactional = segmentsOf(actions).every((segment, index) => segment.transactional && index === 0);
-  const way = { direction: "down", from, to: stage.from } as const;
   const renames = stage.from === sides.renamed ? sides.renames.down : [];
-  const statements = statementsFor(actions, way, { forwardReferences, transactional });
+  const statements = statementsFor(
+    actions,
+    { ...pair, to: stage.from },
+    { forwardReferences, transactional },
+  );
   return renderScript([...aside.up, ...statements, ...renames], transactional, sides.keywords);
 }
 

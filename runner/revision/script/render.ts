@@ -1,4 +1,3 @@
-import type { FactBase } from "@supabase/pg-delta/core";
 import { formatSqlStatements } from "@supabase/pg-delta/sql-format";
 import { sameButForBlanks, withPlainNames, withWholeTypes } from "./sql-text.ts";
 
@@ -45,7 +44,7 @@ export function renderScript(
   transactional: boolean,
   keywords: ReadonlySet<string>,
 ): Script {
-  const nothing = { sql: "SELECT 1", comments: ["there is nothing to do on this way"] };
+  const nothing = { sql: "SELECT 1", comments: ["there is nothing to do in this direction"] };
   const some = statements.length === 0 ? [nothing] : statements;
   return { paragraphs: some.map((one) => paragraph(one, keywords)), transactional };
 }
@@ -60,11 +59,4 @@ export function renderMigration(head: readonly string[], up: Script, down: Scrip
   const comments = head.length === 0 ? [] : [head.map((line) => `-- ${line}`).join("\n")];
   const section = (way: string, script: Script) => [marker(way, script), ...script.paragraphs].join("\n\n");
   return `${[...comments, section("up", up), section("down", down)].join("\n\n")}\n`;
-}
-
-/** The way that a script takes. */
-export interface Way {
-  readonly direction: "up" | "down";
-  readonly from: FactBase;
-  readonly to: FactBase;
 }

@@ -2,11 +2,12 @@ import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
-import type { Statement, Way } from "./render.ts";
+import type { SchemaPair } from "../plan/schema-pair.ts";
+import type { Statement } from "./render.ts";
 import { quoted } from "./sql-text.ts";
 
 /** Sequences that start to feed a column which was there before go on from its largest value. */
-export function sequenceStarts({ from, to }: Way, actions: readonly Action[]): Statement[] {
+export function sequenceStarts({ from, to }: SchemaPair, actions: readonly Action[]): Statement[] {
   const renamed = / RENAME TO /;
   const produced = actions.flatMap(({ sql, produces }) => (renamed.test(sql) ? [] : produces));
   const identities = produced.flatMap((id) => {

@@ -2,11 +2,12 @@ import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { allColumns, type ColumnFact, type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
+import type { SchemaPair } from "../plan/schema-pair.ts";
 import { fillerFor } from "../rows/default-values.ts";
 import { isReturn, type Return, returning } from "../rows/restore-rows.ts";
 import { everyRowMeets } from "./constraint-warnings.ts";
 import { conversionAdvice, leavesRowsAlone } from "./conversion-warnings.ts";
-import type { Statement, Way } from "./render.ts";
+import type { Statement } from "./render.ts";
 import { raisedFloor, sequenceStarts } from "./sequences.ts";
 import { commentsOn } from "./warnings.ts";
 
@@ -14,7 +15,7 @@ const quoted = (schema: string, name: string) =>
   `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
 
 /** The column that an action adds to a table which may hold rows, if it may not be NULL and has no value of its own. */
-function addedWithoutValue(action: Action, { from, to }: Way): ColumnId | undefined {
+function addedWithoutValue(action: Action, { from, to }: SchemaPair): ColumnId | undefined {
   if (!/^ALTER TABLE .* ADD COLUMN .* NOT NULL/s.test(action.sql) || / DEFAULT | GENERATED /.test(action.sql))
     return undefined;
   const id = action.produces.find(isColumn);
@@ -26,7 +27,7 @@ function addedWithoutValue(action: Action, { from, to }: Way): ColumnId | undefi
  * A column that comes back to a table with rows: filled where a filler can break nothing, else left nullable
  * wherever it holds NULL. On an empty table both give the column as it was.
  */
-function bringBack(action: Action, id: ColumnId, { to }: Way): Statement[] {
+function bringBack(action: Action, id: ColumnId, { to }: SchemaPair): Statement[] {
   const table = quoted(id.schema, id.table);
   const column = pg.escapeIdentifier(id.name);
   const filler = fillerFor(to, id);
@@ -78,7 +79,7 @@ export interface Running {
 }
 
 /** True where columns go whose values are computed, and are computed again right after. */
-function isComputedAgain({ destroys }: Action, { from, to }: Way): boolean {
+function isComputedAgain({ destroys }: Action, { from, to }: SchemaPair): boolean {
   const columns = destroys.filter(isColumn);
   const generated = (facts: FactBase, id: ColumnId) =>
     typeof facts.get(id)?.payload.generatedExpr === "string";
@@ -87,9 +88,9 @@ function isComputedAgain({ destroys }: Action, { from, to }: Way): boolean {
   );
 }
 
-function advised(action: Action, way: Way, existing: ReadonlySet<string>): string[] {
-  const { from, to } = way;
-  if (action.dataLoss === "destructive" && action.destroys.length > 0 && isComputedAgain(action, way))
+function advised(action: Action, pair: SchemaPair, existing: ReadonlySet<string>): string[] {
+  const { from, to } = pair;
+  if (action.dataLoss === "destructive" && action.destroys.length > 0 && isComputedAgain(action, pair))
     return ["its values are computed again below"];
   if (leavesRowsAlone(action, from, to)) return commentsOn({ ...action, rewriteRisk: false }, existing);
   const advice = conversionAdvice(action, from, to);
@@ -98,20 +99,20 @@ function advised(action: Action, way: Way, existing: ReadonlySet<string>): strin
 }
 
 /** The statements of a script, with what rows need that a catalog does not show, and with comments. */
-export function statementsFor(actions: readonly Action[], way: Way, running: Running): Statement[] {
+export function statementsFor(actions: readonly Action[], pair: SchemaPair, running: Running): Statement[] {
   const gone = new Set(actions.flatMap(({ destroys }) => destroys.map(pathOf)));
-  const existing = new Set([...tablesOf(way.from)].filter((table) => !gone.has(table)));
+  const existing = new Set([...tablesOf(pair.from)].filter((table) => !gone.has(table)));
   const statements = actions.flatMap((action): Statement[] => {
-    if (isReturn(action)) return [returnedRows(action, way)];
-    const comments = advised(action, way, existing);
-    const id = addedWithoutValue(action, way);
-    if (id === undefined) return [...raisedFloor(action, way.to), { sql: action.sql, comments }];
-    if (way.direction === "down") return bringBack(action, id, way);
+    if (isReturn(action)) return [returnedRows(action, pair)];
+    const comments = advised(action, pair, existing);
+    const id = addedWithoutValue(action, pair);
+    if (id === undefined) return [...raisedFloor(action, pair.to), { sql: action.sql, comments }];
+    if (pair.direction === "down") return bringBack(action, id, pair);
     const advice = `FAILS where ${id.schema}.${id.table} holds rows: give ${id.name} a DEFAULT, or add it nullable and fill it first`;
     return [{ sql: action.sql, comments: [...comments, advice] }];
   });
   const safe = running.transactional ? statements : inOneStatement(statements);
-  const all = [...safe, ...sequenceStarts(way, actions)];
+  const all = [...safe, ...sequenceStarts(pair, actions)];
   return running.forwardReferences ? unchecked(all, running.transactional) : all;
 }
 
@@ -125,8 +126,8 @@ function withoutValue({ into, values }: Return, to: FactBase): ColumnFact[] {
   });
 }
 
-/** The statement that brings rows back, with what a person should know of them; a way down fills what has no value. */
-export function returnedRows(action: Return, { direction, from, to }: Way): Statement {
+/** The statement that brings rows back, with what a person should know of them; a down migration fills what has no value. */
+export function returnedRows(action: Return, { direction, from, to }: SchemaPair): Statement {
   const advice = action.values.flatMap(({ expression, retyping }) => {
     const sql = retyping?.sql.replace(/ USING .*$/s, ` USING ${expression}`);
     return (retyping && conversionAdvice({ ...retyping, sql: sql ?? "" }, from, to)) ?? [];
