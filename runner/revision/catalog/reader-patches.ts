@@ -22,10 +22,12 @@ function otherReader(what: string): never {
 
 /** The reader takes a pool and uses one connection of it, by `query` and `release` alone: here it gets one that is open. */
 export function poolOf(ask: Ask): Parameters<typeof extract>[0] {
-  const used: Record<string | symbol, unknown> = { query: ask, release: () => {}, then: undefined };
+  const used: Record<string | symbol, unknown> = { query: ask, release: () => {} };
   const connection = new Proxy(used, {
-    get: (target, name) =>
-      name in target ? target[name] : otherReader(`it uses ${String(name)} of a connection`),
+    get: (target, name) => {
+      if (name in target || name === "then") return target[name]; // `await` asks for `then`
+      return otherReader(`it uses ${String(name)} of a connection`);
+    },
   });
   return { connect: async () => connection } as unknown as Parameters<typeof extract>[0];
 }
