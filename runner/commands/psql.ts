@@ -5,6 +5,7 @@ import type { Command } from "../cli/command.ts";
 import { type StackFacts, stackFacts } from "../cli/target.ts";
 import { type ConnectionSettings, connectionFromUrl, environmentOf } from "../postgres/connection.ts";
 import { findPrograms } from "../postgres/programs.ts";
+import { childEnvironment } from "../util/child-environment.ts";
 import { ExitCode, RefusedError, UserError } from "../util/errors.ts";
 
 /** The stack's database as one of its roles, its owner (the default) or the server's admin. Throws RefusedError. */
@@ -32,12 +33,28 @@ function connectionAs({ name, outputs }: StackFacts, role: string | undefined): 
   throw new RefusedError(`Stack "${name}" has no role "${role}"; it has: ${[...new Set(known)].join(", ")}`);
 }
 
-/** psql's environment: this process's own, without the stack's secrets, and the way to one database as one role. */
-function environment(env: NodeJS.ProcessEnv, settings: ConnectionSettings): NodeJS.ProcessEnv {
-  const { PGSTACK_STACK: _, ...rest } = env;
-  const own = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("PG")));
-  const { PGAPPNAME: __, ...way } = environmentOf(settings);
-  return { ...own, ...way };
+/** What psql itself reads of a person's habits: https://www.postgresql.org/docs/current/app-psql.html */
+const habits = [
+  "PAGER",
+  "PSQL_PAGER",
+  "EDITOR",
+  "VISUAL",
+  "PSQL_EDITOR",
+  "PSQLRC",
+  "PSQL_HISTORY",
+  "INPUTRC",
+  "LESS",
+  "COLORTERM",
+  "COLUMNS",
+];
+
+/** psql's environment: a person's habits and the way to one database as one role. Settings of its sessions are the role's own. */
+function environment(env: NodeJS.ProcessEnv, settings: ConnectionSettings): Record<string, string> {
+  const { PGAPPNAME: _, ...way } = environmentOf(settings);
+  const kept = Object.fromEntries(
+    habits.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  );
+  return childEnvironment({ ...kept, ...way }, env);
 }
 
 async function runPsql(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {

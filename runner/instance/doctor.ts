@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { installedPrograms } from "../postgres/programs.ts";
+import { childEnvironment } from "../util/child-environment.ts";
 
 const run = promisify(execFile);
 
@@ -29,8 +30,9 @@ function node(): Finding {
 }
 
 async function pulumi(): Promise<Finding> {
-  const answer = await run("pulumi", ["version"]).catch(() => undefined);
-  const place = await run("sh", ["-c", "command -v pulumi"]).catch(() => undefined);
+  const env = childEnvironment();
+  const answer = await run("pulumi", ["version"], { env }).catch(() => undefined);
+  const place = await run("sh", ["-c", "command -v pulumi"], { env }).catch(() => undefined);
   return {
     name: "Pulumi",
     found: answer && `${answer.stdout.trim()} (${place?.stdout.trim()})`,

@@ -4,6 +4,7 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -13,8 +14,10 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { childEnvironment } from "../util/child-environment.ts";
 import { UserError } from "../util/errors.ts";
-import { forgetDeadServer, isReady, serverProcess } from "./pid-file.ts";
+import { projectRoot } from "../util/project.ts";
+import { type DataPlace, forgetDeadServer, isReady, serverProcess } from "./pid-file.ts";
 import type { Programs } from "./programs.ts";
 import { serverUser } from "./server-user.ts";
 
@@ -51,10 +54,7 @@ export async function freePort(): Promise<number> {
 /** Runs a program of the cluster as the account that owns its files. */
 async function runProgram(place: ClusterPlace, program: string, args: string[]): Promise<string> {
   const [file, words] = serverUser().as(place.directory, [join(place.programs.directory, program), ...args]);
-  const { stdout } = await run(file, words, {
-    cwd: "/",
-    env: { ...process.env, LC_ALL: "C", PGPASSWORD: "" },
-  });
+  const { stdout } = await run(file, words, { cwd: "/", env: childEnvironment({ LC_ALL: "C" }) });
   return stdout;
 }
 
@@ -112,7 +112,22 @@ export async function createCluster(
 /** Writes the server's settings; they count from the next start. */
 export function configureCluster(place: ClusterPlace, settings: ServerSettings): void {
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
-  writeFileSync(join(place.directory, "data", "pgstack.conf"), lines.join(""));
+  writeFileSync(settingsFile(place), lines.join(""));
+}
+
+const settingsFile = ({ directory }: DataPlace) => join(directory, "data", "pgstack.conf");
+
+/**
+ * Whether a port on loopback is that of a local instance (`.pgstack/<stack>/`) that does not run. Nothing but `up` or
+ * `instance-start` starts one.
+ */
+export function isStoppedLocalCluster(host: string, port: number): boolean {
+  const folder = join(projectRoot, ".pgstack");
+  if (!["localhost", "127.0.0.1", "::1"].includes(host) || !existsSync(folder)) return false;
+  const stopped = readdirSync(folder)
+    .map((stack) => ({ directory: join(folder, stack) }))
+    .filter((place) => existsSync(settingsFile(place)) && serverProcess(place) === undefined);
+  return stopped.some((place) => readFileSync(settingsFile(place), "utf8").includes(`port = '${port}'\n`));
 }
 
 const logFile = ({ directory }: ClusterPlace) => join(directory, "server.log");

@@ -1,11 +1,19 @@
-import { readFileSync } from "node:fs";
-import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
 import { RefusedError, UserError } from "../util/errors.ts";
-
-/** libpq's sslmode: https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION */
-export const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
-export type SslMode = (typeof sslModes)[number];
+import { refuseOldServer, serverVersionOf } from "./server-version.ts";
+import { explainSessionEnd, noteSessionEnd } from "./session/end.ts";
+import { pinNewerSettings, pinnedSettings, refusesOptions, sessionOptions } from "./session/settings.ts";
+import {
+  isForOtherAttempt,
+  rootCertOf,
+  type SslMode,
+  sslModes,
+  type TlsAttempt,
+  tlsAdvice,
+  tlsAttempts,
+} from "./session/tls.ts";
+import { waitingForServer } from "./session/wait-for-server.ts";
+import { watchServerVersion, withoutOptions } from "./session/wire.ts";
 
 /** One database on one server, as one user. */
 export interface ConnectionSettings {
@@ -16,12 +24,12 @@ export interface ConnectionSettings {
   readonly password?: string | undefined;
   readonly database: string;
   readonly sslMode: SslMode;
-  /** Path of a PEM file with the certificate authorities to trust. */
+  /** Path of a PEM file with the certificate authorities to trust; `system` means those of the operating system. */
   readonly sslRootCert?: string | undefined;
 }
 
 function sslModeOf(value: string | null | undefined): SslMode {
-  const mode = value === null || value === undefined || value === "allow" || value === "" ? "prefer" : value;
+  const mode = value || "prefer";
   if (!sslModes.includes(mode as SslMode))
     throw new RefusedError(`sslmode is one of ${sslModes.join(", ")}; found "${mode}"`);
   return mode as SslMode;
@@ -38,7 +46,7 @@ export function connectionFromUrl(url: string, env: NodeJS.ProcessEnv = process.
     throw new RefusedError(
       "--url takes postgres://user:password@host:port/database, with each part percent-encoded",
     );
-  const part = (text: string) => (text === "" ? undefined : decodeURIComponent(text));
+  const part = (text: string) => (text === "" ? undefined : decoded(text));
   const query = parsed.searchParams;
   const host = query.get("host") ?? part(parsed.hostname.replace(/^\[(.*)\]$/, "$1"));
   return connectionFromEnvironment({
@@ -53,6 +61,16 @@ export function connectionFromUrl(url: string, env: NodeJS.ProcessEnv = process.
       PGSSLROOTCERT: query.get("sslrootcert"),
     }),
   });
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new RefusedError(
+      "--url takes each part percent-encoded, and a % in it is followed by no two hexadecimal digits: write %25 for a %",
+    );
+  }
 }
 
 /** Reads the PG* variables (PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSSLMODE PGSSLROOTCERT). */
@@ -84,19 +102,10 @@ export function environmentOf(settings: ConnectionSettings): Record<string, stri
     PGPASSWORD: settings.password,
     PGDATABASE: settings.database,
     PGSSLMODE: settings.sslMode,
-    PGSSLROOTCERT: settings.sslRootCert,
+    PGSSLROOTCERT: settings.sslMode === "disable" ? undefined : rootCertOf(settings),
     PGAPPNAME: "pgstack",
     PGCONNECT_TIMEOUT: "10",
   });
-}
-
-function tlsOf({ sslMode, sslRootCert }: ConnectionSettings): ConnectionOptions | false {
-  if (sslMode === "disable") return false;
-  const ca = sslRootCert === undefined || sslRootCert === "system" ? {} : { ca: readFileSync(sslRootCert) };
-  if (sslMode === "verify-full") return { ...ca, rejectUnauthorized: true };
-  if (sslMode === "verify-ca")
-    return { ...ca, rejectUnauthorized: true, checkServerIdentity: () => undefined };
-  return { rejectUnauthorized: false };
 }
 
 /** What a person calls the database in a message: no user's password, ever. */
@@ -110,37 +119,81 @@ interface SessionKind {
   readonly replication?: "database";
 }
 
-async function connect(
+/** Poolers that take no settings as a session begins, by host and port. */
+const withoutSettings = new Set<string>();
+const placeOf = ({ host, port }: ConnectionSettings) => `${host}:${port}`;
+
+/** The settings of a libpq program's sessions, for PGOPTIONS; undefined where a pooler would refuse them. */
+export function programOptions(
   settings: ConnectionSettings,
-  tls: ConnectionOptions | false,
-  kind: SessionKind,
-): Promise<pg.Client> {
+  own: Readonly<Record<string, string>> = {},
+): string | undefined {
+  if (withoutSettings.has(placeOf(settings))) return undefined;
+  return sessionOptions({ ...pinnedSettings, ...own });
+}
+
+async function connect(settings: ConnectionSettings, tls: TlsAttempt, kind: SessionKind): Promise<pg.Client> {
+  const options = programOptions(settings);
   const client = new pg.Client({
     host: settings.host,
     port: settings.port,
     user: settings.user,
     database: settings.database,
-    password: settings.password ?? "",
-    ssl: tls === false || settings.host.startsWith("/") ? false : tls,
+    password: async () => settings.password ?? "", // an empty text would be replaced by this process's PGPASSWORD
+    ssl: tls,
+    options,
     application_name: "pgstack",
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     ...kind,
   });
-  client.on("error", () => {}); // a lost connection is reported by the query that meets it
-  await client.connect();
-  return client;
+  if (options === undefined) withoutOptions(client);
+  noteSessionEnd(client);
+  const version = watchServerVersion(client);
+  try {
+    await client.connect();
+    await checkServer(client, settings, version());
+    return client;
+  } catch (error) {
+    client.end().catch(() => {});
+    if (options === undefined || !refusesOptions(error)) throw error;
+    withoutSettings.add(placeOf(settings));
+    return connect(settings, tls, kind);
+  }
 }
 
-/** Opens one connection; the caller ends it. Throws UserError naming the database and the server's reason. */
+/** @param shown `server_version`; PgBouncer's console shows its own */
+async function checkServer(client: pg.Client, settings: ConnectionSettings, shown: string): Promise<void> {
+  const version = serverVersionOf(shown);
+  if (version === undefined) return;
+  refuseOldServer(version, `The server on ${placeOf(settings)}`);
+  if (!withoutSettings.has(placeOf(settings))) await pinNewerSettings(client, version.major);
+}
+
+/** Tries the ways that sslMode leaves, in libpq's order. What the last one met is thrown. */
+async function connectAnyWay(settings: ConnectionSettings, kind: SessionKind): Promise<pg.Client> {
+  const [first, ...others] = tlsAttempts(settings);
+  let attempt = connect(settings, first, kind);
+  for (const other of others)
+    attempt = attempt.catch((error) => {
+      if (!isForOtherAttempt(error)) throw error;
+      return connect(settings, other, kind);
+    });
+  return attempt;
+}
+
+/**
+ * Opens one connection; the caller ends it. Waits a while for a server that is starting, and has no time limits but those that its
+ * work sets. Throws UserError naming the database and the server's reason, RefusedError for a server that is too old.
+ */
 export async function openClient(settings: ConnectionSettings, kind: SessionKind = {}): Promise<pg.Client> {
-  try {
-    return await connect(settings, tlsOf(settings), kind);
-  } catch (error) {
-    if (settings.sslMode === "prefer" && /does not support SSL/.test((error as Error).message))
-      return await connect(settings, false, kind).catch((plain) => refuse(settings, plain));
-    return refuse(settings, error);
-  }
+  return waitingForServer(settings, () => connectAnyWay(settings, kind)).catch((error) => {
+    if (error instanceof UserError) throw error;
+    const reason = (error as Error).message || (error as NodeJS.ErrnoException).code || "no answer";
+    throw new UserError(`Cannot connect to ${describe(settings)}: ${reason}${tlsAdvice(settings, error)}`, {
+      cause: error,
+    });
+  });
 }
 
 /** Whether a failure to connect says that the server knows no such database. */
@@ -148,12 +201,10 @@ export function isMissingDatabase(error: unknown): boolean {
   return ((error as Error).cause as { code?: string } | undefined)?.code === "3D000";
 }
 
-function refuse(settings: ConnectionSettings, error: unknown): never {
-  const reason = (error as Error).message || (error as NodeJS.ErrnoException).code || "no answer";
-  throw new UserError(`Cannot connect to ${describe(settings)}: ${reason}`, { cause: error });
-}
-
-/** Lends one connection to `use` and closes it afterwards, whatever happens. */
+/**
+ * Lends one connection to `use` and closes it afterwards, whatever happens. Throws SessionEnd where the server ends the session, and
+ * UserError as `openClient` does.
+ */
 export async function withClient<T>(
   settings: ConnectionSettings,
   use: (client: pg.Client) => Promise<T>,
@@ -161,6 +212,8 @@ export async function withClient<T>(
   const client = await openClient(settings);
   try {
     return await use(client);
+  } catch (error) {
+    throw explainSessionEnd(client, describe(settings), error);
   } finally {
     await client.end().catch(() => {});
   }

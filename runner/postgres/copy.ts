@@ -1,12 +1,6 @@
 import type { Socket } from "node:net";
 import type pg from "pg";
-
-/** What the connection of a pg client offers beyond its types. */
-export interface Wire {
-  readonly stream: Socket;
-  query(text: string): void;
-  endCopyFrom(): void;
-}
+import { type Wire, wireOf } from "./session/wire.ts";
 
 /** The part of a pg query object that the client calls; see `Submittable` in its types. */
 export abstract class CopyQuery {
@@ -50,7 +44,7 @@ export class CopyIn extends CopyQuery {
   }
 
   submit(connection: pg.Connection): void {
-    this.wire = connection as unknown as Wire;
+    this.wire = wireOf(connection);
     this.wire.query(this.text);
   }
 
@@ -167,7 +161,7 @@ class CopyOut extends CopyQuery {
   }
 
   submit(connection: pg.Connection): void {
-    const wire = connection as unknown as Wire;
+    const wire = wireOf(connection);
     const readers = wire.stream.listeners("data") as Chunk[];
     const read: Chunk = (bytes) => {
       for (const reader of readers) reader(bytes);
@@ -223,8 +217,7 @@ export async function relayCopy(
     await incoming.done;
     return { bytes: outgoing.bytes, rows: incoming.rows };
   } catch (error) {
-    for (const { connection } of [source, target] as unknown as { connection: Wire }[])
-      connection.stream.destroy();
+    for (const client of [source, target]) wireOf(client).stream.destroy();
     throw error;
   }
 }

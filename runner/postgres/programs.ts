@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { childEnvironment } from "../util/child-environment.ts";
 import { RefusedError, UserError } from "../util/errors.ts";
 
 const run = promisify(execFile);
@@ -46,7 +47,9 @@ function homeOf(directory: string, program: string): string[] {
 
 /** The programs in a folder, by what one of them says of its version. Undefined where it does not run. */
 export async function readVersion(directory: string, program: string): Promise<Programs | undefined> {
-  const answer = await run(join(directory, program), ["--version"]).catch(() => undefined);
+  const answer = await run(join(directory, program), ["--version"], { env: childEnvironment() }).catch(
+    () => undefined,
+  );
   const version = answer?.stdout.match(/\(PostgreSQL\) (\S+)/)?.[1];
   return version === undefined ? undefined : { directory, version, major: Number.parseInt(version, 10) };
 }

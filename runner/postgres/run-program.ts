@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { childEnvironment } from "../util/child-environment.ts";
 import { UserError } from "../util/errors.ts";
-import { type ConnectionSettings, environmentOf } from "./connection.ts";
+import { type ConnectionSettings, environmentOf, programOptions } from "./connection.ts";
 import type { Programs } from "./programs.ts";
 
 /** One run of pg_dump or pg_restore. */
@@ -24,15 +25,22 @@ export interface ProgramRun {
   readonly onOutput?: ((output: Readable) => Promise<void>) | undefined;
 }
 
-function environmentFor(run: ProgramRun): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(PG|PULUMI_)/.test(name));
-  const settings = Object.entries(run.sessionSettings ?? {}).map(([name, value]) => `-c ${name}=${value}`);
-  return {
-    ...Object.fromEntries(inherited),
-    LC_ALL: "C", // messages are read back, so they must not be translated
-    ...(run.connection === undefined ? {} : environmentOf(run.connection)),
-    ...(settings.length === 0 ? {} : { PGOPTIONS: settings.join(" ") }),
-  };
+/**
+ * The whole environment of pg_dump or pg_restore: the connection that this run has decided on, sessions without time limits, and
+ * nothing of the user's `PG*` variables. Messages are in English, since they are read back.
+ * @param settings further server settings of its sessions
+ */
+export function programEnvironment(
+  connection?: ConnectionSettings,
+  settings?: Readonly<Record<string, string>>,
+): Record<string, string> {
+  if (connection === undefined) return childEnvironment({ LC_ALL: "C" });
+  const options = programOptions(connection, settings);
+  return childEnvironment({
+    LC_ALL: "C",
+    ...environmentOf(connection),
+    ...(options !== undefined && { PGOPTIONS: options }),
+  });
 }
 
 function ended(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
@@ -46,7 +54,7 @@ function ended(child: ChildProcess): Promise<{ code: number | null; signal: stri
 export async function runProgram(run: ProgramRun): Promise<number> {
   run.signal?.throwIfAborted();
   const child = spawn(join(run.programs.directory, run.program), run.args, {
-    env: environmentFor(run),
+    env: programEnvironment(run.connection, run.sessionSettings),
     stdio: [run.input ?? "ignore", run.onOutput === undefined ? "ignore" : "pipe", "pipe"],
   });
   const stop = () => child.kill("SIGTERM");

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chownSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { childEnvironment } from "../util/child-environment.ts";
 import { UserError } from "../util/errors.ts";
 
 /** The account that a server runs under. */
@@ -16,7 +17,11 @@ const self: ServerUser = { own: () => {}, as: (_, [program = "", ...args]) => [p
 function unprivilegedAccount(): { uid: number; gid: number } {
   for (const name of ["postgres", "nobody"]) {
     try {
-      const answer = execFileSync("id", [name], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+      const answer = execFileSync("id", [name], {
+        encoding: "utf8",
+        env: childEnvironment(),
+        stdio: ["ignore", "pipe", "ignore"],
+      });
       const [, uid, gid] = answer.match(/^uid=(\d+).*? gid=(\d+)/) ?? [];
       if (uid !== undefined) return { uid: Number(uid), gid: Number(gid) };
     } catch {}
@@ -47,7 +52,10 @@ function entry(account: string[], directory: string): string[] {
 
 function enters(prefix: string[], folder: string): boolean {
   try {
-    execFileSync("setpriv", [...prefix, "stat", `${folder}/.`], { stdio: "ignore" });
+    execFileSync("setpriv", [...prefix, "stat", `${folder}/.`], {
+      env: childEnvironment(),
+      stdio: "ignore",
+    });
     return true;
   } catch {
     return false;

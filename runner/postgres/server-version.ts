@@ -25,6 +25,13 @@ export async function readServerVersion(client: pg.ClientBase): Promise<ServerVe
   return { number, major: Math.trunc(number / 10_000), text };
 }
 
+/** A server's version by its `server_version`; undefined for what is no PostgreSQL server (PgBouncer's console). */
+export function serverVersionOf(text: string): ServerVersion | undefined {
+  const [, major, minor = "0"] = text.match(/^(\d+)(?:\.(\d+))?/) ?? [];
+  if (major === undefined || /bouncer/i.test(text)) return undefined;
+  return { number: Number(major) * 10_000 + Number(minor), major: Number(major), text };
+}
+
 /** Throws RefusedError where a server is older than `oldestMajor`. */
 export function refuseOldServer({ major, text }: ServerVersion, server: string): void {
   if (major < oldestMajor)

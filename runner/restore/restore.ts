@@ -1,6 +1,7 @@
 import { tableData } from "../dump/archive/read.ts";
 import { type Output, reportProgress } from "../dump/progress.ts";
 import { type ConnectionSettings, describe, withClient } from "../postgres/connection.ts";
+import { isSessionEnd } from "../postgres/session/end.ts";
 import { UserError } from "../util/errors.ts";
 import type { Filling } from "./load/context.ts";
 import { failureText } from "./load/failures.ts";
@@ -132,8 +133,7 @@ async function recordFor(
 
 function unchanged(target: ConnectionSettings, error: unknown, left: string): unknown {
   const { code, message } = error as { code?: unknown; message: string };
-  const lost = /^(Connection terminated|Client has encountered a connection error)/.test(message); // in the client's words
-  if (!(error instanceof UserError) && typeof code !== "string" && !lost) return error;
+  if (!(error instanceof UserError) && typeof code !== "string" && !isSessionEnd(error)) return error;
   return new UserError(
     `${message}\nThe restore was given up: ${describe(target)} is as it was before.${left}`,
     { cause: error, ...(error instanceof UserError ? { exitCode: error.exitCode } : {}) },

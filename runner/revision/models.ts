@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import type pg from "pg";
 import { runOnScratch } from "../scratch/run.ts";
 import type { ScratchServer } from "../scratch/server.ts";
+import { userCommandEnvironment } from "../util/child-environment.ts";
 import { RefusedError, UserError } from "../util/errors.ts";
 
 /** A piece of SQL and where it comes from. */
@@ -33,7 +34,11 @@ function commandIn(file: string): string {
 
 async function printed(command: string, cwd: string): Promise<SqlSource> {
   try {
-    const { stdout } = await run("sh", ["-c", command], { cwd, maxBuffer: 256 * 1024 * 1024 });
+    const { stdout } = await run("sh", ["-c", command], {
+      cwd,
+      env: userCommandEnvironment(),
+      maxBuffer: 256 * 1024 * 1024,
+    });
     return { name: `output of "${command}"`, sql: stdout };
   } catch (error) {
     const { code, stderr } = error as { code?: number; stderr?: string };

@@ -9,6 +9,7 @@ import type { ConnectionSettings } from "../postgres/connection.ts";
 import { isReady } from "../postgres/pid-file.ts";
 import type { Programs } from "../postgres/programs.ts";
 import { serverUser } from "../postgres/server-user.ts";
+import { childEnvironment } from "../util/child-environment.ts";
 import { UserError } from "../util/errors.ts";
 import { emptyDatabaseArchive, templateArchive } from "./template.ts";
 
@@ -66,7 +67,7 @@ function spawnServer(directory: string, template: string, binaries: string): Chi
     cwd: "/",
     detached: true, // an interrupt at the terminal is for us
     stdio: ["pipe", "ignore", "pipe"],
-    env: { ...process.env, LC_ALL: "C" },
+    env: childEnvironment({ LC_ALL: "C" }),
   });
 }
 
@@ -93,7 +94,10 @@ async function stopServer(server: ChildProcess): Promise<void> {
 async function unpackEmptyDatabase(directory: string, template: string): Promise<void> {
   const archive = openSync(join(template, emptyDatabaseArchive), "r");
   const [file, words] = serverUser().as(directory, ["tar", "-xmf", "-", "-C", directory]);
-  const [code] = await once(spawn(file, words, { stdio: [archive, "ignore", "ignore"] }), "exit");
+  const [code] = await once(
+    spawn(file, words, { env: childEnvironment(), stdio: [archive, "ignore", "ignore"] }),
+    "exit",
+  );
   closeSync(archive);
   if (code !== 0) throw new UserError(`The files of an empty database do not fit into ${directory}.`);
 }

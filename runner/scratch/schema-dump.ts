@@ -2,8 +2,9 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type ConnectionSettings, environmentOf } from "../postgres/connection.ts";
+import type { ConnectionSettings } from "../postgres/connection.ts";
 import { type Programs, pgDumpFor } from "../postgres/programs.ts";
+import { programEnvironment } from "../postgres/run-program.ts";
 import { fits } from "../util/glob.ts";
 
 const run = promisify(execFile);
@@ -89,7 +90,7 @@ export async function dumpSchema(
   const own = join(programs.directory, "pg_dump"); // an embedded server comes without client programs
   const program = existsSync(own) ? own : join((await pgDumpFor(programs)).directory, "pg_dump");
   const { stdout } = await run(program, options, {
-    env: { ...process.env, ...environmentOf(database), LC_ALL: "C" },
+    env: programEnvironment(database),
     maxBuffer: 1024 * 1024 * 1024,
   });
   return withoutIgnored(readDump(stdout), ignore);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Programs } from "../postgres/programs.ts";
 import { serverUser } from "../postgres/server-user.ts";
+import { childEnvironment } from "../util/child-environment.ts";
 
 const run = promisify(execFile);
 
@@ -57,7 +58,7 @@ async function lighten({ directory }: Programs, made: string): Promise<void> {
   for (const database of ["template1", "postgres"]) {
     const server = [join(directory, "postgres"), "--single", "-D", join(made, "data"), database];
     const [file, args] = serverUser().as(made, server);
-    const running = run(file, args, { cwd: "/", env: { ...process.env, LC_ALL: "C" } });
+    const running = run(file, args, { cwd: "/", env: childEnvironment({ LC_ALL: "C" }) });
     running.child.stdin?.end(withoutBuiltInComments.trimStart());
     await running;
   }
@@ -66,8 +67,10 @@ async function lighten({ directory }: Programs, made: string): Promise<void> {
 async function pack(made: string): Promise<void> {
   const apart = emptyDatabase(made);
   const excluded = [...dispensable(made), apart].map((pattern) => `--exclude=${pattern}`);
-  await run("tar", ["-cf", join(made, emptyDatabaseArchive), "-C", made, apart]);
-  await run("tar", [...excluded, "-cf", join(made, templateArchive), "-C", made, "data"]);
+  await run("tar", ["-cf", join(made, emptyDatabaseArchive), "-C", made, apart], { env: childEnvironment() });
+  await run("tar", [...excluded, "-cf", join(made, templateArchive), "-C", made, "data"], {
+    env: childEnvironment(),
+  });
   rmSync(join(made, "data"), { recursive: true });
 }
 
@@ -80,7 +83,7 @@ export async function makeScratchTemplate(programs: Programs, place: string): Pr
     account.own(made);
     const initdb = [join(programs.directory, "initdb"), `--pgdata=${join(made, "data")}`, ...initdbOptions];
     const [file, args] = account.as(made, initdb);
-    await run(file, args, { cwd: "/", env: { ...process.env, LC_ALL: "C" } });
+    await run(file, args, { cwd: "/", env: childEnvironment({ LC_ALL: "C" }) });
     await lighten(programs, made);
     await pack(made);
     renameSync(made, place);

@@ -4,8 +4,9 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type ConnectionSettings, environmentOf } from "../../postgres/connection.ts";
+import type { ConnectionSettings } from "../../postgres/connection.ts";
 import { findPrograms } from "../../postgres/programs.ts";
+import { programEnvironment } from "../../postgres/run-program.ts";
 import { UserError } from "../../util/errors.ts";
 import { guardName } from "../freeze/write-block.ts";
 import { stateSchema } from "../state/state.ts";
@@ -113,7 +114,7 @@ export async function dumpSchema(options: DumpOptions): Promise<SchemaDump> {
 }
 
 async function dumpInto(directory: string, options: DumpOptions): Promise<SchemaDump> {
-  const env = { ...process.env, ...environmentOf(options.source), PGOPTIONS: "-c statement_timeout=0" };
+  const env = programEnvironment(options.source);
   const [dump, restore] = await Promise.all(
     ["pg_dump", "pg_restore"].map((name) => program(name, options.major)),
   );
