@@ -1,19 +1,19 @@
 import type pg from "pg";
 import { existingRoles } from "./copy/ownership.ts";
-import { guardName } from "./freeze/write-block.ts";
+import { writeBlockName } from "./freeze/write-block.ts";
 import { slotsOf } from "./replication/slots.ts";
 import type { Cutover } from "./settings.ts";
 import { stateSchema } from "./state/state.ts";
 
 /** What was found before a copy. */
-export interface Obstacles {
+export interface PreflightIssues {
   /** A copy or a switch cannot succeed while these stand. */
   readonly blocking: readonly string[];
   /** Does not travel, or travels changed. */
   readonly notes: readonly string[];
 }
 
-export function joinObstacles(parts: readonly Obstacles[]): Obstacles {
+export function joinIssues(parts: readonly PreflightIssues[]): PreflightIssues {
   return { blocking: parts.flatMap(({ blocking }) => blocking), notes: parts.flatMap(({ notes }) => notes) };
 }
 
@@ -38,7 +38,7 @@ async function factsOf(client: pg.Client): Promise<Facts> {
   return rows[0];
 }
 
-function compareServers(there: Facts, here: Facts): Obstacles {
+function compareServers(there: Facts, here: Facts): PreflightIssues {
   const [from, to] = [there, here].map(({ version }) => Math.floor(version / 10_000)) as [number, number];
   const blocking = [
     ...(to < from ? [`the target is PostgreSQL ${to}, older than the source (${from})`] : []),
@@ -55,7 +55,7 @@ function compareServers(there: Facts, here: Facts): Obstacles {
   return { blocking, notes };
 }
 
-async function compareExtensions(source: pg.Client, target: pg.Client): Promise<Obstacles> {
+async function compareExtensions(source: pg.Client, target: pg.Client): Promise<PreflightIssues> {
   const installed = await source.query(
     "SELECT extname AS name, extversion AS version FROM pg_extension ORDER BY 1",
   );
@@ -110,7 +110,7 @@ const notReplicated = `
   UNION ALL SELECT 'large objects are not replicated: use method copy' WHERE EXISTS (SELECT FROM pg_largeobject_metadata)
   UNION ALL SELECT 'wal_level of the source is ' || current_setting('wal_level') || ', logical is needed' WHERE current_setting('wal_level') <> 'logical'
   UNION ALL SELECT 'trigger ' || tgname || ' on ' || ${relation} || ' fires in replication too, which brings its writes as well: let it be ENABLE'
-    FROM pg_trigger t JOIN ${relations} ON c.oid = t.tgrelid WHERE tgenabled IN ('A', 'R') AND tgname <> '${guardName}' AND ${user}
+    FROM pg_trigger t JOIN ${relations} ON c.oid = t.tgrelid WHERE tgenabled IN ('A', 'R') AND tgname <> '${writeBlockName}' AND ${user}
   UNION ALL SELECT 'the source needs two free replication slots: raise max_replication_slots'
     WHERE current_setting('max_replication_slots')::int < 2 + (SELECT count(*) FROM pg_replication_slots WHERE slot_name <> ALL ($2))`;
 
@@ -138,11 +138,11 @@ async function rolesWithoutCounterpart(
 }
 
 /** Looks for what stands in the way of a copy and a switch. It changes nothing. */
-export async function findObstacles(
+export async function findPreflightIssues(
   source: pg.Client,
   target: pg.Client,
   cutover: Cutover,
-): Promise<Obstacles> {
+): Promise<PreflightIssues> {
   const servers = compareServers(await factsOf(source), await factsOf(target));
   const extensions = await compareExtensions(source, target);
   const replication =

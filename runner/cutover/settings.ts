@@ -12,7 +12,7 @@ export type CutoverMethod = "copy" | "replicate";
 
 /** What the resources of a cutover send to their verbs on standard input. */
 export interface CutoverSettings {
-  /** The stack that moves; it alone may thaw what it froze. */
+  /** The stack that moves; it alone may unfreeze what it froze. */
   readonly stack: string;
   readonly method: CutoverMethod;
   /** The old stack's administrator on its database; the password is in PGSTACK_SOURCE_PASSWORD. */

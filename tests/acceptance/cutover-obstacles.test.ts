@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { findObstacles, type Obstacles } from "../../runner/cutover/preflight.ts";
+import { findPreflightIssues, type PreflightIssues } from "../../runner/cutover/preflight.ts";
 import type { Cutover } from "../../runner/cutover/settings.ts";
 import { reachFreeze } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
-import { release } from "../../runner/cutover/stages/rollback.ts";
+import { endCutover } from "../../runner/cutover/stages/rollback.ts";
 import { stopCluster } from "../../runner/postgres/cluster.ts";
 import { withClient } from "../../runner/postgres/connection.ts";
 import { serverProcess } from "../../runner/postgres/pid-file.ts";
@@ -21,9 +21,9 @@ before(async () => {
 });
 after(() => clusters[Symbol.asyncDispose]());
 
-const obstaclesOf = (cutover: Cutover): Promise<Obstacles> =>
+const issuesOf = (cutover: Cutover): Promise<PreflightIssues> =>
   withClient(cutover.source, (source) =>
-    withClient(cutover.target, (target) => findObstacles(source, target, cutover)),
+    withClient(cutover.target, (target) => findPreflightIssues(source, target, cutover)),
   );
 
 function assertEach(texts: readonly string[], patterns: readonly RegExp[]): void {
@@ -45,7 +45,7 @@ test("a rehearsal names what stands in the way, and what travels changed or not 
     await sql(cutover.source, statement);
   await assert.rejects(sql(cutover.source, "CREATE UNIQUE INDEX CONCURRENTLY twice ON keyless (x)"));
   await sql(cutover.source, "BEGIN; INSERT INTO fleeting VALUES (1); PREPARE TRANSACTION 'late'");
-  const { blocking, notes } = await obstaclesOf(cutover);
+  const { blocking, notes } = await issuesOf(cutover);
   assert.deepEqual(blocking, ["prepared transaction late would outlive the freeze"]);
   assertEach(notes, [
     /extension hstore is 1\.7 on the source, \S+ on the target/,
@@ -62,7 +62,7 @@ test("a rehearsal names what stands in the way, and what travels changed or not 
   await sql(cutover.source, "ROLLBACK PREPARED 'late'");
   await sql(cutover.source, "ALTER SUBSCRIPTION news SET (slot_name = NONE)");
   await sql(cutover.source, "DROP SUBSCRIPTION news");
-  const replicating = await obstaclesOf({ ...cutover, method: "replicate" });
+  const replicating = await issuesOf({ ...cutover, method: "replicate" });
   assertEach(replicating.blocking, [
     /table public\.keyless has no replica identity/,
     /unlogged table public\.fleeting is not replicated/,
@@ -91,9 +91,9 @@ test("encodings and sort orders that differ are said before anything is copied",
     clusters.target.admin,
     "CREATE DATABASE narrow OWNER own ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0",
   );
-  const { blocking, notes } = await obstaclesOf(narrow);
+  const { blocking, notes } = await issuesOf(narrow);
   assertEach(blocking, [/target's encoding LATIN1 cannot hold every text of the source's UTF8/]);
-  assert.deepEqual((await obstaclesOf(cutover)).blocking, []);
+  assert.deepEqual((await issuesOf(cutover)).blocking, []);
   assertEach(notes, [
     /text sorts by C on the target, by (builtin )?C\.UTF-?8 on the source; indexes are built anew/i,
   ]);
@@ -102,7 +102,7 @@ test("encodings and sort orders that differ are said before anything is copied",
     clusters.target.admin,
     "CREATE DATABASE icu OWNER own LOCALE_PROVIDER icu ICU_LOCALE 'de' TEMPLATE template0",
   );
-  assertEach((await obstaclesOf(icu)).notes, [/text sorts by ICU de on the target, by \S+/]);
+  assertEach((await issuesOf(icu)).notes, [/text sorts by ICU de on the target, by \S+/]);
 });
 
 test("an end of the cutover thaws the source as it was, and leaves no slot, even where the target is gone", async () => {
@@ -114,7 +114,7 @@ test("an end of the cutover thaws the source as it was, and leaves no slot, even
   await assert.rejects(sql(cutover.source, "BEGIN READ WRITE; TRUNCATE acknowledged"), /frozen/);
   await stopCluster(clusters.target.place);
   assert.equal(serverProcess(clusters.target.place), undefined);
-  assert.deepEqual(await release(cutover), { thawed: true });
+  assert.deepEqual(await endCutover(cutover), { thawed: true });
   assert.equal(await scriptOf(clusters.source, cutover.source, "--schema-only"), before);
   assert.deepEqual(await sql(cutover.source, "SELECT slot_name FROM pg_replication_slots"), []);
   assert.deepEqual(await sql(cutover.source, "SELECT pubname FROM pg_publication"), []);

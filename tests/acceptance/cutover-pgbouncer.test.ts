@@ -6,7 +6,7 @@ import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stag
 import { reachFreeze, reachPause } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
 import { reachResume } from "../../runner/cutover/stages/resume.ts";
-import { release } from "../../runner/cutover/stages/rollback.ts";
+import { endCutover } from "../../runner/cutover/stages/rollback.ts";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
 import { missingWrites, startWriter, type Writer } from "../support/acknowledged-writer.ts";
 import {
@@ -137,7 +137,7 @@ test("a switch that fails or is killed gives the clients back to the source, and
     }
   }
   await reachPause(cutover);
-  assert.deepEqual(await release(cutover), { thawed: false });
+  assert.deepEqual(await endCutover(cutover), { thawed: false });
   await goesOn(writer);
   await reachComplete(cutover);
   await killedVerb(["cutover-resume"], cutover, 100 + Math.random() * 300);
@@ -145,7 +145,7 @@ test("a switch that fails or is killed gives the clients back to the source, and
   await goesOn(writer);
   await writer.stop();
   await nothingFailedOrLost(cutover.target, { w: writer });
-  await release(cutover);
+  await endCutover(cutover);
   assert.equal(bouncer.config(), before);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { verifyDatabases } from "../../runner/cutover/compare/verify.ts";
-import { thaw } from "../../runner/cutover/freeze/freeze.ts";
+import { unfreeze } from "../../runner/cutover/freeze/freeze.ts";
 import type { Cutover } from "../../runner/cutover/settings.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
 import { reachFreeze, reachPrepare } from "../../runner/cutover/stages/before-freeze.ts";
@@ -126,7 +126,7 @@ test("a sequence that gave numbers on the new side since the comparison goes on 
 test("a switch that is given up leaves replication as it is, and the next one goes on", async () => {
   const cutover = await following("resumed", oddTables);
   await reachFreeze(cutover);
-  await thaw(cutover.source, cutover.stack);
+  await unfreeze(cutover.source, cutover.stack);
   await sql(cutover.source, "UPDATE other SET note = 'written between' WHERE id = 77");
   assert.deepEqual((await reachComplete(cutover)).verify.differences, []);
   assert.deepEqual((await verifyDatabases(cutover)).differences, []);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freeze, thaw } from "../../runner/cutover/freeze/freeze.ts";
+import { freeze, unfreeze } from "../../runner/cutover/freeze/freeze.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
 import { reachFreeze } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
@@ -57,7 +57,7 @@ test("a switch under full-speed writers loses no acknowledged write, and the old
   assert.equal(record.verify.differences.length, 0);
 });
 
-test("a freeze ends what holds locks and open transactions, and a thaw restores what was set by hand", async () => {
+test("a freeze ends what holds locks and open transactions, and a unfreeze restores what was set by hand", async () => {
   const { source } = await clusters.pair("held");
   await sql(source, `${acknowledgedTable}; ALTER DATABASE held SET work_mem = '5MB'`);
   await sql(source, "ALTER DATABASE held SET default_transaction_read_only = on");
@@ -83,11 +83,11 @@ test("a freeze ends what holds locks and open transactions, and a thaw restores 
   assert.deepEqual(await sql(asRole(source, "app"), "SELECT count(*)::int AS n FROM acknowledged"), [
     { n: 0 },
   ]);
-  await assert.rejects(freeze(source, "another"), /only that one can thaw it/);
-  assert.equal(await thaw(source, "another"), false);
+  await assert.rejects(freeze(source, "another"), /only that one can unfreeze it/);
+  assert.equal(await unfreeze(source, "another"), false);
   await withClient(asRole(source, "app"), async (pooled) => {
     await assert.rejects(pooled.query("DELETE FROM acknowledged"), /read-only/);
-    assert.equal(await thaw(source, "next"), true);
+    assert.equal(await unfreeze(source, "next"), true);
     await assert.rejects(pooled.query("SELECT 1"), /terminat|connection error/i); // it would stay read-only by default
   });
   assert.equal(await scriptOf(clusters.source, source, "--schema-only"), script);

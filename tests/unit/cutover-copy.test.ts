@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { TouchedRows } from "../../runner/cutover/compare/changed-rows.ts";
+import { ChangedRows } from "../../runner/cutover/compare/changed-rows.ts";
 import { keyOfRow } from "../../runner/cutover/compare/row-keys.ts";
 import { splitPostData } from "../../runner/cutover/copy/post-data.ts";
 import { runTasks, type Task } from "../../runner/util/task-pool.ts";
@@ -61,7 +61,7 @@ test("a row's key is taken from the old row where the new one leaves out a large
 });
 
 test("a table of which too many rows were written counts as a whole, and stays so", () => {
-  const rows = new TouchedRows();
+  const rows = new ChangedRows();
   for (let n = 0; n <= 300_000; n++) rows.addKey("t", `[${n}]`);
   rows.addKey("t", "[1]");
   rows.addKey("u", "[1]");

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import {
   entriesOf,
   entryNamed,
-  ledTo,
+  redirectedTo,
   valuesOf,
   withEntry,
 } from "../../runner/cutover/pgbouncer/config-file.ts";
@@ -44,7 +44,7 @@ test("an entry is led elsewhere, and every other byte stays", () => {
   const place = { host: "new.internal", port: 6000, database: "app" };
   const lead = (name: string, to = place) => {
     const entry = entryNamed(file, name) ?? assert.fail();
-    const after = withEntry(file, entry, ledTo(entry, to));
+    const after = withEntry(file, entry, redirectedTo(entry, to));
     const moved = entryNamed(after, name) ?? assert.fail();
     assert.equal(withEntry(after, moved, entry.text), file, "the way back restores the file");
     return moved.text;

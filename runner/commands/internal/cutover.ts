@@ -6,7 +6,7 @@ import { reachComplete, reachCopy, reachVerify } from "../../cutover/stages/afte
 import { reachFreeze, reachPause, reachPrepare } from "../../cutover/stages/before-freeze.ts";
 import { rehearse } from "../../cutover/stages/rehearse.ts";
 import { reachResume } from "../../cutover/stages/resume.ts";
-import { giveBackAfterFailure, release } from "../../cutover/stages/rollback.ts";
+import { endCutover, rollBackAfterFailure } from "../../cutover/stages/rollback.ts";
 import { readState } from "../../cutover/state/state.ts";
 import { connectionFromEnvironment } from "../../postgres/connection.ts";
 import { ExitCode, RefusedError, UserError } from "../../util/errors.ts";
@@ -42,7 +42,7 @@ const cutoverVerify = cutoverCommand("cutover-verify", "compares both sides", re
 const cutoverThaw = cutoverCommand(
   "cutover-thaw",
   "puts the source back as it was before the freeze",
-  release,
+  endCutover,
 );
 
 const cutoverResume = cutoverCommand(
@@ -98,7 +98,7 @@ const cutoverOrBack: Command = {
       code = await command.run({ ...call, words, stdin: async () => guarded.request });
       return code;
     } finally {
-      if (code !== ExitCode.done) await giveBackAfterFailure(cutover);
+      if (code !== ExitCode.done) await rollBackAfterFailure(cutover);
     }
   },
 };

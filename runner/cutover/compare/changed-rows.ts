@@ -1,21 +1,21 @@
 /** Keys of a table's rows, each the JSON list of its key's columns as text; or all of its rows. */
-export type TouchedKeys = ReadonlySet<string> | "all";
+export type ChangedKeys = ReadonlySet<string> | "all";
 
 /** Above this many keys of one table it is quicker, and needs less memory, to read it whole. */
 const tooMany = 300_000;
 
 /** Rows that are to be compared, by table (its name quoted and with its schema). */
-export class TouchedRows {
+export class ChangedRows {
   #tables = new Map<string, Set<string> | "all">();
 
   /** All rows of all tables. */
-  static whole(tables: readonly { readonly name: string }[]): TouchedRows {
-    const rows = new TouchedRows();
+  static whole(tables: readonly { readonly name: string }[]): ChangedRows {
+    const rows = new ChangedRows();
     for (const { name } of tables) rows.add(name, "all");
     return rows;
   }
 
-  add(table: string, keys: TouchedKeys): void {
+  add(table: string, keys: ChangedKeys): void {
     if (keys === "all") this.#tables.set(table, "all");
     else for (const key of keys) this.addKey(table, key);
   }
@@ -28,15 +28,15 @@ export class TouchedRows {
   }
 
   /** Adds what `other` holds. */
-  merge(other: TouchedRows): void {
+  merge(other: ChangedRows): void {
     for (const [table, keys] of other.tables()) this.add(table, keys);
   }
 
-  keysOf(table: string): TouchedKeys | undefined {
+  keysOf(table: string): ChangedKeys | undefined {
     return this.#tables.get(table);
   }
 
-  tables(): Iterable<[string, TouchedKeys]> {
+  tables(): Iterable<[string, ChangedKeys]> {
     return this.#tables;
   }
 }

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { distribute } from "../../util/task-pool.ts";
 import type { KeyedTables } from "../replication/read-changes.ts";
 import { type CopyTable, listTables } from "./catalog.ts";
-import type { TouchedKeys, TouchedRows } from "./changed-rows.ts";
+import type { ChangedKeys, ChangedRows } from "./changed-rows.ts";
 import { type Pair, readSum, rowHashes, type Sum, sums } from "./row-checksums.ts";
 import { keyParameters, listKeys, lookUp, type RowKey } from "./row-keys.ts";
 
@@ -50,7 +50,7 @@ async function sumOfKeys(client: pg.Client, { table, key, hash }: Summed, keys: 
 async function sumOf(
   client: pg.Client,
   summed: Summed,
-  rows: TouchedKeys,
+  rows: ChangedKeys,
   except: ReadonlySet<string>,
 ): Promise<Sum> {
   if (rows !== "all") return sumOfKeys(client, summed, rows.difference(except));
@@ -77,8 +77,8 @@ export interface RowComparison {
 export async function compareRows(
   pairs: readonly Pair[],
   { tables, keys, hashes }: ComparableTables,
-  rows: TouchedRows,
-  except?: TouchedRows,
+  rows: ChangedRows,
+  except?: ChangedRows,
 ): Promise<RowComparison> {
   const differences = new Map<string, string>();
   let compared = 0n;
@@ -95,7 +95,7 @@ export async function compareRows(
       );
       return;
     }
-    const chosen = rows.keysOf(name) as TouchedKeys;
+    const chosen = rows.keysOf(name) as ChangedKeys;
     const left = (except?.keysOf(name) ?? new Set()) as ReadonlySet<string>;
     const summed = { table, key: keys.get(name), hash };
     const [there, here] = (await Promise.all(pair.map((client) => sumOf(client, summed, chosen, left)))) as [

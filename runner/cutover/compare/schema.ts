@@ -2,7 +2,7 @@ import type pg from "pg";
 import { tokenMark } from "../../migrations/history/history.ts";
 import { listContents } from "../copy/clear-target.ts";
 import { existingRoles, listGrants, listOwners } from "../copy/ownership.ts";
-import { guardName } from "../freeze/write-block.ts";
+import { writeBlockName } from "../freeze/write-block.ts";
 import type { RoleMapping } from "../settings.ts";
 import { stateSchema } from "../state/state.ts";
 
@@ -32,7 +32,7 @@ const parts = [
    FROM pg_constraint k WHERE k.contype <> 't' AND ${own("pg_constraint", "k.oid", "k.connamespace")}`,
   `SELECT 'trigger ' || quote_ident(t.tgname) || ' on ' || c.oid::regclass, concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled)
    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-   WHERE NOT t.tgisinternal AND t.tgname <> '${guardName}' AND ${ownClass}`,
+   WHERE NOT t.tgisinternal AND t.tgname <> '${writeBlockName}' AND ${ownClass}`,
   `SELECT 'rule ' || quote_ident(r.rulename) || ' on ' || c.oid::regclass, concat_ws(' ', pg_get_ruledef(r.oid), r.ev_enabled)
    FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE r.rulename <> '_RETURN' AND ${ownClass}`,
   `SELECT 'function ' || f.oid::regprocedure, CASE WHEN f.prokind = 'a' THEN pg_get_function_result(f.oid) ELSE pg_get_functiondef(f.oid) END
@@ -48,7 +48,7 @@ const parts = [
    FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE ${ownClass}`,
   "SELECT 'extension ' || quote_ident(extname), extnamespace::regnamespace::text FROM pg_extension",
   `SELECT 'event trigger ' || quote_ident(evtname), concat_ws(' ', evtevent, evtfoid::regproc, evtenabled, evttags)
-   FROM pg_event_trigger e WHERE evtname <> '${guardName}'
+   FROM pg_event_trigger e WHERE evtname <> '${writeBlockName}'
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e')`,
   `SELECT 'publication ' || quote_ident(p.pubname), concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
      (SELECT string_agg(r.prrelid::regclass::text, ',' ORDER BY r.prrelid::regclass::text) FROM pg_publication_rel r WHERE r.prpubid = p.oid))

@@ -1,7 +1,7 @@
 import type pg from "pg";
 
 /** A moment of a server, as it counts the transactions that write. */
-export async function momentOf(client: pg.Client): Promise<string> {
+export async function transactionSnapshotOf(client: pg.Client): Promise<string> {
   const { rows } = await client.query("SELECT txid_current_snapshot()::text AS moment");
   return rows[0].moment;
 }
@@ -15,7 +15,7 @@ function parse(moment: string) {
  * Whether a single transaction has written to any database of the server since `moment`: the one that recorded it.
  * False too where another was under way at the moment, since its end would not show.
  */
-export async function onlyRecordedSince(client: pg.Client, moment: string): Promise<boolean> {
-  const [then, now] = [parse(moment), parse(await momentOf(client))];
+export async function isUnchangedSince(client: pg.Client, moment: string): Promise<boolean> {
+  const [then, now] = [parse(moment), parse(await transactionSnapshotOf(client))];
   return then.oldest === then.next && now.next === then.next + 1n;
 }

@@ -1,9 +1,9 @@
 import { ExitCode, UserError } from "../../util/errors.ts";
 import { secondsSince } from "../../util/task-pool.ts";
 import type { Move } from "../settings.ts";
-import type { AheadReport } from "../state/state.ts";
+import type { PreFreezeReport } from "../state/state.ts";
 import { isBehind, listSequences } from "./catalog.ts";
-import { TouchedRows } from "./changed-rows.ts";
+import { ChangedRows } from "./changed-rows.ts";
 import { beginReading, type Pair, readSum, type Sum, withPairs } from "./row-checksums.ts";
 import { compareRows, describeRows, describeTables, type RowComparison } from "./rows.ts";
 import { compareSchemas } from "./schema.ts";
@@ -18,12 +18,12 @@ export interface VerifyReport {
   readonly differences: readonly string[];
   readonly seconds: number;
   /** What had been compared before the freeze: then `rows` are those that were written since. */
-  readonly ahead?: AheadReport;
+  readonly ahead?: PreFreezeReport;
 }
 
 async function compareAllRows(pairs: readonly Pair[]): Promise<RowComparison & { tables: number }> {
   const tables = await describeTables(pairs[0] as Pair);
-  const rows = await compareRows(pairs, tables, TouchedRows.whole(tables.tables));
+  const rows = await compareRows(pairs, tables, ChangedRows.whole(tables.tables));
   return { tables: tables.tables.length, ...rows };
 }
 

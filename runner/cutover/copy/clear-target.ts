@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
-import { guardName } from "../freeze/write-block.ts";
+import { writeBlockName } from "../freeze/write-block.ts";
 import { identifier, literal, stateSchema } from "../state/state.ts";
 
 /** Objects of a target that no extension, no catalog and no state of ours owns, without what lies inside another one. */
@@ -15,7 +15,7 @@ const contents = `
   UNION ALL
   SELECT i.type, i.identity
   FROM (SELECT 'pg_publication'::regclass AS classid, oid FROM pg_publication WHERE pubname NOT LIKE 'pgstack\\_%'
-        UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger WHERE evtname <> '${guardName}'
+        UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger WHERE evtname <> '${writeBlockName}'
         UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid FROM pg_foreign_data_wrapper
         UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server
         UNION ALL SELECT 'pg_cast'::regclass, oid FROM pg_cast WHERE oid >= 16384) o

@@ -11,7 +11,7 @@ import { refreshViews, runPostData, splitPostData } from "./post-data.ts";
 import { dumpSchema } from "./schema.ts";
 import { copySequences } from "./sequences.ts";
 import { type Snapshot, TablesInUse, withSnapshot } from "./snapshot.ts";
-import { fillTables } from "./tables.ts";
+import { loadTables } from "./tables.ts";
 
 /** A copy, and where it tells how far it is. */
 export interface CopyOptions extends Move {
@@ -96,7 +96,7 @@ async function fill(
   for (const client of writers) await client.query(`SET search_path = ${snapshot.searchPath}`);
   const pairs = readers.map((one, at) => ({ reader: one, writer: writers[at] as pg.Client }));
   const { early, late } = splitPostData(postData, snapshot.tables);
-  const copied = await time("rows and indexes", () => fillTables(snapshot, early, pairs, options.log));
+  const copied = await time("rows and indexes", () => loadTables(snapshot, early, pairs, options.log));
   const largeObjects = await time("large objects", () => copyLargeObjects(reader, writer));
   await time("constraints", () => runPostData(late, writers));
   await time("owners and grants", () => carryOwnership(writer, snapshot, options));

@@ -8,7 +8,7 @@ import type { ConnectionSettings } from "../../postgres/connection.ts";
 import { findPrograms } from "../../postgres/programs.ts";
 import { programEnvironment } from "../../postgres/run-program.ts";
 import { UserError } from "../../util/errors.ts";
-import { guardName } from "../freeze/write-block.ts";
+import { writeBlockName } from "../freeze/write-block.ts";
 import { stateSchema } from "../state/state.ts";
 import type { SchemaEntry } from "./post-data.ts";
 import { lockSeconds, TablesInUse } from "./snapshot.ts";
@@ -40,7 +40,7 @@ function parseList(list: string): TocLine[] {
 /** The freeze does not travel, and neither do schemas that the target has. */
 function travels({ type, rest }: TocLine, presentSchemas: readonly string[]): boolean {
   if (type === "SCHEMA") return !presentSchemas.some((name) => rest.startsWith(`- ${name} `));
-  if (type === "TRIGGER" || type === "EVENT TRIGGER") return !rest.includes(` ${guardName} `);
+  if (type === "TRIGGER" || type === "EVENT TRIGGER") return !rest.includes(` ${writeBlockName} `);
   if (type.startsWith("PUBLICATION")) return !/^\S+ pgstack_/.test(rest);
   return type !== "SUBSCRIPTION";
 }

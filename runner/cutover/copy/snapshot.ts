@@ -7,7 +7,7 @@ import { withAdmin } from "../freeze/sessions.ts";
 import type { Grant } from "../state/state.ts";
 import { type DatabaseSetting, listSettings } from "./database-settings.ts";
 import { listGrants, listOwners, type Owned } from "./ownership.ts";
-import { listFilledViews } from "./post-data.ts";
+import { listPopulatedViews } from "./post-data.ts";
 
 /** What the source looked like at one moment. */
 export interface Snapshot {
@@ -87,7 +87,7 @@ async function describeSnapshot(client: pg.Client, id: string): Promise<Snapshot
   await client.query("SET search_path = ''"); // so that every name is printed with its schema
   const tables = await listTables(client);
   await lockTables(client, tables, 60);
-  const views = await listFilledViews(client);
+  const views = await listPopulatedViews(client);
   const [owners, grants, settings] = [
     await listOwners(client),
     await listGrants(client),

@@ -101,7 +101,7 @@ function afterRows(table: CopyTable, entries: readonly SchemaEntry[]): Task<Copy
  * while others are still copied.
  * @param indexes by the table's name
  */
-export async function fillTables(
+export async function loadTables(
   snapshot: Snapshot,
   indexes: ReadonlyMap<string, readonly SchemaEntry[]>,
   pairs: readonly CopyPair[],

@@ -4,17 +4,17 @@ import { type ConnectionSettings, withTransaction } from "../../postgres/connect
 import { RefusedError } from "../../util/errors.ts";
 import { clearState, holdCutoverLock, readState, type SourceState, writeState } from "../state/state.ts";
 import { backendOf, endingBlockers, endSessions, withAdmin } from "./sessions.ts";
-import { type Proof, proveFrozen } from "./verify-read-only.ts";
+import { type Proof, verifyReadOnly } from "./verify-read-only.ts";
 import {
-  guardDefinitions,
-  guardTables,
+  blockDefinitions,
+  blockWrites,
   readOnlySetting,
-  removeGuards,
+  removeWriteBlock,
   restoreLargeObjectWrites,
   revokeLargeObjectWrites,
   setReadOnlySetting,
-  unguardDefinitions,
-  unguardedTables,
+  unblockDefinitions,
+  unblockedTables,
 } from "./write-block.ts";
 
 /** A freeze in force. */
@@ -46,7 +46,7 @@ async function stateForFreeze(client: pg.Client, holder: string): Promise<Source
   const found = await readState(client, "source");
   if (found !== undefined && found.holder !== holder)
     throw new RefusedError(
-      `The source is frozen by the cutover of "${found.holder}": only that one can thaw it (destroy it, or set its state to rehearse)`,
+      `The source is frozen by the cutover of "${found.holder}": only that one can unfreeze it (destroy it, or set its state to rehearse)`,
     );
   if (found !== undefined) return { ...found, proved: false };
   const frozenAt = new Date().toISOString();
@@ -55,16 +55,16 @@ async function stateForFreeze(client: pg.Client, holder: string): Promise<Source
 }
 
 /** One transaction: what was before is recorded together with each change. */
-async function raiseGuards(client: pg.Client, holder: string): Promise<SourceState> {
+async function raiseWriteBlock(client: pg.Client, holder: string): Promise<SourceState> {
   return withTransaction(client, async () => {
-    await unguardDefinitions(client);
+    await unblockDefinitions(client);
     const state = await stateForFreeze(client, holder);
     await setReadOnlySetting(client, "on");
     const revoked = [...state.revoked, ...(await revokeLargeObjectWrites(client))];
-    await guardTables(client);
+    await blockWrites(client);
     const raised = { ...state, revoked };
     await writeState(client, "source", raised);
-    await guardDefinitions(client);
+    await blockDefinitions(client);
     return raised;
   });
 }
@@ -76,9 +76,9 @@ async function raiseUntilComplete(
   spared: number[],
 ): Promise<[SourceState, number]> {
   await endSessions(client, spared);
-  let state = await raiseGuards(client, holder);
+  let state = await raiseWriteBlock(client, holder);
   const ended = await endSessions(client, spared);
-  while ((await unguardedTables(client)).length > 0) state = await raiseGuards(client, holder);
+  while ((await unblockedTables(client)).length > 0) state = await raiseWriteBlock(client, holder);
   return [state, ended];
 }
 
@@ -102,12 +102,12 @@ export async function freeze(
       const [state, ended] = await endingBlockers(source, pid, (reaper) =>
         raiseUntilComplete(client, holder, [pid, reaper, ...spared]),
       );
-      const proof = await proveFrozen(client);
+      const proof = await verifyReadOnly(client);
       await writeState(client, "source", { ...state, proved: true });
       return { epoch: state.epoch, frozenAt: state.frozenAt, ended, proof };
     } catch (error) {
       if (fresh && (await lift(client, holder).catch(() => false)))
-        await endPoliteSessions(client, [pid, ...spared]);
+        await endSessionsStartedReadOnly(client, [pid, ...spared]);
       throw error;
     }
   });
@@ -117,7 +117,7 @@ async function lift(client: pg.Client, holder: string): Promise<boolean> {
   return withTransaction(client, async () => {
     const state = await readState(client, "source");
     if (state === undefined || state.holder !== holder) return false;
-    await removeGuards(client);
+    await removeWriteBlock(client);
     await restoreLargeObjectWrites(client, state.revoked);
     await setReadOnlySetting(client, state.readOnlyBefore);
     await clearState(client, "source");
@@ -126,7 +126,7 @@ async function lift(client: pg.Client, holder: string): Promise<boolean> {
 }
 
 /** A session that began under the freeze would stay read-only by default until its end, in a client's pool for hours. */
-async function endPoliteSessions(client: pg.Client, spared: readonly number[]): Promise<void> {
+async function endSessionsStartedReadOnly(client: pg.Client, spared: readonly number[]): Promise<void> {
   await endSessions(client, spared).catch(() => {}); // one that does not end in time is read-only, and no more
 }
 
@@ -135,7 +135,7 @@ async function endPoliteSessions(client: pg.Client, spared: readonly number[]): 
  * began meanwhile. False where that stack holds no freeze. Safe to repeat.
  * @param spared sessions of this run
  */
-export async function thaw(
+export async function unfreeze(
   source: ConnectionSettings,
   holder: string,
   spared: readonly number[] = [],
@@ -147,7 +147,7 @@ export async function thaw(
     await client.query("SET session_replication_role = replica");
     const pid = await backendOf(client);
     const lifted = await endingBlockers(source, pid, () => lift(client, holder));
-    if (lifted) await endPoliteSessions(client, [pid, ...spared]);
+    if (lifted) await endSessionsStartedReadOnly(client, [pid, ...spared]);
     return lifted;
   });
 }
@@ -156,5 +156,5 @@ export async function thaw(
 export async function freezeInForce(client: pg.Client, holder: string): Promise<SourceState | undefined> {
   const state = await readState(client, "source");
   if (state === undefined || state.holder !== holder || !state.proved) return undefined;
-  return (await unguardedTables(client)).length === 0 ? state : undefined;
+  return (await unblockedTables(client)).length === 0 ? state : undefined;
 }

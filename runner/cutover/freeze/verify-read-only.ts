@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { UserError } from "../../util/errors.ts";
 import { stateSchema } from "../state/state.ts";
-import { unguardedTables } from "./write-block.ts";
+import { unblockedTables } from "./write-block.ts";
 
 /** What tried to write, and how the server answered. */
 export interface Proof {
@@ -81,9 +81,9 @@ async function tryToWrite(client: pg.Client): Promise<Proof & { written: string[
  * Proves that nobody can write: in a transaction that asks for READ WRITE, as each login role. Whatever a try
  * changes is taken back. Throws UserError that names what could be written, and by whom.
  */
-export async function proveFrozen(client: pg.Client): Promise<Proof> {
-  const unguarded = await unguardedTables(client);
-  if (unguarded.length > 0) throw new UserError(`The freeze does not cover ${unguarded.join(", ")}`);
+export async function verifyReadOnly(client: pg.Client): Promise<Proof> {
+  const unblocked = await unblockedTables(client);
+  if (unblocked.length > 0) throw new UserError(`The freeze does not cover ${unblocked.join(", ")}`);
   const { written, ...proof } = await tryToWrite(client);
   if (written.length > 0) throw new UserError(`The freeze does not hold: ${written.join("; ")}`);
   return proof;

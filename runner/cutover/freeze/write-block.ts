@@ -2,7 +2,7 @@ import type pg from "pg";
 import { identifier, literal, readState, stateSchema } from "../state/state.ts";
 
 /** The trigger that refuses writes, on every table, and the event trigger that refuses DDL. */
-export const guardName = "pgstack_freeze";
+export const writeBlockName = "pgstack_freeze";
 
 /**
  * Tables whose rows can be written: everything but catalogs, temporary tables and our own state.
@@ -15,45 +15,47 @@ const writableTables = `
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')`;
 
 /** Against whom a guard stands: a source's against all, a target's against all but what replication applies. */
-export type GuardReach = "all" | "clients";
+export type WriteBlockReach = "all" | "clients";
 
 /** 62 = BEFORE, INSERT, DELETE, UPDATE, TRUNCATE, for each statement: catalog/pg_trigger.h */
-const guarded = (reach: GuardReach) => `
+const blocked = (reach: WriteBlockReach) => `
   SELECT tgrelid FROM pg_trigger
-  WHERE tgname = '${guardName}' AND tgenabled = '${reach === "all" ? "A" : "O"}' AND tgtype = 62 AND tgqual IS NULL`;
+  WHERE tgname = '${writeBlockName}' AND tgenabled = '${reach === "all" ? "A" : "O"}' AND tgtype = 62 AND tgqual IS NULL`;
 
 /** Tables with no guard in force. */
-export async function unguardedTables(client: pg.Client, reach: GuardReach = "all"): Promise<string[]> {
+export async function unblockedTables(client: pg.Client, reach: WriteBlockReach = "all"): Promise<string[]> {
   const { rows } = await client.query(
-    `SELECT name FROM (${writableTables}) t WHERE oid NOT IN (${guarded(reach)}) ORDER BY name`,
+    `SELECT name FROM (${writableTables}) t WHERE oid NOT IN (${blocked(reach)}) ORDER BY name`,
   );
   return rows.map(({ name }) => name);
 }
 
 /** Drops the guards whose trigger fulfils a condition. */
-async function dropGuards(client: pg.Client, condition: string): Promise<number> {
+async function dropWriteBlockTriggers(client: pg.Client, condition: string): Promise<number> {
   const { rows } = await client.query(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_trigger t
      JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE t.tgname = '${guardName}' AND NOT t.tgisinternal AND ${condition} ORDER BY name`,
+     WHERE t.tgname = '${writeBlockName}' AND NOT t.tgisinternal AND ${condition} ORDER BY name`,
   );
   if (rows.length > 0)
-    await client.query(rows.map(({ name }) => `DROP TRIGGER IF EXISTS ${guardName} ON ${name}`).join(";\n"));
+    await client.query(
+      rows.map(({ name }) => `DROP TRIGGER IF EXISTS ${writeBlockName} ON ${name}`).join(";\n"),
+    );
   return rows.length;
 }
 
 /** Lets clients write to a target again, in the caller's transaction; what a freeze has put there stays. */
-export async function removeTargetGuards(client: pg.Client): Promise<void> {
-  await dropGuards(client, "t.tgenabled = 'O'");
+export async function removeTargetWriteBlock(client: pg.Client): Promise<void> {
+  await dropWriteBlockTriggers(client, "t.tgenabled = 'O'");
 }
 
 /** The message of every refusal; its code is that of PostgreSQL's own read-only transactions, 25006. */
-const refusals: Record<GuardReach, string> = {
+const refusals: Record<WriteBlockReach, string> = {
   all: "this database is read-only: it is frozen for a cutover by pgstack",
   clients: "this database is read-only: a cutover by pgstack is about to move another one here",
 };
 
-const functions = (reach: GuardReach) => `
+const functions = (reach: WriteBlockReach) => `
   CREATE SCHEMA IF NOT EXISTS ${stateSchema};
   CREATE OR REPLACE FUNCTION ${stateSchema}.refuse_write() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = ${literal(refusals[reach])}; END $$;
@@ -65,42 +67,46 @@ const functions = (reach: GuardReach) => `
  * which wait for every open transaction that has written; so no write to these tables can be uncommitted when
  * the caller commits, and none can begin after it.
  */
-export async function guardTables(client: pg.Client, reach: GuardReach = "all"): Promise<number> {
+export async function blockWrites(client: pg.Client, reach: WriteBlockReach = "all"): Promise<number> {
   await client.query(functions(reach));
-  const names = await unguardedTables(client, reach);
+  const names = await unblockedTables(client, reach);
   if (names.length === 0) return 0;
   await client.query(`LOCK TABLE ${names.join(", ")} IN SHARE ROW EXCLUSIVE MODE`);
   const statements = names.map(
-    (name) => `CREATE OR REPLACE TRIGGER ${guardName} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${name}
+    (
+      name,
+    ) => `CREATE OR REPLACE TRIGGER ${writeBlockName} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${name}
       FOR EACH STATEMENT EXECUTE FUNCTION ${stateSchema}.refuse_write();
-      ALTER TABLE ${name} ENABLE ${reach === "all" ? "ALWAYS " : ""}TRIGGER ${guardName}`,
+      ALTER TABLE ${name} ENABLE ${reach === "all" ? "ALWAYS " : ""}TRIGGER ${writeBlockName}`,
   );
   await client.query(statements.join(";\n"));
   return names.length;
 }
 
 /** Refuses DDL from every session. Making it needs a superuser (or the managed service's counterpart). */
-export async function guardDefinitions(client: pg.Client): Promise<void> {
-  const { rowCount } = await client.query("SELECT FROM pg_event_trigger WHERE evtname = $1", [guardName]);
+export async function blockDefinitions(client: pg.Client): Promise<void> {
+  const { rowCount } = await client.query("SELECT FROM pg_event_trigger WHERE evtname = $1", [
+    writeBlockName,
+  ]);
   if (rowCount === 0)
     await client.query(
-      `CREATE EVENT TRIGGER ${guardName} ON ddl_command_start EXECUTE FUNCTION ${stateSchema}.refuse_ddl()`,
+      `CREATE EVENT TRIGGER ${writeBlockName} ON ddl_command_start EXECUTE FUNCTION ${stateSchema}.refuse_ddl()`,
     );
-  await client.query(`ALTER EVENT TRIGGER ${guardName} ENABLE ALWAYS`);
+  await client.query(`ALTER EVENT TRIGGER ${writeBlockName} ENABLE ALWAYS`);
 }
 
 /**
- * Lifts the bar on DDL for the caller's transaction; `guardDefinitions` puts it back before it commits.
+ * Lifts the bar on DDL for the caller's transaction; `blockDefinitions` puts it back before it commits.
  * Commands on event triggers fire none, so this works whatever is in force.
  */
-export async function unguardDefinitions(client: pg.Client): Promise<void> {
-  await client.query(`DROP EVENT TRIGGER IF EXISTS ${guardName}`);
+export async function unblockDefinitions(client: pg.Client): Promise<void> {
+  await client.query(`DROP EVENT TRIGGER IF EXISTS ${writeBlockName}`);
 }
 
 /** Removes every guard, in the caller's transaction. */
-export async function removeGuards(client: pg.Client): Promise<number> {
-  await unguardDefinitions(client);
-  const count = await dropGuards(client, "true");
+export async function removeWriteBlock(client: pg.Client): Promise<number> {
+  await unblockDefinitions(client);
+  const count = await dropWriteBlockTriggers(client, "true");
   await client.query(
     `DROP FUNCTION IF EXISTS ${stateSchema}.refuse_write(); DROP FUNCTION IF EXISTS ${stateSchema}.refuse_ddl()`,
   );
@@ -173,10 +179,10 @@ export async function setReadOnlySetting(client: pg.Client, value: string | null
 export async function withMovedOpen<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
   if ((await readState(client, "source"))?.movedTo === undefined) return work();
   await client.query("SET default_transaction_read_only = off");
-  await unguardDefinitions(client);
+  await unblockDefinitions(client);
   try {
     return await work();
   } finally {
-    await guardDefinitions(client);
+    await blockDefinitions(client);
   }
 }

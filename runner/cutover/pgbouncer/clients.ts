@@ -1,10 +1,15 @@
 import { RefusedError } from "../../util/errors.ts";
 import type { Cutover, PgBouncer } from "../settings.ts";
-import { entryNamed, ledTo, readConfig, replaceConfig, withEntry } from "./config-file.ts";
+import { entryNamed, readConfig, redirectedTo, replaceConfig, withEntry } from "./config-file.ts";
 import { pause, reload, resume, withConsole } from "./console.ts";
 import { entriesOfSource } from "./entries.ts";
-import { findClientObstacles } from "./preflight.ts";
-import { type Note, readNote, removeNote, writeNote } from "./rollback-file.ts";
+import { findClientIssues } from "./preflight.ts";
+import {
+  type RollbackFile,
+  readRollbackFile,
+  removeRollbackFile,
+  writeRollbackFile,
+} from "./rollback-file.ts";
 
 /** Clients of these databases of PgBouncer. */
 export interface Clients {
@@ -15,20 +20,20 @@ export interface Clients {
 const pauseSeconds = 10;
 
 /** What was noted, or is noted now, before anything is changed. Throws RefusedError for all that stands in the way. */
-async function takeNote(cutover: Cutover, { configFile }: PgBouncer): Promise<Note> {
+async function ensureRollbackFile(cutover: Cutover, { configFile }: PgBouncer): Promise<RollbackFile> {
   const { stack, source } = cutover;
-  const found = readNote(configFile, source.database);
+  const found = readRollbackFile(configFile, source.database);
   if (found?.holder === stack) return found;
   if (found !== undefined && !found.moved)
     throw new RefusedError(
       `PgBouncer is in the hands of the cutover of "${found.holder}": end that one first (finish it, or set its state to rehearse)`,
     );
-  const { blocking } = await findClientObstacles(cutover);
+  const { blocking } = await findClientIssues(cutover);
   if (blocking.length > 0)
     throw new RefusedError(`PgBouncer's clients cannot be led to the target:\n  ${blocking.join("\n  ")}`);
   const entries = await entriesOfSource(cutover, configFile);
   const note = { holder: stack, entries: entries.map(({ name, text }) => ({ name, text })), moved: false };
-  writeNote(configFile, source.database, note);
+  writeRollbackFile(configFile, source.database, note);
   return note;
 }
 
@@ -36,21 +41,23 @@ async function takeNote(cutover: Cutover, { configFile }: PgBouncer): Promise<No
  * Makes the clients wait, before the source is frozen. Throws UserError that names those who do not let go within
  * ten seconds; then all clients go on.
  */
-export async function holdClients(cutover: Cutover): Promise<Clients> {
+export async function pauseClients(cutover: Cutover): Promise<Clients> {
   const { pgbouncer } = cutover;
   if (pgbouncer === undefined) return { databases: [] };
-  const { entries } = await takeNote(cutover, pgbouncer);
+  const { entries } = await ensureRollbackFile(cutover, pgbouncer);
   try {
     for (const { name } of entries) await pause(pgbouncer.admin, name, pauseSeconds);
   } catch (error) {
-    await returnClients(cutover).catch((reason) => cutover.log(`warning: ${(reason as Error).message}`));
+    await redirectClientsBack(cutover).catch((reason) =>
+      cutover.log(`warning: ${(reason as Error).message}`),
+    );
     throw error;
   }
   return { databases: entries.map(({ name }) => name) };
 }
 
 /** Writes each entry into the configuration, has it read, and lets the clients go on. */
-async function lead(pgbouncer: PgBouncer, entries: Note["entries"]): Promise<void> {
+async function lead(pgbouncer: PgBouncer, entries: RollbackFile["entries"]): Promise<void> {
   const before = readConfig(pgbouncer.configFile);
   const after = entries.reduce((file, { name, text }) => {
     const entry = entryNamed(file, name);
@@ -65,45 +72,46 @@ async function lead(pgbouncer: PgBouncer, entries: Note["entries"]): Promise<voi
 }
 
 /** Sends the clients to the target, for good. Safe to repeat; a PgBouncer that another cutover moved on is left alone. */
-export async function sendClients(cutover: Cutover): Promise<Clients> {
+export async function redirectClients(cutover: Cutover): Promise<Clients> {
   const { pgbouncer, source, target, stack } = cutover;
   if (pgbouncer === undefined) return { databases: [] };
-  const found = readNote(pgbouncer.configFile, source.database);
+  const found = readRollbackFile(pgbouncer.configFile, source.database);
   if (found !== undefined && found.holder !== stack && found.moved) return { databases: [] };
-  const note = await takeNote(cutover, pgbouncer);
-  writeNote(pgbouncer.configFile, source.database, { ...note, moved: true });
+  const note = await ensureRollbackFile(cutover, pgbouncer);
+  writeRollbackFile(pgbouncer.configFile, source.database, { ...note, moved: true });
   await lead(
     pgbouncer,
-    note.entries.map((entry) => ({ ...entry, text: ledTo(entry, target) })),
+    note.entries.map((entry) => ({ ...entry, text: redirectedTo(entry, target) })),
   );
   return { databases: note.entries.map(({ name }) => name) };
 }
 
 /** Gives the clients back to the source, where this stack's cutover holds them; every byte is as it was. */
-export async function returnClients({ pgbouncer, source, stack }: Cutover): Promise<boolean> {
-  const note = pgbouncer && readNote(pgbouncer.configFile, source.database);
+export async function redirectClientsBack({ pgbouncer, source, stack }: Cutover): Promise<boolean> {
+  const note = pgbouncer && readRollbackFile(pgbouncer.configFile, source.database);
   if (pgbouncer === undefined || note?.holder !== stack) return false;
   await lead(pgbouncer, note.entries);
-  removeNote(pgbouncer.configFile, source.database);
+  removeRollbackFile(pgbouncer.configFile, source.database);
   return true;
 }
 
 /** Whether the clients have been sent to the target. */
-export function clientsAreSent({ pgbouncer, source, stack }: Cutover): boolean {
-  const note = pgbouncer && readNote(pgbouncer.configFile, source.database);
+export function clientsAreRedirected({ pgbouncer, source, stack }: Cutover): boolean {
+  const note = pgbouncer && readRollbackFile(pgbouncer.configFile, source.database);
   return note?.holder === stack && note.moved;
 }
 
 /** Notes that clients which were sent to the target are to come back: killed from here on, the next run sees it. */
-export function recallClients(cutover: Cutover): void {
+export function markRedirectBack(cutover: Cutover): void {
   const { pgbouncer, source } = cutover;
-  const note = pgbouncer && readNote(pgbouncer.configFile, source.database);
-  if (pgbouncer !== undefined && note !== undefined && clientsAreSent(cutover))
-    writeNote(pgbouncer.configFile, source.database, { ...note, moved: false });
+  const note = pgbouncer && readRollbackFile(pgbouncer.configFile, source.database);
+  if (pgbouncer !== undefined && note !== undefined && clientsAreRedirected(cutover))
+    writeRollbackFile(pgbouncer.configFile, source.database, { ...note, moved: false });
 }
 
 /** Forgets the way back of clients that have been sent to the target: they stay there. */
-export function leaveClients(cutover: Cutover): void {
+export function forgetRollback(cutover: Cutover): void {
   const { pgbouncer, source } = cutover;
-  if (pgbouncer !== undefined && clientsAreSent(cutover)) removeNote(pgbouncer.configFile, source.database);
+  if (pgbouncer !== undefined && clientsAreRedirected(cutover))
+    removeRollbackFile(pgbouncer.configFile, source.database);
 }

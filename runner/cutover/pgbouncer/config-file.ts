@@ -54,7 +54,7 @@ function quote(value: string): string {
 }
 
 /** The connect string of an entry, led to another place; whatever else it says stays as it is. */
-export function ledTo({ name, text }: Pick<Entry, "name" | "text">, place: Place): string {
+export function redirectedTo({ name, text }: Pick<Entry, "name" | "text">, place: Place): string {
   const wanted = new Map([
     ["host", place.host],
     ["port", String(place.port)],

@@ -3,7 +3,7 @@ import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
 import { isSuperuser, withAdmin } from "../freeze/sessions.ts";
-import type { Obstacles } from "../preflight.ts";
+import type { PreflightIssues } from "../preflight.ts";
 import type { Cutover } from "../settings.ts";
 import { type Entry, valuesOf } from "./config-file.ts";
 
@@ -79,11 +79,11 @@ function secretsOf(
 }
 
 /** Finds, among the users that PgBouncer knows and the source lets in, those whom the target would not. */
-export async function findLoginObstacles(
+export async function findLoginIssues(
   cutover: Cutover,
   entries: readonly Entry[],
   settings: Record<string, string | null>,
-): Promise<Obstacles> {
+): Promise<PreflightIssues> {
   try {
     const here = await withAdmin(cutover.source, verifiersOf);
     const there = await withAdmin(cutover.target, verifiersOf);

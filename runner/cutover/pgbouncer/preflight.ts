@@ -2,17 +2,17 @@ import { accessSync, constants, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import type pg from "pg";
 import { UserError } from "../../util/errors.ts";
-import { joinObstacles, type Obstacles } from "../preflight.ts";
+import { joinIssues, type PreflightIssues } from "../preflight.ts";
 import type { Cutover, PgBouncer } from "../settings.ts";
 import { type Entry, valuesOf } from "./config-file.ts";
 import { leads, mayPause, showConfig, showDatabase, withConsole } from "./console.ts";
 import { entriesOfSource } from "./entries.ts";
-import { findLoginObstacles } from "./logins.ts";
+import { findLoginIssues } from "./logins.ts";
 
-const none: Obstacles = { blocking: [], notes: [] };
+const none: PreflightIssues = { blocking: [], notes: [] };
 
 /** A file is replaced by another that is renamed to it, so its folder counts too. */
-function compareFile({ configFile }: PgBouncer): Obstacles {
+function compareFile({ configFile }: PgBouncer): PreflightIssues {
   try {
     const file = realpathSync(configFile);
     accessSync(file, constants.R_OK | constants.W_OK);
@@ -28,7 +28,7 @@ async function compareEntry(
   console: pg.Client,
   { name, text }: Entry,
   settings: Record<string, string | null>,
-): Promise<Obstacles> {
+): Promise<PreflightIssues> {
   const shown = await showDatabase(console, name);
   if (!leads(shown, valuesOf(text))) {
     const where =
@@ -47,13 +47,17 @@ async function compareEntry(
   return { ...none, notes: [note] };
 }
 
-async function mayNotPause(console: pg.Client, [first]: readonly Entry[], user: string): Promise<Obstacles> {
+async function mayNotPause(
+  console: pg.Client,
+  [first]: readonly Entry[],
+  user: string,
+): Promise<PreflightIssues> {
   if (first === undefined || (await mayPause(console, first.name))) return none;
   return { ...none, blocking: [`user "${user}" may not pause PgBouncer: name it in admin_users`] };
 }
 
 /** Looks for what stands in the way of leading PgBouncer's clients to the target. It changes nothing. */
-export async function findClientObstacles(cutover: Cutover): Promise<Obstacles> {
+export async function findClientIssues(cutover: Cutover): Promise<PreflightIssues> {
   const { pgbouncer } = cutover;
   if (pgbouncer === undefined) return none;
   try {
@@ -63,10 +67,10 @@ export async function findClientObstacles(cutover: Cutover): Promise<Obstacles> 
       const parts = [
         compareFile(pgbouncer),
         await mayNotPause(console, entries, pgbouncer.admin.user),
-        await findLoginObstacles(cutover, entries, settings),
+        await findLoginIssues(cutover, entries, settings),
       ];
       for (const entry of entries) parts.push(await compareEntry(console, entry, settings));
-      return joinObstacles(parts);
+      return joinIssues(parts);
     });
   } catch (error) {
     if (error instanceof UserError) return { ...none, blocking: [error.message] };
@@ -75,7 +79,10 @@ export async function findClientObstacles(cutover: Cutover): Promise<Obstacles> 
 }
 
 /** A pause that takes longer than PgBouncer lets its clients wait. */
-export async function findWaitObstacles({ pgbouncer }: Cutover, expectedSeconds: number): Promise<Obstacles> {
+export async function findWaitIssues(
+  { pgbouncer }: Cutover,
+  expectedSeconds: number,
+): Promise<PreflightIssues> {
   if (pgbouncer === undefined) return none;
   return withConsole(pgbouncer.admin, async (console) => {
     const limit = Number((await showConfig(console)).query_wait_timeout);

@@ -6,7 +6,7 @@ import { RefusedError } from "../../util/errors.ts";
  * before the pause until the clients are back at the source; readable by its owner alone, since a connect string
  * may hold a password.
  */
-export interface Note {
+export interface RollbackFile {
   /** The stack whose cutover it is. */
   readonly holder: string;
   /** Names for clients, with their connect strings before. */
@@ -15,20 +15,20 @@ export interface Note {
   readonly moved: boolean;
 }
 
-function noteFile(configFile: string, database: string): string {
+function rollbackFilePath(configFile: string, database: string): string {
   const file = existsSync(configFile) ? realpathSync(configFile) : configFile;
   return `${file}.pgstack-${encodeURIComponent(database)}`;
 }
 
 /** The note on a source's database, or undefined. */
-export function readNote(configFile: string, database: string): Note | undefined {
-  const file = noteFile(configFile, database);
+export function readRollbackFile(configFile: string, database: string): RollbackFile | undefined {
+  const file = rollbackFilePath(configFile, database);
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
 }
 
 /** Throws RefusedError where the folder of the configuration cannot be written to. */
-export function writeNote(configFile: string, database: string, note: Note): void {
-  const file = noteFile(configFile, database);
+export function writeRollbackFile(configFile: string, database: string, note: RollbackFile): void {
+  const file = rollbackFilePath(configFile, database);
   try {
     writeFileSync(`${file}.new`, JSON.stringify(note), { mode: 0o600, flush: true });
     renameSync(`${file}.new`, file);
@@ -40,6 +40,6 @@ export function writeNote(configFile: string, database: string, note: Note): voi
   }
 }
 
-export function removeNote(configFile: string, database: string): void {
-  rmSync(noteFile(configFile, database), { force: true });
+export function removeRollbackFile(configFile: string, database: string): void {
+  rmSync(rollbackFilePath(configFile, database), { force: true });
 }

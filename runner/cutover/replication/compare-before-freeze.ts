@@ -6,9 +6,9 @@ import { describeRows } from "../compare/rows.ts";
 import { compareSchemas } from "../compare/schema.ts";
 import { differencesError } from "../compare/verify.ts";
 import { withAdmin } from "../freeze/sessions.ts";
-import { guardTables, unguardedTables } from "../freeze/write-block.ts";
+import { blockWrites, unblockedTables } from "../freeze/write-block.ts";
 import type { Cutover } from "../settings.ts";
-import { type AheadReport, readState, updateTarget } from "../state/state.ts";
+import { type PreFreezeReport, readState, updateTarget } from "../state/state.ts";
 import { compareRound } from "./compare-round.ts";
 import { isFollowing, startFollowing } from "./follow.ts";
 import { clearPending, type Pending, readPending, savePending } from "./pending.ts";
@@ -21,19 +21,19 @@ const patience = "60s";
  * From now on only replication writes to the target's tables, so that what was compared stays so. Waits for open
  * transactions that have written, up to a minute.
  */
-async function guardTarget(target: pg.Client): Promise<void> {
+async function blockTargetWrites(target: pg.Client): Promise<void> {
   await withTransaction(target, async () => {
     await target.query(
       `SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '${patience}'`,
     );
-    await guardTables(target, "clients");
+    await blockWrites(target, "clients");
   });
 }
 
 /** What an earlier comparison has left, and what it found. */
 interface Left {
   readonly pending: Pending;
-  readonly report: AheadReport;
+  readonly report: PreFreezeReport;
 }
 
 /** What an earlier comparison has left, if it still holds; undefined where all is to be compared. */
@@ -45,19 +45,19 @@ async function leftToCompare(
   if (!(await isFollowing(source, target, cutover))) return undefined;
   const report = (await readState(target, "target"))?.ahead;
   if (report === undefined || !(await hasSlot(source, changeSlot(cutover).name))) return undefined;
-  if ((await unguardedTables(target, "clients")).length > 0) return undefined;
+  if ((await unblockedTables(target, "clients")).length > 0) return undefined;
   return { pending: await readPending(target), report };
 }
 
 /** A target that differs follows no longer: the next run copies anew. */
-export async function forsake(target: pg.Client, cutover: Cutover): Promise<void> {
+export async function stopReplication(target: pg.Client, cutover: Cutover): Promise<void> {
   await endReplication(cutover);
   await updateTarget(target, { replicating: false });
 }
 
 async function refuse(target: pg.Client, cutover: Cutover, differences: readonly string[]): Promise<void> {
   if (differences.length === 0) return;
-  await forsake(target, cutover);
+  await stopReplication(target, cutover);
   throw differencesError(differences);
 }
 
@@ -71,13 +71,13 @@ async function compareDefinitions(cutover: Cutover): Promise<string[]> {
 /** Definitions are not replicated: where they have changed since the copy, or are not followed, it is made anew. */
 async function ensureFollowing(source: pg.Client, target: pg.Client, cutover: Cutover): Promise<void> {
   if (await isFollowing(source, target, cutover)) {
-    await guardTarget(target);
+    await blockTargetWrites(target);
     const changed = await compareDefinitions(cutover);
     if (changed.length === 0) return;
     cutover.log(`definitions are no longer the same, so that all is copied anew:\n  ${changed.join("\n  ")}`);
   }
   await startFollowing(source, target, cutover);
-  await guardTarget(target);
+  await blockTargetWrites(target);
   await refuse(target, cutover, await compareDefinitions(cutover));
 }
 
@@ -94,7 +94,7 @@ async function compareRounds(
   target: pg.Client,
   cutover: Cutover,
   left: Left | undefined,
-): Promise<AheadReport> {
+): Promise<PreFreezeReport> {
   const start = performance.now();
   let pending = left?.pending;
   let report = left?.report;
@@ -124,7 +124,10 @@ async function compareRounds(
  * Makes the target follow the source, and compares both while the source is in use; what a switch has to compare under
  * the freeze is then only what is written after this. Safe to repeat: it goes on from what was compared before.
  */
-export async function ensureAhead(target: pg.Client, cutover: Cutover): Promise<AheadReport> {
+export async function ensurePreFreezeComparison(
+  target: pg.Client,
+  cutover: Cutover,
+): Promise<PreFreezeReport> {
   return withAdmin(cutover.source, async (source) => {
     const found = await leftToCompare(source, target, cutover);
     if (found !== undefined && Date.now() - Date.parse(found.report.comparedAt) < recent * 1000)

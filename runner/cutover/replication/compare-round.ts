@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { TouchedRows } from "../compare/changed-rows.ts";
+import { ChangedRows } from "../compare/changed-rows.ts";
 import type { Pair } from "../compare/row-checksums.ts";
 import {
   type ComparableTables,
@@ -9,11 +9,11 @@ import {
   rewritten,
 } from "../compare/rows.ts";
 import type { Cutover } from "../settings.ts";
-import { sendBeat } from "./heartbeat.ts";
+import { sendHeartbeat } from "./heartbeat.ts";
 import type { Pending } from "./pending.ts";
 import { type Changes, readChanges } from "./read-changes.ts";
 import { changeSlot } from "./slots.ts";
-import { withMoments } from "./snapshots.ts";
+import { withConsistentSnapshots } from "./snapshots.ts";
 
 /** What one round found. */
 interface Round extends RowComparison {
@@ -24,12 +24,12 @@ interface Round extends RowComparison {
 }
 
 /** Whether the rows of a table have to be read whole. */
-const holdsAll = (rows: TouchedRows) => [...rows.tables()].some(([, keys]) => keys === "all");
+const holdsAll = (rows: ChangedRows) => [...rows.tables()].some(([, keys]) => keys === "all");
 
 async function describeAndRead(source: pg.Client, cutover: Cutover, pair: Pair, beat: string) {
   const tables = await describeTables(pair);
-  const changes = await readChanges(source, changeSlot(cutover), tables, [beat, await sendBeat(source)]);
-  const [before, meanwhile] = changes.parts as [TouchedRows, TouchedRows];
+  const changes = await readChanges(source, changeSlot(cutover), tables, [beat, await sendHeartbeat(source)]);
+  const [before, meanwhile] = changes.parts as [ChangedRows, ChangedRows];
   return { tables, changes, before, meanwhile };
 }
 
@@ -44,16 +44,16 @@ export async function compareRound(
   cutover: Cutover,
   left: Pending | undefined,
 ): Promise<Round> {
-  const beat = await sendBeat(source);
+  const beat = await sendHeartbeat(source);
   const jobs = left === undefined || holdsAll(left.rows) ? cutover.jobs : 1;
-  return withMoments(cutover, jobs, beat, async (pairs) => {
+  return withConsistentSnapshots(cutover, jobs, beat, async (pairs) => {
     const { tables, changes, before, meanwhile } = await describeAndRead(
       source,
       cutover,
       pairs[0] as Pair,
       beat,
     );
-    const wanted = left?.rows ?? TouchedRows.whole(tables.tables);
+    const wanted = left?.rows ?? ChangedRows.whole(tables.tables);
     wanted.merge(before);
     for (const name of left === undefined ? [] : rewritten(tables, left.files)) wanted.add(name, "all");
     const result = await compareRows(pairs, tables, wanted, meanwhile);

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { RefusedError } from "../../util/errors.ts";
-import { fillTarget } from "../copy/fill-target.ts";
-import { findObstacles, type Obstacles } from "../preflight.ts";
+import { loadTarget } from "../copy/load-target.ts";
+import { findPreflightIssues, type PreflightIssues } from "../preflight.ts";
 import type { Cutover } from "../settings.ts";
 import { identityOf, readState, updateTarget } from "../state/state.ts";
 import { endReplication, isReplicating, subscribe, withReplicationSlot } from "./slots.ts";
@@ -17,7 +17,7 @@ export async function orEndReplication<T>(cutover: Cutover, work: () => Promise<
 }
 
 /** A change that cannot be sent would stop the source's clients (an UPDATE without replica identity fails). */
-export function refuseToReplicate({ blocking }: Obstacles): void {
+export function refuseToReplicate({ blocking }: PreflightIssues): void {
   if (blocking.length > 0) throw new RefusedError(`Replication cannot start:\n  ${blocking.join("\n  ")}`);
 }
 
@@ -36,13 +36,13 @@ export async function isFollowing(source: pg.Client, target: pg.Client, cutover:
 
 /** Copies the source while it is in use, and makes the target follow it from there. */
 export async function startFollowing(source: pg.Client, target: pg.Client, cutover: Cutover): Promise<void> {
-  refuseToReplicate(await findObstacles(source, target, cutover));
+  refuseToReplicate(await findPreflightIssues(source, target, cutover));
   await endReplication(cutover);
   cutover.log("copying the source, which stays in use");
   const identity = await identityOf(source);
   await orEndReplication(cutover, async () => {
     await withReplicationSlot(cutover, (snapshot) =>
-      fillTarget(target, cutover, identity, { epoch: null, snapshot }),
+      loadTarget(target, cutover, identity, { epoch: null, snapshot }),
     );
     await follow(target, cutover);
   });

@@ -7,13 +7,13 @@ import { stateSchema } from "../state/state.ts";
 export const heartbeatTable = { schema: stateSchema, table: "heartbeat", name: `${stateSchema}.heartbeat` };
 
 /** One value of the heartbeat. */
-export type Beat = string;
+export type HeartbeatMarker = string;
 
 export const makeHeartbeat = `CREATE SCHEMA IF NOT EXISTS ${stateSchema};
   CREATE TABLE IF NOT EXISTS ${heartbeatTable.name} (id int PRIMARY KEY, beat text NOT NULL)`;
 
 /** Commits a new heartbeat on the source. With it, everything committed before is on disk, and so in the stream. */
-export async function sendBeat(source: pg.Client): Promise<Beat> {
+export async function sendHeartbeat(source: pg.Client): Promise<HeartbeatMarker> {
   const beat = randomUUID();
   await source.query(
     `SET synchronous_commit = local;
@@ -23,7 +23,7 @@ export async function sendBeat(source: pg.Client): Promise<Beat> {
 }
 
 /** Whether the heartbeat, and so all before it, can be seen in the target's session. */
-export async function hasBeat(target: pg.Client, beat: Beat): Promise<boolean> {
+export async function hasHeartbeat(target: pg.Client, beat: HeartbeatMarker): Promise<boolean> {
   const { rowCount } = await target.query(`SELECT FROM ${heartbeatTable.name} WHERE beat = '${beat}'`);
   return rowCount !== 0;
 }
@@ -70,7 +70,7 @@ function notApplied(): UserError {
 }
 
 /** Waits until everything that was committed on the source has been applied on the target. */
-export async function catchUp(source: pg.Client, target: pg.Client): Promise<Beat> {
-  const beat = await sendBeat(source);
-  return untilCaughtUp(target, async () => ((await hasBeat(target, beat)) ? beat : undefined));
+export async function catchUp(source: pg.Client, target: pg.Client): Promise<HeartbeatMarker> {
+  const beat = await sendHeartbeat(source);
+  return untilCaughtUp(target, async () => ((await hasHeartbeat(target, beat)) ? beat : undefined));
 }

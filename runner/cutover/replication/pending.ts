@@ -1,12 +1,12 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
-import { TouchedRows } from "../compare/changed-rows.ts";
+import { ChangedRows } from "../compare/changed-rows.ts";
 import type { TableFiles } from "../compare/rows.ts";
-import { type AheadReport, stateSchema, updateTarget } from "../state/state.ts";
+import { type PreFreezeReport, stateSchema, updateTarget } from "../state/state.ts";
 
 /** What a comparison has left to be compared again. */
 export interface Pending {
-  readonly rows: TouchedRows;
+  readonly rows: ChangedRows;
   /** The files that held the rows of each table when they were compared. */
   readonly files: TableFiles;
 }
@@ -19,7 +19,7 @@ const compared = `${stateSchema}.compared`;
 export async function savePending(
   target: pg.Client,
   { rows, files }: Pending,
-  report: AheadReport,
+  report: PreFreezeReport,
 ): Promise<void> {
   const list = [...rows.tables()].flatMap(([table, keys]) =>
     keys === "all" ? [[table, null]] : [...keys].map((key) => [table, key]),
@@ -44,7 +44,7 @@ export async function savePending(
 /** Reads what is left. */
 export async function readPending(target: pg.Client): Promise<Pending> {
   const { rows } = await target.query(`SELECT relation, key FROM ${pending}`);
-  const found = new TouchedRows();
+  const found = new ChangedRows();
   for (const { relation, key } of rows)
     if (key === null) found.add(relation, "all");
     else found.addKey(relation, key);

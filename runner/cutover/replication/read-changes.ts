@@ -1,14 +1,14 @@
 import pg from "pg";
 import type { CopyTable } from "../compare/catalog.ts";
-import { TouchedRows } from "../compare/changed-rows.ts";
+import { ChangedRows } from "../compare/changed-rows.ts";
 import { keyOfRow, type RowKey } from "../compare/row-keys.ts";
-import { type Beat, heartbeatTable } from "./heartbeat.ts";
+import { type HeartbeatMarker, heartbeatTable } from "./heartbeat.ts";
 import { readMessage, type StreamMessage, type StreamTable } from "./pgoutput.ts";
 
 /** What was committed since the place where a slot stands. */
 export interface Changes {
   /** Cut at heartbeats: one part before each of them. */
-  readonly parts: readonly TouchedRows[];
+  readonly parts: readonly ChangedRows[];
   /** Where the last heartbeat's transaction ends, as the server writes a position. */
   readonly end: string;
 }
@@ -24,40 +24,40 @@ const formatPosition = (position: bigint) =>
 
 /** Gathers the keys of changed rows, message by message, until the transaction of the last heartbeat. */
 class Gatherer {
-  readonly parts = [new TouchedRows()];
+  readonly parts = [new ChangedRows()];
   end: string | undefined;
   #names: ReadonlyMap<string, string>;
   #keys: ReadonlyMap<string, RowKey>;
-  #beats: readonly Beat[];
+  #markers: readonly HeartbeatMarker[];
   /** Whether the transaction that passes is a heartbeat's. */
-  #beating = false;
+  #atMarker = false;
   /** As the stream has introduced them, by number. */
   #introduced = new Map<number, StreamTable & { name: string | undefined }>();
 
-  constructor({ tables, keys }: KeyedTables, beats: readonly Beat[]) {
+  constructor({ tables, keys }: KeyedTables, beats: readonly HeartbeatMarker[]) {
     this.#names = new Map(
       [heartbeatTable, ...tables].map(({ schema, table, name }) => [JSON.stringify([schema, table]), name]),
     );
     this.#keys = keys;
-    this.#beats = beats;
+    this.#markers = beats;
   }
 
   take(message: StreamMessage): void {
     if (this.end !== undefined) return;
-    if (message.kind === "commit" && this.#beating) this.#cut(message.end);
+    if (message.kind === "commit" && this.#atMarker) this.#cut(message.end);
     else if (message.kind === "relation") this.#introduce(message.id, message.table);
     else if (message.kind === "change") this.#change(message);
-    else if (message.kind === "truncate") for (const id of message.ids) this.#touchAll(id);
+    else if (message.kind === "truncate") for (const id of message.ids) this.#changeAll(id);
   }
 
-  get #touched(): TouchedRows {
-    return this.parts.at(-1) as TouchedRows;
+  get #changed(): ChangedRows {
+    return this.parts.at(-1) as ChangedRows;
   }
 
   #cut(position: bigint): void {
-    this.#beating = false;
-    if (this.parts.length === this.#beats.length) this.end = formatPosition(position);
-    else this.parts.push(new TouchedRows());
+    this.#atMarker = false;
+    if (this.parts.length === this.#markers.length) this.end = formatPosition(position);
+    else this.parts.push(new ChangedRows());
   }
 
   #introduce(id: number, table: StreamTable): void {
@@ -65,9 +65,9 @@ class Gatherer {
     this.#introduced.set(id, { ...table, name });
   }
 
-  #touchAll(id: number): void {
+  #changeAll(id: number): void {
     const name = this.#introduced.get(id)?.name;
-    if (name !== undefined) this.#touched.add(name, "all");
+    if (name !== undefined) this.#changed.add(name, "all");
   }
 
   #change({ id, row, old }: StreamMessage & { kind: "change" }): void {
@@ -75,15 +75,15 @@ class Gatherer {
     if (table?.name === undefined) return; // gone since: the comparison of definitions says so
     if (table.name === heartbeatTable.name) {
       const beat = row?.[table.columns.indexOf("beat")];
-      this.#beating ||= beat === this.#beats[this.parts.length - 1];
+      this.#atMarker ||= beat === this.#markers[this.parts.length - 1];
       return;
     }
     const key = this.#keys.get(table.name);
     for (const one of [row, old]) {
       if (one === undefined) continue;
       const found = key && keyOfRow(key, table, one, old);
-      if (found === undefined) this.#touched.add(table.name, "all");
-      else this.#touched.addKey(table.name, found);
+      if (found === undefined) this.#changed.add(table.name, "all");
+      else this.#changed.addKey(table.name, found);
     }
   }
 }
@@ -96,7 +96,7 @@ export async function readChanges(
   source: pg.Client,
   slot: { readonly name: string; readonly publication: string },
   keyed: KeyedTables,
-  beats: readonly Beat[],
+  beats: readonly HeartbeatMarker[],
 ): Promise<Changes> {
   const gatherer = new Gatherer(keyed, beats);
   const query = new pg.Query({

@@ -5,10 +5,10 @@ import { UserError } from "../../util/errors.ts";
 import { listTables } from "../compare/catalog.ts";
 import { withAdmin } from "../freeze/sessions.ts";
 import {
-  guardDefinitions,
-  guardName,
-  removeTargetGuards,
-  unguardDefinitions,
+  blockDefinitions,
+  removeTargetWriteBlock,
+  unblockDefinitions,
+  writeBlockName,
 } from "../freeze/write-block.ts";
 import type { Cutover } from "../settings.ts";
 import { dropUnusedSchema, identifier, literal, readState, writeState } from "../state/state.ts";
@@ -34,10 +34,12 @@ export function slotsOf(cutover: Cutover): string[] {
 /** Does `work`, which may change definitions, under the bar that a freeze has put on them. */
 async function withDefinitions(client: pg.Client, work: () => Promise<void>): Promise<void> {
   await withTransaction(client, async () => {
-    const { rowCount } = await client.query("SELECT FROM pg_event_trigger WHERE evtname = $1", [guardName]);
-    await unguardDefinitions(client);
+    const { rowCount } = await client.query("SELECT FROM pg_event_trigger WHERE evtname = $1", [
+      writeBlockName,
+    ]);
+    await unblockDefinitions(client);
     await work();
-    if (rowCount !== 0) await guardDefinitions(client);
+    if (rowCount !== 0) await blockDefinitions(client);
   });
 }
 
@@ -159,7 +161,7 @@ async function dropSlot(client: pg.Client, name: string): Promise<void> {
 /** Forgets what was compared ahead of a freeze, and lets clients write to the target, in the caller's transaction. */
 export async function openTarget(target: pg.Client): Promise<void> {
   await target.query("SET LOCAL session_replication_role = replica");
-  await removeTargetGuards(target);
+  await removeTargetWriteBlock(target);
   await clearPending(target);
   const state = await readState(target, "target");
   if (state?.ahead !== undefined)

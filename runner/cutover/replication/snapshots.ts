@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { beginReading, type Pair, withPairs } from "../compare/row-checksums.ts";
 import type { Cutover } from "../settings.ts";
-import { type Beat, hasBeat, untilCaughtUp } from "./heartbeat.ts";
+import { type HeartbeatMarker, hasHeartbeat, untilCaughtUp } from "./heartbeat.ts";
 
 async function exportSnapshot(client: pg.Client): Promise<string> {
   const { rows } = await client.query("SELECT pg_export_snapshot() AS id");
@@ -9,20 +9,20 @@ async function exportSnapshot(client: pg.Client): Promise<string> {
 }
 
 /** A snapshot of the target in which the heartbeat has arrived. */
-async function arrivedSnapshot(client: pg.Client, beat: Beat): Promise<string> {
+async function arrivedSnapshot(client: pg.Client, beat: HeartbeatMarker): Promise<string> {
   return untilCaughtUp(client, async () => {
     await beginReading(client);
-    if (await hasBeat(client, beat)) return exportSnapshot(client);
+    if (await hasHeartbeat(client, beat)) return exportSnapshot(client);
     await client.query("ROLLBACK");
     return undefined;
   });
 }
 
 /** Lends pairs that read one moment of each side, both after the heartbeat, while the target follows a source in use. */
-export async function withMoments<T>(
+export async function withConsistentSnapshots<T>(
   cutover: Cutover,
   count: number,
-  beat: Beat,
+  beat: HeartbeatMarker,
   use: (pairs: readonly Pair[]) => Promise<T>,
 ): Promise<T> {
   return withPairs(cutover, count, async (pairs) => {

@@ -1,5 +1,5 @@
 import { withTransaction } from "../../postgres/connection.ts";
-import { onlyRecordedSince } from "../compare/target-unchanged.ts";
+import { isUnchangedSince } from "../compare/target-unchanged.ts";
 import type { VerifyReport } from "../compare/verify.ts";
 import type { CopyReport } from "../copy/copy.ts";
 import { advanceSequences } from "../copy/sequences.ts";
@@ -31,7 +31,7 @@ async function ensureCopied(sides: Sides, cutover: Cutover): Promise<TargetState
 async function foundByFreeze({ target }: Sides, state: TargetState): Promise<VerifyReport | undefined> {
   const { compared, epoch } = state;
   if (compared === undefined || compared.epoch !== epoch) return undefined;
-  return (await onlyRecordedSince(target, compared.moment))
+  return (await isUnchangedSince(target, compared.moment))
     ? reportOf<VerifyReport>(state, "verify")
     : undefined;
 }
@@ -91,7 +91,7 @@ async function complete(sides: Sides, cutover: Cutover): Promise<CutoverRecord> 
 }
 
 /** The clients that wait go on before anything is tidied up: no write is left that could still be replicated. */
-async function sendWaitingClients(cutover: Cutover): Promise<void> {
+async function redirectWaitingClients(cutover: Cutover): Promise<void> {
   if (cutover.pgbouncer !== undefined) await (await import("./resume.ts")).reachResume(cutover);
 }
 
@@ -109,7 +109,7 @@ export async function reachComplete(cutover: Cutover): Promise<CutoverRecord> {
     withFrozen(target, cutover, (sides) => complete(sides, cutover)),
   );
   writeRecord(cutover.record, record);
-  await sendWaitingClients(cutover);
+  await redirectWaitingClients(cutover);
   await endOfReplication(cutover);
   return record;
 }

@@ -1,8 +1,8 @@
 import type { VerifyReport } from "../compare/verify.ts";
-import { type Clients, holdClients } from "../pgbouncer/clients.ts";
+import { type Clients, pauseClients } from "../pgbouncer/clients.ts";
 import type { Cutover } from "../settings.ts";
 import type { CutoverRecord } from "../state/record.ts";
-import { type AheadReport, reportOf } from "../state/state.ts";
+import { type PreFreezeReport, reportOf } from "../state/state.ts";
 import { orThaw, withTarget } from "./context.ts";
 import { freezeSource, prepare } from "./freeze-source.ts";
 
@@ -12,7 +12,7 @@ export async function reachPause(cutover: Cutover): Promise<Clients> {
   return withTarget(
     cutover,
     () => none,
-    () => holdClients(cutover),
+    () => pauseClients(cutover),
   );
 }
 
@@ -20,7 +20,7 @@ export async function reachPause(cutover: Cutover): Promise<Clients> {
  * Makes the target follow the source and compares both, while the source is in use: see ahead.ts. Under a freeze in
  * force it does nothing.
  */
-export async function reachPrepare(cutover: Cutover): Promise<AheadReport | null> {
+export async function reachPrepare(cutover: Cutover): Promise<PreFreezeReport | null> {
   return withTarget(
     cutover,
     (state) => reportOf<VerifyReport>(state, "verify").ahead ?? null,

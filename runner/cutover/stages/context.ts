@@ -53,8 +53,8 @@ export async function orThaw<T>(cutover: Cutover, stage: () => Promise<T>): Prom
   try {
     return await stage();
   } catch (error) {
-    const { giveBackAfterFailure } = await import("./rollback.ts");
-    await giveBackAfterFailure(cutover);
+    const { rollBackAfterFailure } = await import("./rollback.ts");
+    await rollBackAfterFailure(cutover);
     if (cutover.method === "replicate") await endComparison(cutover).catch(() => {}); // the next run does it
     throw error;
   }

@@ -1,9 +1,9 @@
 import { withTwoPairs } from "../compare/row-checksums.ts";
 import { differencesError, type VerifyReport, verifyDatabases } from "../compare/verify.ts";
-import { fillTarget } from "../copy/fill-target.ts";
+import { loadTarget } from "../copy/load-target.ts";
 import { copySequences } from "../copy/sequences.ts";
-import { forsake } from "../replication/compare-before-freeze.ts";
-import { compareTouched } from "../replication/compare-changed.ts";
+import { stopReplication } from "../replication/compare-before-freeze.ts";
+import { compareChangedRows } from "../replication/compare-frozen.ts";
 import { catchUp } from "../replication/heartbeat.ts";
 import { endReplication } from "../replication/slots.ts";
 import type { Cutover } from "../settings.ts";
@@ -21,7 +21,7 @@ export async function copyFrozen(
     return updateTarget(target, { epoch: frozen.epoch });
   }
   if (cutover.method === "replicate") await endReplication(cutover); // it would write into the copy
-  await fillTarget(target, cutover, await identityOf(source), { epoch: frozen.epoch });
+  await loadTarget(target, cutover, await identityOf(source), { epoch: frozen.epoch });
   return (await readState(target, "target")) as TargetState;
 }
 
@@ -38,8 +38,8 @@ export async function compareFrozen(
   const { verify } =
     ahead === undefined
       ? { verify: await verifyDatabases(cutover) }
-      : await withTwoPairs(cutover, (pairs) => compareTouched(pairs, cutover, ahead));
+      : await withTwoPairs(cutover, (pairs) => compareChangedRows(pairs, cutover, ahead));
   if (verify.differences.length === 0) return verify;
-  if (cutover.method === "replicate") await forsake(target, cutover);
+  if (cutover.method === "replicate") await stopReplication(target, cutover);
   throw differencesError(verify.differences);
 }

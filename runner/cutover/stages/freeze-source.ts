@@ -3,18 +3,18 @@ import { type TwoPairs, withTwoPairs } from "../compare/row-checksums.ts";
 import { copySequences } from "../copy/sequences.ts";
 import { type Freeze, freeze, freezeInForce } from "../freeze/freeze.ts";
 import { backendOf, withAdmin } from "../freeze/sessions.ts";
-import { holdClients } from "../pgbouncer/clients.ts";
-import { ensureAhead } from "../replication/compare-before-freeze.ts";
-import { compareTouched } from "../replication/compare-changed.ts";
+import { pauseClients } from "../pgbouncer/clients.ts";
+import { ensurePreFreezeComparison } from "../replication/compare-before-freeze.ts";
+import { compareChangedRows } from "../replication/compare-frozen.ts";
 import type { Cutover } from "../settings.ts";
-import { type AheadReport, readState, updateTarget } from "../state/state.ts";
+import { type PreFreezeReport, readState, updateTarget } from "../state/state.ts";
 
 /** What can be done before the freeze: with replication, all but what is written meanwhile. */
-export async function prepare(target: pg.Client, cutover: Cutover): Promise<AheadReport | null> {
+export async function prepare(target: pg.Client, cutover: Cutover): Promise<PreFreezeReport | null> {
   if (cutover.method === "copy") return null;
   const { source, stack } = cutover;
   const frozen = await withAdmin(source, (client) => freezeInForce(client, stack));
-  if (frozen === undefined) return ensureAhead(target, cutover);
+  if (frozen === undefined) return ensurePreFreezeComparison(target, cutover);
   return (await readState(target, "target"))?.ahead ?? null;
 }
 
@@ -28,7 +28,7 @@ async function compareAtOnce(
   const state = await readState(target, "target");
   if (state?.replicating !== true || state.phase !== "filled" || state.ahead === undefined) return;
   await copySequences(...pairs[0]);
-  const { verify, moment } = await compareTouched(pairs, cutover, state.ahead);
+  const { verify, moment } = await compareChangedRows(pairs, cutover, state.ahead);
   if (verify.differences.length > 0) return;
   await updateTarget(target, { epoch, compared: { epoch, moment }, report: { verify } });
 }
@@ -49,7 +49,7 @@ async function freezeAndCompare(target: pg.Client, cutover: Cutover): Promise<Fr
 /** Does what can be done before, makes the clients behind PgBouncer wait, and freezes. */
 export async function freezeSource(target: pg.Client, cutover: Cutover): Promise<Freeze> {
   await prepare(target, cutover);
-  await holdClients(cutover);
+  await pauseClients(cutover);
   if (cutover.method === "replicate") return freezeAndCompare(target, cutover);
   return freeze(cutover.source, cutover.stack);
 }

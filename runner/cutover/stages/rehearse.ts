@@ -2,20 +2,20 @@ import type pg from "pg";
 import { secondsSince } from "../../util/task-pool.ts";
 import { differencesError, type VerifyReport, verifyDatabases } from "../compare/verify.ts";
 import type { CopyReport } from "../copy/copy.ts";
-import { fillTarget } from "../copy/fill-target.ts";
+import { loadTarget } from "../copy/load-target.ts";
 import { freezeInForce } from "../freeze/freeze.ts";
 import { backendOf, withAdmin } from "../freeze/sessions.ts";
-import { findClientObstacles, findWaitObstacles } from "../pgbouncer/preflight.ts";
-import { findObstacles, joinObstacles, type Obstacles } from "../preflight.ts";
+import { findClientIssues, findWaitIssues } from "../pgbouncer/preflight.ts";
+import { findPreflightIssues, joinIssues, type PreflightIssues } from "../preflight.ts";
 import { follow, orEndReplication, refuseToReplicate } from "../replication/follow.ts";
 import { endReplication, withReplicationSlot } from "../replication/slots.ts";
 import type { Cutover } from "../settings.ts";
 import { writeRecord } from "../state/record.ts";
 import { holdCutoverLock, identityOf, readState, updateTarget } from "../state/state.ts";
-import { giveBack } from "./rollback.ts";
+import { rollBack } from "./rollback.ts";
 
 /** What a rehearsal found. */
-export interface RehearsalReport extends Obstacles {
+export interface RehearsalReport extends PreflightIssues {
   readonly rehearsedAt: string;
   /** The copy that the target holds now. */
   readonly copyId: string | null;
@@ -44,7 +44,7 @@ async function withExportedSnapshot<T>(
  * After a completed switch, the target may be filled again only as long as it is still what it was at the
  * switch, which the frozen source shows. Where its sequences stand does not count: a crash moves them on.
  */
-async function releaseTarget(client: pg.Client, source: pg.Client, cutover: Cutover): Promise<boolean> {
+async function mayReplaceTarget(client: pg.Client, source: pg.Client, cutover: Cutover): Promise<boolean> {
   const state = await readState(client, "target");
   if (state?.phase === "kept") return false;
   if (state?.phase !== "active") return true;
@@ -57,7 +57,7 @@ async function releaseTarget(client: pg.Client, source: pg.Client, cutover: Cuto
 }
 
 /** Lends a snapshot of the source: an ordinary one, or the one at which a replication slot begins. */
-async function withMoment<T>(cutover: Cutover, use: (snapshot: string) => Promise<T>): Promise<T> {
+async function withCopySnapshot<T>(cutover: Cutover, use: (snapshot: string) => Promise<T>): Promise<T> {
   if (cutover.method === "replicate") return withReplicationSlot(cutover, use);
   return withExportedSnapshot(cutover, use);
 }
@@ -67,8 +67,8 @@ async function copyAndVerify(
   cutover: Cutover,
   identity: string,
 ): Promise<[CopyReport, VerifyReport]> {
-  return withMoment(cutover, async (snapshot) => {
-    const copy = await fillTarget(client, cutover, identity, { epoch: null, snapshot });
+  return withCopySnapshot(cutover, async (snapshot) => {
+    const copy = await loadTarget(client, cutover, identity, { epoch: null, snapshot });
     const verify = await verifyDatabases({ ...cutover, snapshot });
     if (verify.differences.length > 0) throw differencesError(verify.differences);
     return [copy, verify];
@@ -81,7 +81,7 @@ function expectedDowntime({ method }: Cutover, copied: number): number {
   return Math.round((seconds + fixedSeconds) * 10) / 10;
 }
 
-function warn(cutover: Cutover, obstacles: Obstacles): void {
+function warn(cutover: Cutover, obstacles: PreflightIssues): void {
   for (const text of obstacles.blocking) cutover.log(`in the way of a switch: ${text}`);
   for (const text of obstacles.notes) cutover.log(`note: ${text}`);
 }
@@ -94,15 +94,15 @@ export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
   return withAdmin(cutover.target, async (client) => {
     await holdCutoverLock(client, cutover.log);
     return withAdmin(cutover.source, async (source) => {
-      const fillable = await releaseTarget(client, source, cutover);
-      if (await giveBack(cutover, [await backendOf(source)])) cutover.log("the source is writable again");
-      const clients = await findClientObstacles(cutover);
+      const fillable = await mayReplaceTarget(client, source, cutover);
+      if (await rollBack(cutover, [await backendOf(source)])) cutover.log("the source is writable again");
+      const clients = await findClientIssues(cutover);
       warn(cutover, clients);
-      const obstacles = await findObstacles(source, client, cutover);
+      const obstacles = await findPreflightIssues(source, client, cutover);
       warn(cutover, obstacles);
       const rehearsedAt = new Date().toISOString();
       await endReplication(cutover);
-      if (!fillable) return keep(cutover, { rehearsedAt, ...joinObstacles([obstacles, clients]) });
+      if (!fillable) return keep(cutover, { rehearsedAt, ...joinIssues([obstacles, clients]) });
       if (cutover.method === "replicate") refuseToReplicate(obstacles);
       const start = performance.now();
       const [copy, verify] = await orEndReplication(cutover, async () => {
@@ -111,9 +111,9 @@ export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
         return done;
       });
       const expectedDowntimeSeconds = expectedDowntime(cutover, secondsSince(start));
-      const waits = await findWaitObstacles(cutover, expectedDowntimeSeconds);
+      const waits = await findWaitIssues(cutover, expectedDowntimeSeconds);
       warn(cutover, waits);
-      const found = joinObstacles([obstacles, clients, waits]);
+      const found = joinIssues([obstacles, clients, waits]);
       const report = { rehearsedAt, copyId: copy.id, ...found, copy, verify, expectedDowntimeSeconds };
       writeRecord(cutover.record, report);
       return report;
@@ -121,7 +121,7 @@ export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
   });
 }
 
-function keep(cutover: Cutover, found: Obstacles & { rehearsedAt: string }): RehearsalReport {
+function keep(cutover: Cutover, found: PreflightIssues & { rehearsedAt: string }): RehearsalReport {
   cutover.log(
     "warning: nothing was copied, since the target holds what clients wrote after the switch. To move back with it, " +
       `switch the other way round; ./pgstack cutover discard --stack ${cutover.stack} agrees to its loss`,

@@ -1,6 +1,6 @@
 import { RefusedError } from "../../util/errors.ts";
 import { withAdmin } from "../freeze/sessions.ts";
-import { type Clients, sendClients } from "../pgbouncer/clients.ts";
+import { type Clients, redirectClients } from "../pgbouncer/clients.ts";
 import type { Cutover } from "../settings.ts";
 import { holdCutoverLock, readState } from "../state/state.ts";
 
@@ -11,6 +11,6 @@ export async function reachResume(cutover: Cutover): Promise<Clients> {
     if ((await readState(target, "target"))?.phase !== "active")
       throw new RefusedError("The target has not taken over: its clients cannot be sent to it");
     if ((await readState(target, "source"))?.movedTo !== undefined) return { databases: [] };
-    return sendClients(cutover);
+    return redirectClients(cutover);
   });
 }

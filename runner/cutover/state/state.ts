@@ -14,7 +14,7 @@ export type Side = "source" | "target";
 export interface SourceState {
   /** New at each freeze: a copy made under another one is not final. */
   readonly epoch: string;
-  /** The stack that froze it; no other may thaw it or freeze it again. */
+  /** The stack that froze it; no other may unfreeze it or freeze it again. */
   readonly holder: string;
   readonly frozenAt: string;
   /** True once its guards were proved to refuse every role. */
@@ -45,7 +45,7 @@ export interface TargetState {
   /** True while it follows the source by replication. */
   readonly replicating?: boolean;
   /** What was compared ahead of the freeze; the rows that are to be compared again stand in `pending`. */
-  readonly ahead?: AheadReport | undefined;
+  readonly ahead?: PreFreezeReport | undefined;
   /** The comparison under the freeze, where the run that froze the source has made it. */
   readonly compared?: FrozenComparison | undefined;
   /** The run of the program that completed the switch. */
@@ -161,7 +161,7 @@ export async function holdCutoverLock(
 }
 
 /** What was compared while the source was in use. */
-export interface AheadReport {
+export interface PreFreezeReport {
   readonly comparedAt: string;
   readonly tables: number;
   /** Rows of the source that were found to be the same on the target; those written meanwhile count again. */

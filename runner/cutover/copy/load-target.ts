@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { RefusedError } from "../../util/errors.ts";
-import { removeGuards, restoreLargeObjectWrites, setReadOnlySetting } from "../freeze/write-block.ts";
+import { removeWriteBlock, restoreLargeObjectWrites, setReadOnlySetting } from "../freeze/write-block.ts";
 import type { Cutover } from "../settings.ts";
 import { clearState, readState, type TargetState, writeState } from "../state/state.ts";
 import { listContents, wipe } from "./clear-target.ts";
@@ -11,7 +11,7 @@ import { type CopyReport, copyDatabase } from "./copy.ts";
  * clients after a switch. A database that was left for this source by a completed cutover may be filled: that
  * is the way back.
  */
-async function assertMayFill(client: pg.Client, cutover: Cutover, source: string): Promise<void> {
+async function assertMayLoad(client: pg.Client, cutover: Cutover, source: string): Promise<void> {
   const state = await readState(client, "target");
   const left = await readState(client, "source");
   if (left?.movedTo === source) return;
@@ -34,7 +34,7 @@ async function assertMayFill(client: pg.Client, cutover: Cutover, source: string
 async function forgetFreeze(client: pg.Client): Promise<void> {
   const left = await readState(client, "source");
   if (left === undefined) return;
-  await removeGuards(client);
+  await removeWriteBlock(client);
   await restoreLargeObjectWrites(client, left.revoked);
   await setReadOnlySetting(client, left.readOnlyBefore);
   await clearState(client, "source");
@@ -45,13 +45,13 @@ async function forgetFreeze(client: pg.Client): Promise<void> {
  * @param epoch of the freeze that makes the copy final, or null
  * @param snapshot an exported one to copy from; without it, now
  */
-export async function fillTarget(
+export async function loadTarget(
   client: pg.Client,
   cutover: Cutover,
   source: string,
   copy: { readonly epoch: string | null; readonly snapshot?: string | undefined },
 ): Promise<CopyReport> {
-  await assertMayFill(client, cutover, source);
+  await assertMayLoad(client, cutover, source);
   const state: TargetState = { phase: "filling", source, epoch: copy.epoch };
   await client.query("SET session_replication_role = replica");
   await wipe(client, cutover.schemas, async () => {

@@ -2,17 +2,17 @@ import { secondsSince } from "../../util/task-pool.ts";
 import type { Pair, TwoPairs } from "../compare/row-checksums.ts";
 import { compareRows, describeRows, describeTables, rewritten } from "../compare/rows.ts";
 import { compareSchemas } from "../compare/schema.ts";
-import { momentOf } from "../compare/target-unchanged.ts";
+import { transactionSnapshotOf } from "../compare/target-unchanged.ts";
 import { compareSequences, type VerifyReport } from "../compare/verify.ts";
 import type { Cutover } from "../settings.ts";
-import type { AheadReport } from "../state/state.ts";
-import { type Beat, catchUp } from "./heartbeat.ts";
+import type { PreFreezeReport } from "../state/state.ts";
+import { catchUp, type HeartbeatMarker } from "./heartbeat.ts";
 import { readPending } from "./pending.ts";
 import { readChanges } from "./read-changes.ts";
 import { changeSlot } from "./slots.ts";
 
 /** The rows that were written since the comparison ahead of the freeze. */
-async function compareWritten(pair: Pair, cutover: Cutover, beat: Beat) {
+async function compareWritten(pair: Pair, cutover: Cutover, beat: HeartbeatMarker) {
   const [source, target] = pair;
   const tables = await describeTables(pair);
   const { rows, files } = await readPending(target);
@@ -29,7 +29,7 @@ async function compareRest([source, target]: Pair, cutover: Cutover) {
 }
 
 /** What was compared, and the moment of the target from which on it holds as long as nothing is written there. */
-export interface TouchedComparison {
+export interface FrozenComparisonResult {
   readonly verify: VerifyReport;
   readonly moment: string;
 }
@@ -39,14 +39,14 @@ export interface TouchedComparison {
  * rows those that were written since `ahead`. All others were the same then, and have not been written since: neither
  * on the source, whose log names every write, nor on the target, where only replication may write.
  */
-export async function compareTouched(
+export async function compareChangedRows(
   [first, second]: TwoPairs,
   cutover: Cutover,
-  ahead: AheadReport,
-): Promise<TouchedComparison> {
+  ahead: PreFreezeReport,
+): Promise<FrozenComparisonResult> {
   const start = performance.now();
   const beat = await catchUp(...first);
-  const moment = await momentOf(first[1]);
+  const moment = await transactionSnapshotOf(first[1]);
   const [rows, rest] = await Promise.all([
     compareWritten(first, cutover, beat),
     compareRest(second, cutover),
