@@ -72,7 +72,7 @@ try {
   await fillSource(source, megabytes);
   const contenders: Record<string, { before: () => Promise<void>; run: () => Promise<unknown> }> = {
     dump: { before: freshTarget, run: dumpAndRestore },
-    ours: { before: freshTarget, run: () => copyDatabase({ ...both, log: (line) => console.error(line) }) },
+    ours: { before: freshTarget, run: () => copyDatabase(both, (line) => console.error(line)) },
   };
   const installed = await run("pgcopydb", ["--version"]).then(
     () => true,
@@ -87,7 +87,7 @@ try {
   if (installed) report("copy", best.ours ?? 0, best.pgcopydb ?? 0, "pgcopydb");
   if (installed) report("copy", best.ours ?? 0, best.split ?? 0, "pgcopydb with big tables in pieces");
   await freshTarget();
-  await copyDatabase({ ...both, log: () => {} });
+  await copyDatabase(both, () => {});
   const { seconds, differences } = await verifyDatabases(both);
   process.stdout.write(`verify: ${seconds} s, ${differences.length} differences\n`);
 } finally {

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CutoverCheck } from "../runner/commands/internal/cutover.ts";
 import type { CutoverConfig } from "../runner/config/cutover.ts";
 import type { DatabaseConfig } from "../runner/config/database.ts";
-import type { CutoverSettings } from "../runner/cutover/settings.ts";
+import type { CutoverRequest } from "../runner/cutover/settings.ts";
 import { type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
 import { askRunner } from "./runner/query.ts";
 import type { Queries } from "./runner/query-process.ts";
@@ -156,7 +156,7 @@ interface Administrator {
   readonly port: number;
   readonly user: string;
   readonly password?: string;
-  readonly sslMode: CutoverSettings["source"]["sslMode"];
+  readonly sslMode: CutoverRequest["source"]["sslMode"];
   readonly sslRootCert?: string | null;
 }
 
@@ -175,7 +175,7 @@ function requestOf(
   return pulumi
     .all([admin, source.requireOutput("database"), source.requireOutput("owner")])
     .apply(([{ host, port, user, sslMode, sslRootCert }, database, owner]) => {
-      const settings: CutoverSettings & { label: string | null } = {
+      const settings: CutoverRequest & { label: string | null } = {
         ...how,
         stack,
         source: { host, port, user, sslMode, sslRootCert: sslRootCert ?? undefined, database, owner },

@@ -1,7 +1,8 @@
 import type { Call, Command } from "../cli/command.ts";
 import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
-import { withAdmin } from "../cutover/freeze/sessions.ts";
-import { holdCutoverLock, writeState } from "../cutover/state/state.ts";
+import { withAdmin } from "../cutover/connections.ts";
+import { holdCutoverLock } from "../cutover/lock.ts";
+import { writeState } from "../cutover/state/state.ts";
 import { readStatus, statusLines } from "../cutover/state/status.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
 

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { existingRoles } from "./copy/ownership.ts";
 import { writeBlockName } from "./freeze/write-block.ts";
 import { slotsOf } from "./replication/slots.ts";
-import type { Cutover } from "./settings.ts";
+import type { CutoverSettings } from "./settings.ts";
 import { stateSchema } from "./state/state.ts";
 
 /** What was found before a copy. */
@@ -141,7 +141,7 @@ async function rolesWithoutCounterpart(
 export async function findPreflightIssues(
   source: pg.Client,
   target: pg.Client,
-  cutover: Cutover,
+  cutover: CutoverSettings,
 ): Promise<PreflightIssues> {
   const servers = compareServers(await factsOf(source), await factsOf(target));
   const extensions = await compareExtensions(source, target);

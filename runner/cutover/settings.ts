@@ -1,33 +1,55 @@
-import {
-  type ConnectionSettings,
-  connectionFromEnvironment,
-  connectionFromUrl,
-} from "../postgres/connection.ts";
-import { RefusedError } from "../util/errors.ts";
+import * as v from "valibot";
+import { connectionFromEnvironment, connectionFromUrl, sslModes } from "../postgres/connection.ts";
 import { projectPath } from "../util/project.ts";
+import { parseRequest } from "../util/request.ts";
 import { defaultJobs } from "../util/task-pool.ts";
+import type { SideSettings } from "./connections.ts";
+
+const text = v.string("a text");
+const names = v.array(text, "a list of names");
+
+/** What the resources of a cutover send to their commands on standard input. */
+const CutoverRequest = v.object({
+  /** The stack that moves; it alone may unfreeze what it froze. */
+  stack: text,
+  method: v.picklist(["copy", "replicate"], "copy or replicate"),
+  /** The old stack's administrator on its database; the password is in PGSTACK_SOURCE_PASSWORD. */
+  source: v.object({
+    host: text,
+    port: v.number("a port"),
+    user: text,
+    database: text,
+    sslMode: v.picklist(sslModes, `one of ${sslModes.join(", ")}`),
+    sslRootCert: v.optional(text),
+    /** The role that owns the source. */
+    owner: text,
+  }),
+  /** The role that owns the target. */
+  owner: text,
+  /** Roles that the new stack declares. */
+  roles: names,
+  /** Schemas that the new stack declares: they stay when the target is emptied. */
+  schemas: names,
+  jobs: v.union([v.literal("auto"), v.number()], "auto or a number"),
+  /** File for the record, relative to the project. */
+  record: text,
+  replicaIdentityFull: v.optional(names, []),
+  /** Milliseconds; 0 is no limit. */
+  maxFreeze: v.optional(v.number("a number of milliseconds"), 60_000),
+  /** The file is this machine's; the URL of the console is in PGSTACK_PGBOUNCER_URL. */
+  pgbouncer: v.optional(v.object({ configFile: text })),
+});
+export type CutoverRequest = ReadonlyLists<v.InferInput<typeof CutoverRequest>>;
+
+/** Whoever sends a list need not own it. */
+type ReadonlyLists<T> = {
+  readonly [Key in keyof T]: T[Key] extends string[] | undefined
+    ? readonly string[] | Extract<T[Key], undefined>
+    : T[Key];
+};
 
 /** How rows reach the target: all at once under the freeze, or ahead of it by logical replication. */
-export type CutoverMethod = "copy" | "replicate";
-
-/** What the resources of a cutover send to their verbs on standard input. */
-export interface CutoverSettings {
-  /** The stack that moves; it alone may unfreeze what it froze. */
-  readonly stack: string;
-  readonly method: CutoverMethod;
-  /** The old stack's administrator on its database; the password is in PGSTACK_SOURCE_PASSWORD. */
-  readonly source: Omit<ConnectionSettings, "password"> & { readonly owner: string };
-  readonly owner: string;
-  readonly roles: readonly string[];
-  /** Schemas that the new stack declares: they stay when the target is emptied. */
-  readonly schemas: readonly string[];
-  readonly jobs: number | "auto";
-  /** File for the record, relative to the project. */
-  readonly record: string;
-  readonly replicaIdentityFull?: readonly string[];
-  /** The file is this machine's; the URL of the console is in PGSTACK_PGBOUNCER_URL. */
-  readonly pgbouncer?: { readonly configFile: string } | undefined;
-}
+export type CutoverMethod = CutoverRequest["method"];
 
 /** Which roles of both sides are taken for the same, and whose rights are the target's own matter. */
 export interface RoleMapping {
@@ -37,63 +59,66 @@ export interface RoleMapping {
   readonly declaredRoles: readonly string[];
 }
 
+/** The two databases of a cutover. */
+export interface Sides {
+  readonly source: SideSettings;
+  readonly target: SideSettings;
+}
+
 /** The two databases of a copy or a comparison. */
-export interface Move extends RoleMapping {
-  readonly source: ConnectionSettings;
-  readonly target: ConnectionSettings;
+export interface Move extends Sides, RoleMapping {
   /** Streams or statements side by side. */
   readonly jobs: number;
   /** An exported snapshot of the source, where it is in use; without it, now. */
   readonly snapshot?: string | undefined;
 }
 
-/** A cutover, with all that its steps need. */
-export interface Cutover extends Omit<Move, "snapshot"> {
+/** What is to be moved where, by whom and how. */
+export interface CutoverSettings extends Omit<Move, "snapshot"> {
   readonly stack: string;
   readonly method: CutoverMethod;
   readonly schemas: readonly string[];
   readonly record: string;
   /** Tables without a key whose rows may be sent whole. */
   readonly replicaIdentityFull: readonly string[];
+  /** Milliseconds after which a freeze ends by itself; 0 is no limit. */
+  readonly maxFreeze: number;
   /** In front of the source, where there is one. */
   readonly pgbouncer?: PgBouncer | undefined;
   /** The run of the program that asks; kept once the switch is complete. */
   readonly attempt?: string | undefined;
-  readonly log: (line: string) => void;
-}
-
-/** Reads a resource's settings: JSON from standard input, the target and both passwords from the environment. */
-export function parseCutover(json: string, env: NodeJS.ProcessEnv, log: (line: string) => void): Cutover {
-  let settings: CutoverSettings;
-  try {
-    settings = JSON.parse(json);
-  } catch (error) {
-    throw new RefusedError("Expected a cutover's settings as JSON on standard input", { cause: error });
-  }
-  const { owner, ...source } = settings.source;
-  return {
-    stack: settings.stack,
-    method: settings.method,
-    source: { ...source, password: env.PGSTACK_SOURCE_PASSWORD },
-    target: connectionFromEnvironment(env),
-    owners: { source: owner, target: settings.owner },
-    declaredRoles: settings.roles,
-    schemas: settings.schemas,
-    jobs: settings.jobs === "auto" ? defaultJobs() : settings.jobs,
-    record: settings.record,
-    replicaIdentityFull: settings.replicaIdentityFull ?? [],
-    pgbouncer: settings.pgbouncer && {
-      admin: connectionFromUrl(env.PGSTACK_PGBOUNCER_URL ?? "", {}),
-      configFile: projectPath(settings.pgbouncer.configFile),
-    },
-    attempt: env.PGSTACK_ATTEMPT,
-    log,
-  };
 }
 
 /** A PgBouncer in front of the source. */
 export interface PgBouncer {
   /** A user of its console who may pause. */
-  readonly admin: ConnectionSettings;
+  readonly admin: SideSettings;
   readonly configFile: string;
+}
+
+/**
+ * Reads a resource's settings: JSON from standard input, the target and both passwords from the environment. Throws
+ * RefusedError that names each member that is missing or wrong.
+ */
+export function parseCutover(json: string, env: NodeJS.ProcessEnv): CutoverSettings {
+  const request = parseRequest(CutoverRequest, json, "the settings of a cutover");
+  const { owner, ...source } = request.source;
+  return {
+    stack: request.stack,
+    method: request.method,
+    source: { ...source, password: env.PGSTACK_SOURCE_PASSWORD },
+    target: connectionFromEnvironment(env),
+    owners: { source: owner, target: request.owner },
+    declaredRoles: request.roles,
+    schemas: request.schemas,
+    jobs: request.jobs === "auto" ? defaultJobs() : request.jobs,
+    record: request.record,
+    replicaIdentityFull: request.replicaIdentityFull,
+    maxFreeze: request.maxFreeze,
+    pgbouncer: request.pgbouncer && {
+      admin: connectionFromUrl(env.PGSTACK_PGBOUNCER_URL ?? "", {}),
+      configFile: projectPath(request.pgbouncer.configFile),
+    },
+    attempt: env.PGSTACK_ATTEMPT,
+  };
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { workFolder } from "../../runner/cutover/copy/schema.ts";
-import type { Cutover } from "../../runner/cutover/settings.ts";
+import type { CutoverSettings } from "../../runner/cutover/settings.ts";
 import { reachComplete } from "../../runner/cutover/stages/after-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
 import { startCluster } from "../../runner/postgres/cluster.ts";
@@ -28,7 +28,10 @@ before(async () => {
 after(() => clusters[Symbol.asyncDispose]());
 
 /** A pair of databases with rows, whose source is written to until the writer is disposed of. */
-async function pairUnderLoad(name: string, method: Cutover["method"]): Promise<[Cutover, Writer]> {
+async function pairUnderLoad(
+  name: string,
+  method: CutoverSettings["method"],
+): Promise<[CutoverSettings, Writer]> {
   const cutover = { ...(await clusters.pair(name)), method };
   await sql(
     cutover.source,
@@ -45,7 +48,7 @@ async function goesOn(writer: Writer): Promise<void> {
 }
 
 /** The switch is complete: no acknowledged write is missing, and nothing of the way there is left. */
-async function endedRight(cutover: Cutover, writer: Writer): Promise<void> {
+async function endedRight(cutover: CutoverSettings, writer: Writer): Promise<void> {
   await withClient(cutover.target, async (client) => {
     assert.deepEqual(await missingWrites(client, "w", writer), []);
     const { rows } = await client.query("SELECT count(*)::int AS n FROM acknowledged WHERE writer = 'old'");
@@ -59,13 +62,17 @@ async function endedRight(cutover: Cutover, writer: Writer): Promise<void> {
 }
 
 /** Back to a source in use, with the target filled anew. */
-async function goBack(cutover: Cutover, writer: Writer): Promise<void> {
+async function goBack(cutover: CutoverSettings, writer: Writer): Promise<void> {
   assert.notEqual((await rehearse(cutover)).copy, null);
   await goesOn(writer);
 }
 
 /** Milliseconds of a run that nobody kills; a source in use is left, as it was found. */
-async function durationOf(verb: readonly string[], cutover: Cutover, writer: Writer): Promise<number> {
+async function durationOf(
+  verb: readonly string[],
+  cutover: CutoverSettings,
+  writer: Writer,
+): Promise<number> {
   await goBack(cutover, writer);
   const start = performance.now();
   assert.equal(await killedVerb(verb, cutover, 600_000), false);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { findPreflightIssues, type PreflightIssues } from "../../runner/cutover/preflight.ts";
-import type { Cutover } from "../../runner/cutover/settings.ts";
+import type { CutoverSettings } from "../../runner/cutover/settings.ts";
 import { reachFreeze } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
 import { endCutover } from "../../runner/cutover/stages/rollback.ts";
@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => clusters[Symbol.asyncDispose]());
 
-const issuesOf = (cutover: Cutover): Promise<PreflightIssues> =>
+const issuesOf = (cutover: CutoverSettings): Promise<PreflightIssues> =>
   withClient(cutover.source, (source) =>
     withClient(cutover.target, (target) => findPreflightIssues(source, target, cutover)),
   );
@@ -71,13 +71,15 @@ test("a rehearsal names what stands in the way, and what travels changed or not 
 });
 
 test("an extension that the target's server lacks is named by a rehearsal, and the source stays as it is", async () => {
-  const pair = await clusters.pair("lacking");
+  const cutover = await clusters.pair("lacking");
   const lines: string[] = [];
-  const cutover = { ...pair, log: (line: string) => void lines.push(line) };
   // as far as both servers say, it is one that only the source's has
   await sql(cutover.source, "CREATE EXTENSION hstore");
   await sql(cutover.source, "UPDATE pg_extension SET extname = 'only_there' WHERE extname = 'hstore'");
-  await assert.rejects(rehearse(cutover), /only_there/);
+  await assert.rejects(
+    rehearse(cutover, (line) => void lines.push(line)),
+    /only_there/,
+  );
   assert.ok(
     lines.includes("in the way of a switch: extension only_there is not installed on the target's server"),
   );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { statSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import type { Cutover } from "../../runner/cutover/settings.ts";
+import type { CutoverSettings } from "../../runner/cutover/settings.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
 import { reachFreeze, reachPause } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
@@ -29,7 +29,7 @@ after(() => clusters[Symbol.asyncDispose]());
 async function pairBehind(
   name: string,
   options: Omit<PgBouncerOptions, "database"> = { poolMode: "transaction" },
-): Promise<[Cutover, PgBouncer]> {
+): Promise<[CutoverSettings, PgBouncer]> {
   const cutover = await clusters.pair(name);
   await sql(cutover.source, acknowledgedTable);
   const bouncer = await startPgBouncer({ database: cutover.source, ...options });
@@ -37,7 +37,7 @@ async function pairBehind(
   return [{ ...cutover, declaredRoles: [], pgbouncer }, bouncer]; // so that grants are copied too
 }
 
-async function switchOver(cutover: Cutover): Promise<void> {
+async function switchOver(cutover: CutoverSettings): Promise<void> {
   for (const reach of [reachPause, reachFreeze, reachCopy, reachVerify, reachComplete, reachResume])
     await reach(cutover);
 }
@@ -188,7 +188,7 @@ test("what stands in the way of leading the clients is said at a rehearsal", asy
   const [cutover, bouncer] = await pairBehind("faulty", { poolMode: "session", settings, users });
   await using _ = bouncer;
   const { admin, configFile } = cutover.pgbouncer ?? assert.fail();
-  const at = async (pgbouncer: Partial<NonNullable<Cutover["pgbouncer"]>>) =>
+  const at = async (pgbouncer: Partial<NonNullable<CutoverSettings["pgbouncer"]>>) =>
     (await rehearse({ ...cutover, pgbouncer: { admin, configFile, ...pgbouncer } })).blocking.join("\n");
   const { blocking, notes } = await rehearse(cutover);
   for (const fault of [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { verifyDatabases } from "../../runner/cutover/compare/verify.ts";
 import { unfreeze } from "../../runner/cutover/freeze/freeze.ts";
-import type { Cutover } from "../../runner/cutover/settings.ts";
+import type { CutoverSettings } from "../../runner/cutover/settings.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
 import { reachFreeze, reachPrepare } from "../../runner/cutover/stages/before-freeze.ts";
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
@@ -41,7 +41,7 @@ const oddChanges = `
   DELETE FROM keyless WHERE x = 3; UPDATE keyless SET y = 'z' WHERE x = 4; INSERT INTO keyless VALUES (NULL, NULL);
   UPDATE parted SET id = id + 1000 WHERE id < 10; INSERT INTO parted VALUES (0, 'new')`;
 
-async function following(name: string, schema: string): Promise<Cutover> {
+async function following(name: string, schema: string): Promise<CutoverSettings> {
   const pair = await clusters.pair(name);
   const cutover = { ...pair, method: "replicate" as const, replicaIdentityFull: ["public.keyless"] };
   await sql(cutover.source, schema);
@@ -49,7 +49,7 @@ async function following(name: string, schema: string): Promise<Cutover> {
   return cutover;
 }
 
-const slots = (cutover: Cutover) =>
+const slots = (cutover: CutoverSettings) =>
   sql(cutover.source, "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()");
 
 test("under the freeze only rows written since the comparison ahead are compared, and both sides end the same", async () => {

@@ -1,4 +1,4 @@
-import type { Cutover } from "../../runner/cutover/settings.ts";
+import type { CutoverSettings } from "../../runner/cutover/settings.ts";
 import type { ServerSettings } from "../../runner/postgres/cluster.ts";
 import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 import { sql } from "./databases.ts";
@@ -9,7 +9,7 @@ export interface CutoverClusters extends AsyncDisposable {
   readonly source: ThrowawayCluster;
   readonly target: ThrowawayCluster;
   /** Makes a database on both sides; its owner is `own`. */
-  readonly pair: (name: string) => Promise<Cutover>;
+  readonly pair: (name: string) => Promise<CutoverSettings>;
 }
 
 /** The same database as another role, whose password is its name. */
@@ -35,7 +35,7 @@ export async function startCutoverClusters(more: ServerSettings = {}): Promise<C
       `CREATE ROLE own LOGIN PASSWORD 'own'; CREATE ROLE app LOGIN PASSWORD 'app'; CREATE ROLE third LOGIN PASSWORD 'third';
        CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'boss'`,
     );
-  const pair = async (name: string): Promise<Cutover> => {
+  const pair = async (name: string): Promise<CutoverSettings> => {
     for (const { admin } of [source, target]) await sql(admin, `CREATE DATABASE ${name} OWNER own`);
     return {
       stack: "next",
@@ -48,7 +48,7 @@ export async function startCutoverClusters(more: ServerSettings = {}): Promise<C
       jobs: 2,
       record: `${source.place.directory}/${name}.json`,
       replicaIdentityFull: [],
-      log: () => {},
+      maxFreeze: 60_000,
     };
   };
   const close = async () => {

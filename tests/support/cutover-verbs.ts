@@ -1,9 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Cutover, CutoverSettings } from "../../runner/cutover/settings.ts";
+import type { CutoverRequest, CutoverSettings } from "../../runner/cutover/settings.ts";
 import { environmentOf } from "../../runner/postgres/connection.ts";
 import { startVerb } from "./databases.ts";
 
-function settingsOf({ source, owners, declaredRoles, pgbouncer, ...cutover }: Cutover): CutoverSettings {
+function settingsOf({
+  source,
+  owners,
+  declaredRoles,
+  pgbouncer,
+  ...cutover
+}: CutoverSettings): CutoverRequest {
   const { password: _, ...place } = source;
   return {
     ...cutover,
@@ -14,7 +20,7 @@ function settingsOf({ source, owners, declaredRoles, pgbouncer, ...cutover }: Cu
   };
 }
 
-function environmentFor({ source, target, pgbouncer }: Cutover): Record<string, string | undefined> {
+function environmentFor({ source, target, pgbouncer }: CutoverSettings): Record<string, string | undefined> {
   const { user, password, host, port, database } = pgbouncer?.admin ?? target;
   return {
     ...environmentOf(target),
@@ -31,7 +37,7 @@ export interface Stage {
 }
 
 /** Starts a stage of a cutover in a process of its own, as its resource does. */
-export function startStage(words: readonly string[], cutover: Cutover): Stage {
+export function startStage(words: readonly string[], cutover: CutoverSettings): Stage {
   const child = startVerb(words, environmentFor(cutover));
   child.stdin?.end(JSON.stringify(settingsOf(cutover)));
   for (const stream of [child.stdout, child.stderr]) stream?.resume();
@@ -44,7 +50,7 @@ export function startStage(words: readonly string[], cutover: Cutover): Stage {
 /** Runs a stage, and kills it after a while. True where the kill came before its end. */
 export async function killedVerb(
   words: readonly string[],
-  cutover: Cutover,
+  cutover: CutoverSettings,
   milliseconds: number,
 ): Promise<boolean> {
   const stage = startStage(words, cutover);

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { type Command, queryCommand } from "../../cli/command.ts";
-import { withAdmin } from "../../cutover/freeze/sessions.ts";
-import { type Cutover, parseCutover } from "../../cutover/settings.ts";
+import { withAdmin } from "../../cutover/connections.ts";
+import type { Log } from "../../cutover/session.ts";
+import { type CutoverSettings, parseCutover } from "../../cutover/settings.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../cutover/stages/after-freeze.ts";
 import { reachFreeze, reachPause, reachPrepare } from "../../cutover/stages/before-freeze.ts";
 import { rehearse } from "../../cutover/stages/rehearse.ts";
@@ -14,7 +15,7 @@ import { parseRequest } from "../../util/request.ts";
 
 const cutoverFreeze = cutoverCommand(
   "cutover-freeze",
-  "makes the source read-only and proves it",
+  "makes the source read-only and verifies it",
   reachFreeze,
 );
 
@@ -41,13 +42,13 @@ const cutoverVerify = cutoverCommand("cutover-verify", "compares both sides", re
 
 const cutoverThaw = cutoverCommand(
   "cutover-thaw",
-  "puts the source back as it was before the freeze",
+  "rolls the cutover back: the source is as it was before the freeze",
   endCutover,
 );
 
 const cutoverResume = cutoverCommand(
   "cutover-resume",
-  "sends the clients behind PgBouncer to the target",
+  "redirects the clients behind PgBouncer to the target",
   reachResume,
 );
 
@@ -60,14 +61,18 @@ const cutoverRehearse = cutoverCommand(
 const cutoverPrepare = cutoverCommand(
   "cutover-prepare",
   "copies and compares as far as that can be done before the freeze",
-  async (cutover) => ({ ahead: await reachPrepare(cutover) }),
+  async (settings, log) => ({ ahead: await reachPrepare(settings, log) }),
 );
 
-const cutoverPause = cutoverCommand("cutover-pause", "makes the clients behind PgBouncer wait", reachPause);
+const cutoverPause = cutoverCommand("cutover-pause", "pauses the clients behind PgBouncer", reachPause);
 
 const cutoverCopy = cutoverCommand("cutover-copy", "copies the frozen source", reachCopy);
 
-const cutoverComplete = cutoverCommand("cutover-complete", "hands the clients to the target", reachComplete);
+const cutoverComplete = cutoverCommand(
+  "cutover-complete",
+  "switches over: clients belong to the target from here on",
+  reachComplete,
+);
 
 /** A command's request, and the settings of the cutover that waits for it; the cutover's environment is in PGSTACK_CUTOVER. */
 const Guarded = v.object({
@@ -78,8 +83,7 @@ const Guarded = v.object({
 const Environment = v.record(v.string(), v.string("a text"));
 
 const cutoverOrBack: Command = {
-  summary:
-    "runs another command, on which a switch waits; where it fails, the source is given back to its clients",
+  summary: "runs another command, on which a switch waits; where it fails, the cutover is rolled back",
   usage: "cutover-or-back COMMAND < GUARDED, with PGSTACK_CUTOVER in the environment",
   flags: {},
   run: async (call) => {
@@ -92,13 +96,13 @@ const cutoverOrBack: Command = {
       call.env.PGSTACK_CUTOVER ?? "{}",
       "a cutover's environment",
     );
-    const cutover = parseCutover(guarded.cutover, environment, call.log);
+    const cutover = parseCutover(guarded.cutover, environment);
     let code: ExitCode = ExitCode.failed;
     try {
       code = await command.run({ ...call, words, stdin: async () => guarded.request });
       return code;
     } finally {
-      if (code !== ExitCode.done) await rollBackAfterFailure(cutover);
+      if (code !== ExitCode.done) await rollBackAfterFailure(cutover, call.log);
     }
   },
 };
@@ -107,15 +111,15 @@ const cutoverOrBack: Command = {
 export function cutoverCommand(
   name: string,
   summary: string,
-  step: (cutover: Cutover) => Promise<object>,
+  stage: (settings: CutoverSettings, log: Log) => Promise<object>,
 ): Command {
   return {
     summary,
     usage: `${name} < SETTINGS`,
     flags: {},
     run: async (call) => {
-      const cutover = parseCutover(await call.stdin(), call.env, call.log);
-      call.print(JSON.stringify(await step(cutover)));
+      const settings = parseCutover(await call.stdin(), call.env);
+      call.print(JSON.stringify(await stage(settings, call.log)));
       return ExitCode.done;
     },
   };

@@ -1,6 +1,6 @@
 import type pg from "pg";
+import { withAdmins } from "../connections.ts";
 import { orTablesInUse, pinnedOutput } from "../copy/snapshot.ts";
-import { withAdmins } from "../freeze/sessions.ts";
 import type { Move } from "../settings.ts";
 
 /** The source and the target, each in one session. */

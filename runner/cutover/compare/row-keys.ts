@@ -1,6 +1,7 @@
 import type pg from "pg";
+import { identifier } from "../../postgres/sql.ts";
 import type { StreamRow, StreamTable } from "../replication/pgoutput.ts";
-import { identifier, stateSchema } from "../state/state.ts";
+import { stateSchema } from "../state/state.ts";
 
 /** The columns by which a table's rows are told apart in the stream of changes and found in the table. */
 export interface RowKey {

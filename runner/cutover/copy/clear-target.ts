@@ -1,7 +1,8 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
+import { identifier, literal } from "../../postgres/sql.ts";
 import { writeBlockName } from "../freeze/write-block.ts";
-import { identifier, literal, stateSchema } from "../state/state.ts";
+import { stateSchema } from "../state/state.ts";
 
 /** Objects of a target that no extension, no catalog and no state of ours owns, without what lies inside another one. */
 const contents = `

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { secondsSince, withMany } from "../../util/task-pool.ts";
-import { withAdmin } from "../freeze/sessions.ts";
-import type { Move } from "../settings.ts";
+import { withAdmin } from "../connections.ts";
+import type { Log } from "../session.ts";
+import type { Move, RoleMapping } from "../settings.ts";
 import { listSchemas } from "./clear-target.ts";
 import { applySettings } from "./database-settings.ts";
 import { copyLargeObjects } from "./large-objects.ts";
@@ -12,11 +13,6 @@ import { dumpSchema } from "./schema.ts";
 import { copySequences } from "./sequences.ts";
 import { type Snapshot, TablesInUse, withSnapshot } from "./snapshot.ts";
 import { loadTables } from "./tables.ts";
-
-/** A copy, and where it tells how far it is. */
-export interface CopyOptions extends Move {
-  readonly log: (line: string) => void;
-}
 
 /** What was copied, in which time. */
 export interface CopyReport {
@@ -42,8 +38,8 @@ const tuning = (jobs: number) => `
   SET synchronous_commit = off; SET session_replication_role = replica; SET standard_conforming_strings = on;
   SET maintenance_work_mem = '${Math.min(indexMemory.alone, Math.ceil(indexMemory.together / jobs))}MB'`;
 
-async function carryOwnership(target: pg.Client, snapshot: Snapshot, options: CopyOptions): Promise<void> {
-  const { owners, declaredRoles } = options;
+async function carryOwnership(target: pg.Client, snapshot: Snapshot, mapping: RoleMapping): Promise<void> {
+  const { owners, declaredRoles } = mapping;
   const roles = await existingRoles(target);
   const rename = (role: string) => (role === owners.source || !roles.has(role) ? owners.target : role);
   await applyOwners(
@@ -60,7 +56,7 @@ async function carryOwnership(target: pg.Client, snapshot: Snapshot, options: Co
 /** Does `work`, and notes its seconds under `name`. */
 type Timer = <T>(name: string, work: () => Promise<T>) => Promise<T>;
 
-function timer(seconds: Record<string, number>, log: (line: string) => void): Timer {
+function timer(seconds: Record<string, number>, log: Log): Timer {
   return async (name, work) => {
     const start = performance.now();
     const result = await work();
@@ -70,21 +66,22 @@ function timer(seconds: Record<string, number>, log: (line: string) => void): Ti
   };
 }
 
-async function fill(
-  options: CopyOptions,
+async function load(
+  move: Move,
+  log: Log,
   snapshot: Snapshot,
   readers: readonly pg.Client[],
   writers: readonly pg.Client[],
 ): Promise<CopyReport> {
   const seconds: Record<string, number> = {};
-  const time = timer(seconds, options.log);
+  const time = timer(seconds, log);
   const [reader, writer] = [readers[0], writers[0]] as [pg.Client, pg.Client];
   const presentSchemas = await listSchemas(writer);
   const { postData } = await time("schema", async () => {
     const { id, major, searchPath } = snapshot;
     const dump = await dumpSchema({
-      source: options.source,
-      target: options.target,
+      source: move.source,
+      target: move.target,
       major,
       snapshot: id,
       presentSchemas,
@@ -96,25 +93,25 @@ async function fill(
   for (const client of writers) await client.query(`SET search_path = ${snapshot.searchPath}`);
   const pairs = readers.map((one, at) => ({ reader: one, writer: writers[at] as pg.Client }));
   const { early, late } = splitPostData(postData, snapshot.tables);
-  const copied = await time("rows and indexes", () => loadTables(snapshot, early, pairs, options.log));
+  const copied = await time("rows and indexes", () => loadTables(snapshot, early, pairs, log));
   const largeObjects = await time("large objects", () => copyLargeObjects(reader, writer));
   await time("constraints", () => runPostData(late, writers));
-  await time("owners and grants", () => carryOwnership(writer, snapshot, options));
+  await time("owners and grants", () => carryOwnership(writer, snapshot, move));
   await time("materialized views", () => refreshViews(writer, snapshot.views));
   await copySequences(reader, writer);
-  await applySettings(writer, snapshot.settings, options.declaredRoles);
+  await applySettings(writer, snapshot.settings, move.declaredRoles);
   return { id: randomUUID(), tables: snapshot.tables.length, ...copied, largeObjects, seconds };
 }
 
-async function copyOnce(options: CopyOptions): Promise<CopyReport> {
-  const { source, target, jobs } = options;
-  return withSnapshot(source, { readers: jobs, given: options.snapshot }, (snapshot, readers) => {
+async function copyOnce(move: Move, log: Log): Promise<CopyReport> {
+  const { source, target, jobs } = move;
+  return withSnapshot(source, { readers: jobs, given: move.snapshot }, (snapshot, readers) => {
     const lend = (use: (writer: pg.Client) => Promise<CopyReport>) =>
       withAdmin(target, async (writer) => {
         await writer.query(tuning(jobs));
         return use(writer);
       });
-    return withMany(jobs, lend, (writers) => fill(options, snapshot, readers, writers));
+    return withMany(jobs, lend, (writers) => load(move, log, snapshot, readers, writers));
   });
 }
 
@@ -124,13 +121,13 @@ const attempts = 5;
  * Fills the emptied target from one snapshot of the source. Throws the server's error at the first fault. Where tables
  * are in use when it begins, nothing is filled yet: then those who wait for them go first.
  */
-export async function copyDatabase(options: CopyOptions): Promise<CopyReport> {
+export async function copyDatabase(move: Move, log: Log): Promise<CopyReport> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await copyOnce(options);
+      return await copyOnce(move, log);
     } catch (error) {
       if (!(error instanceof TablesInUse) || attempt === attempts) throw error;
-      options.log("tables of the source are being changed in form: the copy begins again");
+      log("a session holds an ACCESS EXCLUSIVE lock on a table of the source: the copy is started again");
     }
   }
 }

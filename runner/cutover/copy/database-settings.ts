@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { identifier, literal } from "../state/state.ts";
+import { identifier, literal } from "../../postgres/sql.ts";
 import { existingRoles } from "./ownership.ts";
 
 /** What `ALTER DATABASE … SET` or `ALTER ROLE … IN DATABASE … SET` has set; role is null for the former. */

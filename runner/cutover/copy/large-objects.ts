@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { literal } from "../state/state.ts";
+import { literal } from "../../postgres/sql.ts";
 
 const chunkBytes = 4 * 2 ** 20;
 const batchObjects = 200;

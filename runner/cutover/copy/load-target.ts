@@ -1,8 +1,8 @@
 import type pg from "pg";
 import { RefusedError } from "../../util/errors.ts";
 import { removeWriteBlock, restoreLargeObjectWrites, setReadOnlySetting } from "../freeze/write-block.ts";
-import type { Cutover } from "../settings.ts";
-import { clearState, readState, type TargetState, writeState } from "../state/state.ts";
+import type { CutoverSession } from "../session.ts";
+import { clearState, readState, type TargetState } from "../state/state.ts";
 import { listContents, wipe } from "./clear-target.ts";
 import { type CopyReport, copyDatabase } from "./copy.ts";
 
@@ -11,11 +11,13 @@ import { type CopyReport, copyDatabase } from "./copy.ts";
  * clients after a switch. A database that was left for this source by a completed cutover may be filled: that
  * is the way back.
  */
-async function assertMayLoad(client: pg.Client, cutover: Cutover, source: string): Promise<void> {
-  const state = await readState(client, "target");
+async function assertMayLoad(
+  { target: client, state, settings }: CutoverSession,
+  source: string,
+): Promise<void> {
   const left = await readState(client, "source");
   if (left?.movedTo === source) return;
-  const way = `./pgstack cutover discard --stack ${cutover.stack} agrees to the loss`;
+  const way = `./pgstack cutover discard --stack ${settings.stack} agrees to the loss`;
   if (state?.phase === "active" || state?.phase === "kept")
     throw new RefusedError(
       `The target has served clients since a switch, and a copy would replace what they wrote. To move back with it, ` +
@@ -42,23 +44,23 @@ async function forgetFreeze(client: pg.Client): Promise<void> {
 
 /**
  * Empties the target, marks it as ours to fill, and copies the source into it.
- * @param epoch of the freeze that makes the copy final, or null
- * @param snapshot an exported one to copy from; without it, now
+ * @param source its identity
+ * @param copy the freeze that makes the copy final, or null; and an exported snapshot to copy from (without it, now)
  */
 export async function loadTarget(
-  client: pg.Client,
-  cutover: Cutover,
+  session: CutoverSession,
   source: string,
   copy: { readonly epoch: string | null; readonly snapshot?: string | undefined },
 ): Promise<CopyReport> {
-  await assertMayLoad(client, cutover, source);
+  const { target, settings, log } = session;
+  await assertMayLoad(session, source);
   const state: TargetState = { phase: "filling", source, epoch: copy.epoch };
-  await client.query("SET session_replication_role = replica");
-  await wipe(client, cutover.schemas, async () => {
-    await forgetFreeze(client);
-    await writeState(client, "target", state);
+  await target.query("SET session_replication_role = replica");
+  await wipe(target, settings.schemas, async () => {
+    await forgetFreeze(target);
+    await session.replaceState(state);
   });
-  const report = await copyDatabase({ ...cutover, snapshot: copy.snapshot });
-  await writeState(client, "target", { ...state, phase: "filled", report: { copy: report } });
+  const report = await copyDatabase({ ...settings, snapshot: copy.snapshot }, log);
+  await session.replaceState({ ...state, phase: "filled", report: { copy: report } });
   return report;
 }

@@ -1,5 +1,18 @@
 import type pg from "pg";
-import { type Grant, identifier, literal, stateSchema } from "../state/state.ts";
+import { identifier, literal } from "../../postgres/sql.ts";
+import { stateSchema } from "../state/state.ts";
+
+/** One privilege of one role on one object. */
+export interface Grant {
+  /** As in pg_identify_object: `table`, `function`, …; `column` has the column's name in `column`. */
+  readonly type: string;
+  readonly identity: string;
+  readonly column: string | null;
+  /** Null is PUBLIC. */
+  readonly grantee: string | null;
+  readonly privilege: string;
+  readonly grantable: boolean;
+}
 
 /** An object and the role that owns it. */
 export interface Owned {

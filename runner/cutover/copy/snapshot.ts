@@ -3,10 +3,9 @@ import type { ConnectionSettings } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
 import { withMany } from "../../util/task-pool.ts";
 import { type CopyTable, listTables } from "../compare/catalog.ts";
-import { withAdmin } from "../freeze/sessions.ts";
-import type { Grant } from "../state/state.ts";
+import { withAdmin } from "../connections.ts";
 import { type DatabaseSetting, listSettings } from "./database-settings.ts";
-import { listGrants, listOwners, type Owned } from "./ownership.ts";
+import { type Grant, listGrants, listOwners, type Owned } from "./ownership.ts";
 import { listPopulatedViews } from "./post-data.ts";
 
 /** What the source looked like at one moment. */

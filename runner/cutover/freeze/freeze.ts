@@ -2,8 +2,10 @@ import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { type ConnectionSettings, withTransaction } from "../../postgres/connection.ts";
 import { RefusedError } from "../../util/errors.ts";
-import { clearState, holdCutoverLock, readState, type SourceState, writeState } from "../state/state.ts";
-import { backendOf, endingBlockers, endSessions, withAdmin } from "./sessions.ts";
+import { backendOf, withAdmin } from "../connections.ts";
+import { holdCutoverLock } from "../lock.ts";
+import { clearState, readState, type SourceState, writeState } from "../state/state.ts";
+import { endingBlockers, endSessions } from "./sessions.ts";
 import { type Proof, verifyReadOnly } from "./verify-read-only.ts";
 import {
   blockDefinitions,
@@ -93,11 +95,11 @@ export async function freeze(
   spared: readonly number[] = [],
 ): Promise<Freeze> {
   return withAdmin(source, async (client) => {
-    await holdCutoverLock(client);
+    await holdCutoverLock(client, () => {});
     await refuseWhatCannotBeFrozen(client);
     await client.query("SET session_replication_role = replica"); // other event triggers stay out of this
     const fresh = (await readState(client, "source")) === undefined;
-    const pid = await backendOf(client);
+    const pid = backendOf(client);
     try {
       const [state, ended] = await endingBlockers(source, pid, (reaper) =>
         raiseUntilComplete(client, holder, [pid, reaper, ...spared]),
@@ -141,11 +143,11 @@ export async function unfreeze(
   spared: readonly number[] = [],
 ): Promise<boolean> {
   return withAdmin(source, async (client) => {
-    await holdCutoverLock(client);
+    await holdCutoverLock(client, () => {});
     const state = await readState(client, "source");
     if (state === undefined || state.holder !== holder) return false;
     await client.query("SET session_replication_role = replica");
-    const pid = await backendOf(client);
+    const pid = backendOf(client);
     const lifted = await endingBlockers(source, pid, () => lift(client, holder));
     if (lifted) await endSessionsStartedReadOnly(client, [pid, ...spared]);
     return lifted;

@@ -1,55 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
-import { type ConnectionSettings, openClient, withClient } from "../../postgres/connection.ts";
-
-/**
- * What a database or role may have set that would bend our work, pinned for the session: a frozen database
- * makes transactions read-only by default, and a time limit would end a long copy. Queries of the catalog are compiled for
- * longer than they run.
- */
-const pins = `
-  SET default_transaction_read_only = off;
-  SET default_transaction_isolation = 'read committed';
-  SET statement_timeout = 0;
-  SET lock_timeout = 0;
-  SET idle_in_transaction_session_timeout = 0;
-  SET client_min_messages = warning;
-  SET jit = off;
-  SET row_security = off`;
-
-/** Lends a connection of the admin that sees every row and has no time limits. */
-export async function withAdmin<T>(
-  settings: ConnectionSettings,
-  use: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  return withClient(settings, async (client) => {
-    await client.query(pins);
-    return use(client);
-  });
-}
-
-/** Lends a connection of this kind for each of the settings; they are opened at once. */
-export async function withAdmins<T>(
-  settings: readonly ConnectionSettings[],
-  use: (clients: readonly pg.Client[]) => Promise<T>,
-): Promise<T> {
-  const opening = await Promise.allSettled(settings.map((one) => openClient(one)));
-  const clients = opening.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  try {
-    for (const one of opening) if (one.status === "rejected") throw one.reason;
-    await Promise.all(clients.map((client) => client.query(pins)));
-    return await use(clients);
-  } finally {
-    await Promise.all(clients.map((client) => client.end().catch(() => {})));
-  }
-}
-
-/** Whether the session's user is a superuser. */
-export async function isSuperuser(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query("SELECT current_setting('is_superuser') = 'on' AS superuser");
-  return rows[0].superuser;
-}
-
-const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+import { oneRow, rowsOf } from "../../postgres/rows.ts";
+import { UserError } from "../../util/errors.ts";
+import { backendOf, type SideSettings, withAdmin } from "../connections.ts";
 
 /** Sessions on this database that could write: not ours, not autovacuum's, not a replication's. */
 const otherSessions = `
@@ -57,20 +10,45 @@ const otherSessions = `
   WHERE datname = current_database() AND pid <> ALL ($1) AND backend_type <> 'autovacuum worker'
     AND backend_start <= $2 AND pid NOT IN (SELECT active_pid FROM pg_replication_slots WHERE active_pid IS NOT NULL)`;
 
+interface OtherSession {
+  readonly pid: number;
+  readonly who: string;
+}
+
+/** Asks every session to end that is not spared; gives those that were there. */
+async function askToEnd(
+  client: pg.Client,
+  spared: readonly number[],
+  until: string,
+): Promise<OtherSession[]> {
+  return rowsOf<OtherSession>(
+    client,
+    `SELECT pid, format('process %s (user %s, %s)', pid, usename, coalesce(nullif(application_name, ''), 'no application name')) AS who,
+       pg_terminate_backend(pid) ${otherSessions}`,
+    [spared, until],
+  );
+}
+
+const lookEveryMs = 20;
+const patienceMs = 30_000;
+
 /**
  * Ends every session that began until now, save those of `spared`, and waits until they are gone.
- * Returns how many there were. Throws an Error with what is left after 30 seconds.
+ * Returns how many there were. Throws UserError that names those that are left after 30 seconds.
  */
 export async function endSessions(client: pg.Client, spared: readonly number[]): Promise<number> {
-  const { rows } = await client.query("SELECT clock_timestamp()::text AS now");
-  const args = [spared, rows[0].now];
-  const ended = await client.query(`SELECT pg_terminate_backend(pid) ${otherSessions}`, args);
-  for (let attempt = 0; attempt < 1500; attempt++) {
-    const left = await client.query(`SELECT pid, usename, pg_terminate_backend(pid) ${otherSessions}`, args);
-    if (left.rowCount === 0) return ended.rowCount ?? 0;
-    await pause(20);
+  const { now } = await oneRow<{ now: string }>(client, "SELECT clock_timestamp()::text AS now");
+  const found = await askToEnd(client, spared, now);
+  const end = Date.now() + patienceMs;
+  for (let left = found; left.length > 0; left = await askToEnd(client, spared, now)) {
+    if (Date.now() > end)
+      throw new UserError(
+        `Sessions on the source did not end within ${patienceMs / 1000} s: ${left.map(({ who }) => who).join(", ")}. ` +
+          "End them, then run this again.",
+      );
+    await sleep(lookEveryMs);
   }
-  throw new Error("sessions of the source did not end within 30 seconds");
+  return found.length;
 }
 
 /**
@@ -78,7 +56,7 @@ export async function endSessions(client: pg.Client, spared: readonly number[]):
  * backend that stands in the way, every 20 ms: well before the server would look for a deadlock (1 s).
  */
 export async function endingBlockers<T>(
-  settings: ConnectionSettings,
+  settings: SideSettings,
   pid: number,
   work: (reaper: number) => Promise<T>,
 ): Promise<T> {
@@ -90,20 +68,15 @@ export async function endingBlockers<T>(
           "SELECT pg_terminate_backend(blocker) FROM unnest(pg_blocking_pids($1)) blocker WHERE blocker > 0",
           [pid],
         );
-        await pause(20);
+        await sleep(lookEveryMs);
       }
     };
     const reaping = reap();
     try {
-      return await work(await backendOf(client));
+      return await work(backendOf(client));
     } finally {
       working = false;
       await reaping.catch(() => {});
     }
   });
-}
-
-/** The process of the session on the server. */
-export async function backendOf(client: pg.Client): Promise<number> {
-  return Number((client as unknown as { processID: number }).processID);
 }

@@ -1,5 +1,6 @@
 import type pg from "pg";
-import { identifier, literal, readState, stateSchema } from "../state/state.ts";
+import { identifier, literal } from "../../postgres/sql.ts";
+import { readState, stateSchema } from "../state/state.ts";
 
 /** The trigger that refuses writes, on every table, and the event trigger that refuses DDL. */
 export const writeBlockName = "pgstack_freeze";

@@ -1,5 +1,5 @@
 import { RefusedError } from "../../util/errors.ts";
-import type { Cutover, PgBouncer } from "../settings.ts";
+import type { CutoverSettings, PgBouncer } from "../settings.ts";
 import { entryNamed, readConfig, redirectedTo, replaceConfig, withEntry } from "./config-file.ts";
 import { pause, reload, resume, withConsole } from "./console.ts";
 import { entriesOfSource } from "./entries.ts";
@@ -20,7 +20,10 @@ export interface Clients {
 const pauseSeconds = 10;
 
 /** What was noted, or is noted now, before anything is changed. Throws RefusedError for all that stands in the way. */
-async function ensureRollbackFile(cutover: Cutover, { configFile }: PgBouncer): Promise<RollbackFile> {
+async function ensureRollbackFile(
+  cutover: CutoverSettings,
+  { configFile }: PgBouncer,
+): Promise<RollbackFile> {
   const { stack, source } = cutover;
   const found = readRollbackFile(configFile, source.database);
   if (found?.holder === stack) return found;
@@ -41,16 +44,14 @@ async function ensureRollbackFile(cutover: Cutover, { configFile }: PgBouncer): 
  * Makes the clients wait, before the source is frozen. Throws UserError that names those who do not let go within
  * ten seconds; then all clients go on.
  */
-export async function pauseClients(cutover: Cutover): Promise<Clients> {
+export async function pauseClients(cutover: CutoverSettings, log: (line: string) => void): Promise<Clients> {
   const { pgbouncer } = cutover;
   if (pgbouncer === undefined) return { databases: [] };
   const { entries } = await ensureRollbackFile(cutover, pgbouncer);
   try {
     for (const { name } of entries) await pause(pgbouncer.admin, name, pauseSeconds);
   } catch (error) {
-    await redirectClientsBack(cutover).catch((reason) =>
-      cutover.log(`warning: ${(reason as Error).message}`),
-    );
+    await redirectClientsBack(cutover).catch((reason) => log(`warning: ${(reason as Error).message}`));
     throw error;
   }
   return { databases: entries.map(({ name }) => name) };
@@ -72,7 +73,7 @@ async function lead(pgbouncer: PgBouncer, entries: RollbackFile["entries"]): Pro
 }
 
 /** Sends the clients to the target, for good. Safe to repeat; a PgBouncer that another cutover moved on is left alone. */
-export async function redirectClients(cutover: Cutover): Promise<Clients> {
+export async function redirectClients(cutover: CutoverSettings): Promise<Clients> {
   const { pgbouncer, source, target, stack } = cutover;
   if (pgbouncer === undefined) return { databases: [] };
   const found = readRollbackFile(pgbouncer.configFile, source.database);
@@ -87,7 +88,7 @@ export async function redirectClients(cutover: Cutover): Promise<Clients> {
 }
 
 /** Gives the clients back to the source, where this stack's cutover holds them; every byte is as it was. */
-export async function redirectClientsBack({ pgbouncer, source, stack }: Cutover): Promise<boolean> {
+export async function redirectClientsBack({ pgbouncer, source, stack }: CutoverSettings): Promise<boolean> {
   const note = pgbouncer && readRollbackFile(pgbouncer.configFile, source.database);
   if (pgbouncer === undefined || note?.holder !== stack) return false;
   await lead(pgbouncer, note.entries);
@@ -96,13 +97,13 @@ export async function redirectClientsBack({ pgbouncer, source, stack }: Cutover)
 }
 
 /** Whether the clients have been sent to the target. */
-export function clientsAreRedirected({ pgbouncer, source, stack }: Cutover): boolean {
+export function clientsAreRedirected({ pgbouncer, source, stack }: CutoverSettings): boolean {
   const note = pgbouncer && readRollbackFile(pgbouncer.configFile, source.database);
   return note?.holder === stack && note.moved;
 }
 
 /** Notes that clients which were sent to the target are to come back: killed from here on, the next run sees it. */
-export function markRedirectBack(cutover: Cutover): void {
+export function markRedirectBack(cutover: CutoverSettings): void {
   const { pgbouncer, source } = cutover;
   const note = pgbouncer && readRollbackFile(pgbouncer.configFile, source.database);
   if (pgbouncer !== undefined && note !== undefined && clientsAreRedirected(cutover))
@@ -110,7 +111,7 @@ export function markRedirectBack(cutover: Cutover): void {
 }
 
 /** Forgets the way back of clients that have been sent to the target: they stay there. */
-export function forgetRollback(cutover: Cutover): void {
+export function forgetRollback(cutover: CutoverSettings): void {
   const { pgbouncer, source } = cutover;
   if (pgbouncer !== undefined && clientsAreRedirected(cutover))
     removeRollbackFile(pgbouncer.configFile, source.database);

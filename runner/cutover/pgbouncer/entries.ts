@@ -1,8 +1,7 @@
 import { withClient } from "../../postgres/connection.ts";
 import { RefusedError } from "../../util/errors.ts";
-import { withAdmin } from "../freeze/sessions.ts";
-import type { Cutover } from "../settings.ts";
-import { identityOf } from "../state/state.ts";
+import { identityOf, withAdmin } from "../connections.ts";
+import type { CutoverSettings } from "../settings.ts";
 import { type Entry, entriesOf, readConfig, valuesOf } from "./config-file.ts";
 
 /** Where PgBouncer looks for a server whose host no entry names: https://www.pgbouncer.org/config.html */
@@ -11,7 +10,7 @@ const socketDirectory = "/var/run/postgresql";
 const databaseOf = ({ name, text }: Entry) => valuesOf(text).dbname ?? name;
 
 /** The database that an entry leads to, seen by the source's administrator; or why that cannot be seen. */
-async function seen(entry: Entry, { source }: Cutover): Promise<string | Error> {
+async function seen(entry: Entry, { source }: CutoverSettings): Promise<string | Error> {
   const { host = socketDirectory, port = "5432" } = valuesOf(entry.text);
   const [first = host] = host.split(",");
   const there = { ...source, host: first, port: Number(port), sslMode: "prefer" } as const;
@@ -22,7 +21,7 @@ async function seen(entry: Entry, { source }: Cutover): Promise<string | Error> 
  * The entries of `[databases]` that lead to the source, as a connection to where each leads shows. Throws RefusedError
  * where there is none.
  */
-export async function entriesOfSource(cutover: Cutover, configFile: string): Promise<Entry[]> {
+export async function entriesOfSource(cutover: CutoverSettings, configFile: string): Promise<Entry[]> {
   const { host, port, database } = cutover.source;
   const entries = entriesOf(readConfig(configFile)).filter((entry) => entry.name !== "*");
   const named = entries.filter((entry) => databaseOf(entry) === database);

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
-import { isSuperuser, withAdmin } from "../freeze/sessions.ts";
+import { isSuperuser, withAdmin } from "../connections.ts";
 import type { PreflightIssues } from "../preflight.ts";
-import type { Cutover } from "../settings.ts";
+import type { CutoverSettings } from "../settings.ts";
 import { type Entry, valuesOf } from "./config-file.ts";
 
 /** By user: a password, or a verifier (`md5…`, `SCRAM-SHA-256$…`). */
@@ -42,7 +42,7 @@ async function passwordRefusal(
 
 /** Why PgBouncer, which can log in to the source, could not to the target; undefined where it can, or cannot now. */
 async function refusalOf(
-  { source, target }: Cutover,
+  { source, target }: CutoverSettings,
   login: Login,
   verifiers: { readonly here: Secrets; readonly there: Secrets },
 ): Promise<string | undefined> {
@@ -80,7 +80,7 @@ function secretsOf(
 
 /** Finds, among the users that PgBouncer knows and the source lets in, those whom the target would not. */
 export async function findLoginIssues(
-  cutover: Cutover,
+  cutover: CutoverSettings,
   entries: readonly Entry[],
   settings: Record<string, string | null>,
 ): Promise<PreflightIssues> {

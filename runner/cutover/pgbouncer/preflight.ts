@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type pg from "pg";
 import { UserError } from "../../util/errors.ts";
 import { joinIssues, type PreflightIssues } from "../preflight.ts";
-import type { Cutover, PgBouncer } from "../settings.ts";
+import type { CutoverSettings, PgBouncer } from "../settings.ts";
 import { type Entry, valuesOf } from "./config-file.ts";
 import { leads, mayPause, showConfig, showDatabase, withConsole } from "./console.ts";
 import { entriesOfSource } from "./entries.ts";
@@ -57,7 +57,7 @@ async function mayNotPause(
 }
 
 /** Looks for what stands in the way of leading PgBouncer's clients to the target. It changes nothing. */
-export async function findClientIssues(cutover: Cutover): Promise<PreflightIssues> {
+export async function findClientIssues(cutover: CutoverSettings): Promise<PreflightIssues> {
   const { pgbouncer } = cutover;
   if (pgbouncer === undefined) return none;
   try {
@@ -80,7 +80,7 @@ export async function findClientIssues(cutover: Cutover): Promise<PreflightIssue
 
 /** A pause that takes longer than PgBouncer lets its clients wait. */
 export async function findWaitIssues(
-  { pgbouncer }: Cutover,
+  { pgbouncer }: CutoverSettings,
   expectedSeconds: number,
 ): Promise<PreflightIssues> {
   if (pgbouncer === undefined) return none;

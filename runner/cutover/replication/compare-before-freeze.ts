@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
 import { secondsSince } from "../../util/task-pool.ts";
@@ -5,15 +6,15 @@ import { comparisonPins, type Pair, withPairs } from "../compare/row-checksums.t
 import { describeRows } from "../compare/rows.ts";
 import { compareSchemas } from "../compare/schema.ts";
 import { differencesError } from "../compare/verify.ts";
-import { withAdmin } from "../freeze/sessions.ts";
 import { blockWrites, unblockedTables } from "../freeze/write-block.ts";
-import type { Cutover } from "../settings.ts";
-import { type PreFreezeReport, readState, updateTarget } from "../state/state.ts";
+import type { CutoverSession } from "../session.ts";
+import type { CutoverSettings } from "../settings.ts";
+import type { PreFreezeReport } from "../state/state.ts";
 import { compareRound } from "./compare-round.ts";
-import { isFollowing, startFollowing } from "./follow.ts";
+import { copyAndFollow, isFollowing, stopReplication } from "./follow.ts";
 import { clearPending, type Pending, readPending, savePending } from "./pending.ts";
 import { advanceSlot } from "./read-changes.ts";
-import { changeSlot, endReplication, hasSlot, makeChangeSlot } from "./slots.ts";
+import { changeSlot, hasSlot, makeChangeSlot } from "./slots.ts";
 
 const patience = "60s";
 
@@ -37,48 +38,42 @@ interface Left {
 }
 
 /** What an earlier comparison has left, if it still holds; undefined where all is to be compared. */
-async function leftToCompare(
-  source: pg.Client,
-  target: pg.Client,
-  cutover: Cutover,
-): Promise<Left | undefined> {
-  if (!(await isFollowing(source, target, cutover))) return undefined;
-  const report = (await readState(target, "target"))?.ahead;
-  if (report === undefined || !(await hasSlot(source, changeSlot(cutover).name))) return undefined;
+async function leftToCompare(session: CutoverSession): Promise<Left | undefined> {
+  const { source, target, settings } = session;
+  if (!(await isFollowing(session))) return undefined;
+  const report = session.state?.ahead;
+  if (report === undefined || !(await hasSlot(source, changeSlot(settings).name))) return undefined;
   if ((await unblockedTables(target, "clients")).length > 0) return undefined;
   return { pending: await readPending(target), report };
 }
 
-/** A target that differs follows no longer: the next run copies anew. */
-export async function stopReplication(target: pg.Client, cutover: Cutover): Promise<void> {
-  await endReplication(cutover);
-  await updateTarget(target, { replicating: false });
-}
-
-async function refuse(target: pg.Client, cutover: Cutover, differences: readonly string[]): Promise<void> {
+async function refuse(session: CutoverSession, differences: readonly string[]): Promise<void> {
   if (differences.length === 0) return;
-  await stopReplication(target, cutover);
+  await stopReplication(session);
   throw differencesError(differences);
 }
 
-async function compareDefinitions(cutover: Cutover): Promise<string[]> {
-  return withPairs(cutover, 1, ([pair]) => {
+async function compareDefinitions(settings: CutoverSettings): Promise<string[]> {
+  return withPairs(settings, 1, ([pair]) => {
     const [there, here] = pair as Pair;
-    return compareSchemas(there, here, cutover);
+    return compareSchemas(there, here, settings);
   });
 }
 
-/** Definitions are not replicated: where they have changed since the copy, or are not followed, it is made anew. */
-async function ensureFollowing(source: pg.Client, target: pg.Client, cutover: Cutover): Promise<void> {
-  if (await isFollowing(source, target, cutover)) {
+/** Definitions are not replicated: where they have changed since the copy, or are not followed, it is made again. */
+async function ensureFollowing(session: CutoverSession): Promise<void> {
+  const { target, settings } = session;
+  if (await isFollowing(session)) {
     await blockTargetWrites(target);
-    const changed = await compareDefinitions(cutover);
+    const changed = await compareDefinitions(settings);
     if (changed.length === 0) return;
-    cutover.log(`definitions are no longer the same, so that all is copied anew:\n  ${changed.join("\n  ")}`);
+    session.log(
+      `The definitions are no longer the same on both sides, so that the source is copied again:\n  ${changed.join("\n  ")}`,
+    );
   }
-  await startFollowing(source, target, cutover);
+  await copyAndFollow(session);
   await blockTargetWrites(target);
-  await refuse(target, cutover, await compareDefinitions(cutover));
+  await refuse(session, await compareDefinitions(settings));
 }
 
 /** Seconds of a round that another one would not shorten. */
@@ -89,18 +84,14 @@ const recent = 30;
 const attempts = 3;
 
 /** Compares until what is written during a round is little, and remembers what that is. */
-async function compareRounds(
-  source: pg.Client,
-  target: pg.Client,
-  cutover: Cutover,
-  left: Left | undefined,
-): Promise<PreFreezeReport> {
+async function compareRounds(session: CutoverSession, left: Left | undefined): Promise<PreFreezeReport> {
+  const { source, settings } = session;
   const start = performance.now();
   let pending = left?.pending;
   let report = left?.report;
   for (let rounds = 1, faults = 0, before = Number.POSITIVE_INFINITY; ; rounds++) {
     const began = performance.now();
-    const round = await compareRound(source, cutover, pending);
+    const round = await compareRound(source, settings, pending);
     report = {
       comparedAt: new Date().toISOString(),
       tables: round.tables.tables.length,
@@ -109,36 +100,33 @@ async function compareRounds(
       seconds: (left?.report.seconds ?? 0) + secondsSince(start),
     };
     pending = round.pending;
-    await savePending(target, pending, report);
-    await advanceSlot(source, changeSlot(cutover).name, round.changes.end);
+    await savePending(session, pending, report);
+    await advanceSlot(source, changeSlot(settings).name, round.changes.end);
     faults = round.differences.size > 0 ? faults + 1 : 0;
-    if (faults === attempts) await refuse(target, cutover, describeRows(round));
+    if (faults === attempts) await refuse(session, describeRows(round));
     const took = secondsSince(began);
-    if (faults > 0) await new Promise((resolve) => setTimeout(resolve, 300));
+    if (faults > 0) await sleep(300);
     else if (took < quick || took > before / 2) return report;
     before = took;
   }
 }
 
 /**
- * Makes the target follow the source, and compares both while the source is in use; what a switch has to compare under
- * the freeze is then only what is written after this. Safe to repeat: it goes on from what was compared before.
+ * The pre-freeze comparison: makes the target follow the source, and compares both while the source is in use; what a
+ * switch has to compare under the freeze is then only what is written after this. Safe to repeat: it goes on from what
+ * was compared before.
  */
-export async function ensurePreFreezeComparison(
-  target: pg.Client,
-  cutover: Cutover,
-): Promise<PreFreezeReport> {
-  return withAdmin(cutover.source, async (source) => {
-    const found = await leftToCompare(source, target, cutover);
-    if (found !== undefined && Date.now() - Date.parse(found.report.comparedAt) < recent * 1000)
-      return found.report;
-    await ensureFollowing(source, target, cutover);
-    await source.query(comparisonPins);
-    const left = await leftToCompare(source, target, cutover);
-    if (left === undefined) {
-      await clearPending(target);
-      await makeChangeSlot(source, cutover);
-    }
-    return compareRounds(source, target, cutover, left);
-  });
+export async function ensurePreFreezeComparison(session: CutoverSession): Promise<PreFreezeReport> {
+  const { source, settings } = session;
+  const found = await leftToCompare(session);
+  if (found !== undefined && Date.now() - Date.parse(found.report.comparedAt) < recent * 1000)
+    return found.report;
+  await ensureFollowing(session);
+  await source.query(comparisonPins);
+  const left = await leftToCompare(session);
+  if (left === undefined) {
+    await clearPending(session.target);
+    await makeChangeSlot(source, settings);
+  }
+  return compareRounds(session, left);
 }

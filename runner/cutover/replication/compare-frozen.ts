@@ -4,7 +4,7 @@ import { compareRows, describeRows, describeTables, rewritten } from "../compare
 import { compareSchemas } from "../compare/schema.ts";
 import { transactionSnapshotOf } from "../compare/target-unchanged.ts";
 import { compareSequences, type VerifyReport } from "../compare/verify.ts";
-import type { Cutover } from "../settings.ts";
+import type { CutoverSettings } from "../settings.ts";
 import type { PreFreezeReport } from "../state/state.ts";
 import { catchUp, type HeartbeatMarker } from "./heartbeat.ts";
 import { readPending } from "./pending.ts";
@@ -12,7 +12,7 @@ import { readChanges } from "./read-changes.ts";
 import { changeSlot } from "./slots.ts";
 
 /** The rows that were written since the comparison ahead of the freeze. */
-async function compareWritten(pair: Pair, cutover: Cutover, beat: HeartbeatMarker) {
+async function compareWritten(pair: Pair, cutover: CutoverSettings, beat: HeartbeatMarker) {
   const [source, target] = pair;
   const tables = await describeTables(pair);
   const { rows, files } = await readPending(target);
@@ -22,7 +22,7 @@ async function compareWritten(pair: Pair, cutover: Cutover, beat: HeartbeatMarke
   return { tables: tables.tables.length, ...(await compareRows([pair], tables, rows)) };
 }
 
-async function compareRest([source, target]: Pair, cutover: Cutover) {
+async function compareRest([source, target]: Pair, cutover: CutoverSettings) {
   const schema = await compareSchemas(source, target, cutover);
   const { count, differences } = await compareSequences([source, target], false);
   return { count, differences: [...schema, ...differences] };
@@ -41,7 +41,7 @@ export interface FrozenComparisonResult {
  */
 export async function compareChangedRows(
   [first, second]: TwoPairs,
-  cutover: Cutover,
+  cutover: CutoverSettings,
   ahead: PreFreezeReport,
 ): Promise<FrozenComparisonResult> {
   const start = performance.now();

@@ -8,7 +8,7 @@ import {
   type RowComparison,
   rewritten,
 } from "../compare/rows.ts";
-import type { Cutover } from "../settings.ts";
+import type { CutoverSettings } from "../settings.ts";
 import { sendHeartbeat } from "./heartbeat.ts";
 import type { Pending } from "./pending.ts";
 import { type Changes, readChanges } from "./read-changes.ts";
@@ -26,7 +26,7 @@ interface Round extends RowComparison {
 /** Whether the rows of a table have to be read whole. */
 const holdsAll = (rows: ChangedRows) => [...rows.tables()].some(([, keys]) => keys === "all");
 
-async function describeAndRead(source: pg.Client, cutover: Cutover, pair: Pair, beat: string) {
+async function describeAndRead(source: pg.Client, cutover: CutoverSettings, pair: Pair, beat: string) {
   const tables = await describeTables(pair);
   const changes = await readChanges(source, changeSlot(cutover), tables, [beat, await sendHeartbeat(source)]);
   const [before, meanwhile] = changes.parts as [ChangedRows, ChangedRows];
@@ -41,7 +41,7 @@ async function describeAndRead(source: pg.Client, cutover: Cutover, pair: Pair, 
  */
 export async function compareRound(
   source: pg.Client,
-  cutover: Cutover,
+  cutover: CutoverSettings,
   left: Pending | undefined,
 ): Promise<Round> {
   const beat = await sendHeartbeat(source);

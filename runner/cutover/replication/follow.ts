@@ -1,17 +1,16 @@
-import type pg from "pg";
 import { RefusedError } from "../../util/errors.ts";
+import { identityOf } from "../connections.ts";
 import { loadTarget } from "../copy/load-target.ts";
 import { findPreflightIssues, type PreflightIssues } from "../preflight.ts";
-import type { Cutover } from "../settings.ts";
-import { identityOf, readState, updateTarget } from "../state/state.ts";
+import type { CutoverSession } from "../session.ts";
 import { endReplication, isReplicating, subscribe, withReplicationSlot } from "./slots.ts";
 
 /** A slot that nobody reads makes the source keep its log for ever: work that fails leaves none. */
-export async function orEndReplication<T>(cutover: Cutover, work: () => Promise<T>): Promise<T> {
+export async function orEndReplication<T>(session: CutoverSession, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    await endReplication(cutover).catch((reason) => cutover.log(`warning: ${(reason as Error).message}`));
+    await endReplication(session).catch((reason) => session.log(`warning: ${(reason as Error).message}`));
     throw error;
   }
 }
@@ -22,28 +21,34 @@ export function refuseToReplicate({ blocking }: PreflightIssues): void {
 }
 
 /** From here on the target follows the source, until a switch or another rehearsal. */
-export async function follow(target: pg.Client, cutover: Cutover): Promise<void> {
-  await subscribe(target, cutover);
-  await updateTarget(target, { replicating: true });
+export async function startReplication(session: CutoverSession): Promise<void> {
+  await subscribe(session.target, session.settings);
+  await session.changeState({ replicating: true });
+}
+
+/** Ends replication into a target that differs: the next run copies the source again. */
+export async function stopReplication(session: CutoverSession): Promise<void> {
+  await endReplication(session);
+  await session.changeState({ replicating: false });
 }
 
 /** Whether the target follows the source since an earlier copy. */
-export async function isFollowing(source: pg.Client, target: pg.Client, cutover: Cutover): Promise<boolean> {
-  const state = await readState(target, "target");
+export async function isFollowing({ source, target, settings, state }: CutoverSession): Promise<boolean> {
   if (state?.replicating !== true || state.phase !== "filled") return false;
-  return isReplicating(source, target, cutover);
+  return isReplicating(source, target, settings);
 }
 
 /** Copies the source while it is in use, and makes the target follow it from there. */
-export async function startFollowing(source: pg.Client, target: pg.Client, cutover: Cutover): Promise<void> {
-  refuseToReplicate(await findPreflightIssues(source, target, cutover));
-  await endReplication(cutover);
-  cutover.log("copying the source, which stays in use");
+export async function copyAndFollow(session: CutoverSession): Promise<void> {
+  const { source, target, settings } = session;
+  refuseToReplicate(await findPreflightIssues(source, target, settings));
+  await endReplication(session);
+  session.log("copying the source, which stays in use");
   const identity = await identityOf(source);
-  await orEndReplication(cutover, async () => {
-    await withReplicationSlot(cutover, (snapshot) =>
-      loadTarget(target, cutover, identity, { epoch: null, snapshot }),
+  await orEndReplication(session, async () => {
+    await withReplicationSlot(settings, (snapshot) =>
+      loadTarget(session, identity, { epoch: null, snapshot }),
     );
-    await follow(target, cutover);
+    await startReplication(session);
   });
 }

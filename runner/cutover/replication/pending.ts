@@ -1,8 +1,10 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
+import { rowsOf } from "../../postgres/rows.ts";
 import { ChangedRows } from "../compare/changed-rows.ts";
 import type { TableFiles } from "../compare/rows.ts";
-import { type PreFreezeReport, stateSchema, updateTarget } from "../state/state.ts";
+import type { CutoverSession } from "../session.ts";
+import { type PreFreezeReport, stateSchema } from "../state/state.ts";
 
 /** What a comparison has left to be compared again. */
 export interface Pending {
@@ -17,10 +19,11 @@ const compared = `${stateSchema}.compared`;
 
 /** Replaces what is left, together with what the target remembers of the comparison. */
 export async function savePending(
-  target: pg.Client,
+  session: CutoverSession,
   { rows, files }: Pending,
   report: PreFreezeReport,
 ): Promise<void> {
+  const { target } = session;
   const list = [...rows.tables()].flatMap(([table, keys]) =>
     keys === "all" ? [[table, null]] : [...keys].map((key) => [table, key]),
   );
@@ -37,19 +40,25 @@ export async function savePending(
       list.map(([, key]) => key),
     );
     await fill(compared, [...files.keys()], [...files.values()]);
-    await updateTarget(target, { ahead: report });
+    await session.changeState({ ahead: report });
   });
 }
 
 /** Reads what is left. */
 export async function readPending(target: pg.Client): Promise<Pending> {
-  const { rows } = await target.query(`SELECT relation, key FROM ${pending}`);
+  const rows = await rowsOf<{ relation: string; key: string | null }>(
+    target,
+    `SELECT relation, key FROM ${pending}`,
+  );
   const found = new ChangedRows();
   for (const { relation, key } of rows)
     if (key === null) found.add(relation, "all");
     else found.addKey(relation, key);
-  const files = await target.query(`SELECT relation, files FROM ${compared}`);
-  return { rows: found, files: new Map(files.rows.map(({ relation, files }) => [relation, files])) };
+  const files = await rowsOf<{ relation: string; files: string }>(
+    target,
+    `SELECT relation, files FROM ${compared}`,
+  );
+  return { rows: found, files: new Map(files.map(({ relation, files }) => [relation, files])) };
 }
 
 /** Forgets it. */

@@ -1,33 +1,38 @@
 import { createHash } from "node:crypto";
 import type pg from "pg";
 import { type ConnectionSettings, openClient, withTransaction } from "../../postgres/connection.ts";
+import { identifier, literal } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
 import { listTables } from "../compare/catalog.ts";
-import { withAdmin } from "../freeze/sessions.ts";
+import { withAdmin } from "../connections.ts";
 import {
   blockDefinitions,
   removeTargetWriteBlock,
   unblockDefinitions,
   writeBlockName,
 } from "../freeze/write-block.ts";
-import type { Cutover } from "../settings.ts";
-import { dropUnusedSchema, identifier, literal, readState, writeState } from "../state/state.ts";
+import type { CutoverSession } from "../session.ts";
+import type { CutoverSettings } from "../settings.ts";
+import { dropUnusedSchema } from "../state/state.ts";
 import { heartbeatTable, makeHeartbeat } from "./heartbeat.ts";
 import { clearPending } from "./pending.ts";
 
+/** What the names of a cutover's replication are made from. */
+export type ReplicationOf = Pick<CutoverSettings, "stack" | "source">;
+
 /** The name that publication, slot and subscription of a stack's cutover share; a slot's may hold a-z, 0-9 and _. */
-export function replicationName({ stack, source }: Cutover): string {
+export function replicationName({ stack, source }: ReplicationOf): string {
   return `pgstack_${createHash("sha256").update(`${stack} ${source.database}`).digest("hex").slice(0, 16)}`;
 }
 
 /** The second slot of a cutover's publication: it says which rows are written while both sides are compared. */
-export function changeSlot(cutover: Cutover): { readonly name: string; readonly publication: string } {
+export function changeSlot(cutover: ReplicationOf): { readonly name: string; readonly publication: string } {
   const publication = replicationName(cutover);
   return { name: `${publication}_changes`, publication };
 }
 
 /** Both slots of a cutover. */
-export function slotsOf(cutover: Cutover): string[] {
+export function slotsOf(cutover: ReplicationOf): string[] {
   return [replicationName(cutover), changeSlot(cutover).name];
 }
 
@@ -44,7 +49,7 @@ async function withDefinitions(client: pg.Client, work: () => Promise<void>): Pr
 }
 
 /** Names what is replicated: every table, and a heartbeat that shows when all before it has arrived. */
-async function publish(client: pg.Client, cutover: Cutover): Promise<void> {
+async function publish(client: pg.Client, cutover: CutoverSettings): Promise<void> {
   const tables = await listTables(client);
   const full = new Set(cutover.replicaIdentityFull);
   await withDefinitions(client, async () => {
@@ -63,7 +68,7 @@ async function publish(client: pg.Client, cutover: Cutover): Promise<void> {
  * ends where the slot begins.
  */
 export async function withReplicationSlot<T>(
-  cutover: Cutover,
+  cutover: CutoverSettings,
   use: (snapshot: string) => Promise<T>,
 ): Promise<T> {
   await withAdmin(cutover.source, (client) => publish(client, cutover));
@@ -99,7 +104,7 @@ const unlogged =
   "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
 
 /** Starts to apply on the target what the slot has kept since the copy. */
-export async function subscribe(client: pg.Client, cutover: Cutover): Promise<void> {
+export async function subscribe(client: pg.Client, cutover: CutoverSettings): Promise<void> {
   const name = replicationName(cutover);
   await client.query(`${makeHeartbeat}; TRUNCATE ${heartbeatTable.name}; ${unlogged}`);
   await client.query(
@@ -112,7 +117,7 @@ export async function subscribe(client: pg.Client, cutover: Cutover): Promise<vo
 export async function isReplicating(
   source: pg.Client,
   target: pg.Client,
-  cutover: Cutover,
+  cutover: CutoverSettings,
 ): Promise<boolean> {
   const name = replicationName(cutover);
   const { rowCount } = await target.query("SELECT FROM pg_subscription WHERE subname = $1", [name]);
@@ -129,7 +134,7 @@ export async function hasSlot(source: pg.Client, name: string): Promise<boolean>
 }
 
 /** Makes the second slot, which begins where the first one has arrived; it does not wait for open transactions. */
-export async function makeChangeSlot(source: pg.Client, cutover: Cutover): Promise<void> {
+export async function makeChangeSlot(source: pg.Client, cutover: CutoverSettings): Promise<void> {
   const { name, publication } = changeSlot(cutover);
   await dropSlot(source, name);
   await source.query("SELECT pg_copy_logical_replication_slot($1, $2)", [publication, name]);
@@ -158,28 +163,29 @@ async function dropSlot(client: pg.Client, name: string): Promise<void> {
   throw new UserError(`The replication slot ${name} on the source did not become free within 10 seconds`);
 }
 
-/** Forgets what was compared ahead of a freeze, and lets clients write to the target, in the caller's transaction. */
-export async function openTarget(target: pg.Client): Promise<void> {
+/** Forgets the pre-freeze comparison, and lets clients write to the target, in the caller's transaction. */
+export async function clearPreFreezeComparison(session: CutoverSession): Promise<void> {
+  const { target, state } = session;
   await target.query("SET LOCAL session_replication_role = replica");
   await removeTargetWriteBlock(target);
   await clearPending(target);
-  const state = await readState(target, "target");
   if (state?.ahead !== undefined)
-    await writeState(target, "target", { ...state, ahead: undefined, compared: undefined });
+    await session.replaceState({ ...state, ahead: undefined, compared: undefined });
 }
 
-/** Ends what a comparison ahead of a freeze needs; replication goes on. Safe to repeat. */
-export async function endComparison(cutover: Cutover): Promise<void> {
-  await withAdmin(cutover.target, (target) => withTransaction(target, () => openTarget(target)));
-  await withAdmin(cutover.source, (source) => dropSlot(source, changeSlot(cutover).name));
+/** Ends what a pre-freeze comparison needs; replication goes on. Safe to repeat. */
+export async function endComparison(session: CutoverSession): Promise<void> {
+  const { target, settings } = session;
+  await withTransaction(target, () => clearPreFreezeComparison(session));
+  await withAdmin(settings.source, (source) => dropSlot(source, changeSlot(settings).name));
 }
 
 /** Removes slots and publication, whichever there are, so that the source keeps no log for a target. Safe to repeat. */
-export async function endOnSource(cutover: Cutover): Promise<void> {
-  await withAdmin(cutover.source, async (source) => {
-    for (const slot of slotsOf(cutover)) await dropSlot(source, slot);
+export async function endOnSource(settings: ReplicationOf): Promise<void> {
+  await withAdmin(settings.source, async (source) => {
+    for (const slot of slotsOf(settings)) await dropSlot(source, slot);
     await withDefinitions(source, async () => {
-      const publication = replicationName(cutover);
+      const publication = replicationName(settings);
       await source.query(
         `DROP PUBLICATION IF EXISTS ${publication}; DROP TABLE IF EXISTS ${heartbeatTable.name}`,
       );
@@ -189,8 +195,12 @@ export async function endOnSource(cutover: Cutover): Promise<void> {
 }
 
 /** Removes subscription, slots and publication, whichever there are, and what was compared. Safe to repeat. */
-export async function endReplication(cutover: Cutover): Promise<void> {
-  await withAdmin(cutover.target, (target) => dropSubscription(target, replicationName(cutover)));
-  await endComparison(cutover);
-  await endOnSource(cutover);
+export async function endReplication(session: CutoverSession): Promise<void> {
+  const { target, settings } = session;
+  try {
+    await dropSubscription(target, replicationName(settings));
+    await withTransaction(target, () => clearPreFreezeComparison(session));
+  } finally {
+    await endOnSource(settings);
+  }
 }

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { beginReading, type Pair, withPairs } from "../compare/row-checksums.ts";
-import type { Cutover } from "../settings.ts";
+import type { CutoverSettings } from "../settings.ts";
 import { type HeartbeatMarker, hasHeartbeat, untilCaughtUp } from "./heartbeat.ts";
 
 async function exportSnapshot(client: pg.Client): Promise<string> {
@@ -20,7 +20,7 @@ async function arrivedSnapshot(client: pg.Client, beat: HeartbeatMarker): Promis
 
 /** Lends pairs that read one moment of each side, both after the heartbeat, while the target follows a source in use. */
 export async function withConsistentSnapshots<T>(
-  cutover: Cutover,
+  cutover: CutoverSettings,
   count: number,
   beat: HeartbeatMarker,
   use: (pairs: readonly Pair[]) => Promise<T>,

@@ -1,17 +1,16 @@
-import type pg from "pg";
+import { oneRow } from "../../postgres/rows.ts";
 import { secondsSince } from "../../util/task-pool.ts";
 import { differencesError, type VerifyReport, verifyDatabases } from "../compare/verify.ts";
+import { backendOf, identityOf, withAdmin } from "../connections.ts";
 import type { CopyReport } from "../copy/copy.ts";
 import { loadTarget } from "../copy/load-target.ts";
-import { freezeInForce } from "../freeze/freeze.ts";
-import { backendOf, withAdmin } from "../freeze/sessions.ts";
 import { findClientIssues, findWaitIssues } from "../pgbouncer/preflight.ts";
 import { findPreflightIssues, joinIssues, type PreflightIssues } from "../preflight.ts";
-import { follow, orEndReplication, refuseToReplicate } from "../replication/follow.ts";
+import { orEndReplication, refuseToReplicate, startReplication } from "../replication/follow.ts";
 import { endReplication, withReplicationSlot } from "../replication/slots.ts";
-import type { Cutover } from "../settings.ts";
+import { CutoverSession, type Log } from "../session.ts";
+import type { CutoverSettings } from "../settings.ts";
 import { writeRecord } from "../state/record.ts";
-import { holdCutoverLock, identityOf, readState, updateTarget } from "../state/state.ts";
 import { rollBack } from "./rollback.ts";
 
 /** What a rehearsal found. */
@@ -26,17 +25,17 @@ export interface RehearsalReport extends PreflightIssues {
   readonly expectedDowntimeSeconds: number | null;
 }
 
-/** The freeze, the proof of it and the stages' own start, measured on small databases. */
+/** The freeze, its verification and the stages' own start, measured on small databases. */
 const fixedSeconds = 2;
 
 async function withExportedSnapshot<T>(
-  { source }: Cutover,
+  { source }: Pick<CutoverSettings, "source">,
   use: (snapshot: string) => Promise<T>,
 ): Promise<T> {
   return withAdmin(source, async (holder) => {
     await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-    const { rows } = await holder.query("SELECT pg_export_snapshot() AS id");
-    return use(rows[0].id);
+    const { id } = await oneRow<{ id: string }>(holder, "SELECT pg_export_snapshot() AS id");
+    return use(id);
   });
 }
 
@@ -44,87 +43,93 @@ async function withExportedSnapshot<T>(
  * After a completed switch, the target may be filled again only as long as it is still what it was at the
  * switch, which the frozen source shows. Where its sequences stand does not count: a crash moves them on.
  */
-async function mayReplaceTarget(client: pg.Client, source: pg.Client, cutover: Cutover): Promise<boolean> {
-  const state = await readState(client, "target");
+async function mayReplaceTarget(session: CutoverSession): Promise<boolean> {
+  const { state, frozen, settings } = session;
   if (state?.phase === "kept") return false;
   if (state?.phase !== "active") return true;
-  const frozen = await freezeInForce(source, cutover.stack);
   const compare = () =>
-    withExportedSnapshot(cutover, (snapshot) => verifyDatabases({ ...cutover, snapshot }));
+    withExportedSnapshot(settings, (snapshot) => verifyDatabases({ ...settings, snapshot }));
   const same = frozen?.epoch === state.epoch && (await compare()).differences.length === 0;
-  await updateTarget(client, { phase: same ? "filled" : "kept" });
+  await session.changeState({ phase: same ? "filled" : "kept" });
   return same;
 }
 
 /** Lends a snapshot of the source: an ordinary one, or the one at which a replication slot begins. */
-async function withCopySnapshot<T>(cutover: Cutover, use: (snapshot: string) => Promise<T>): Promise<T> {
-  if (cutover.method === "replicate") return withReplicationSlot(cutover, use);
-  return withExportedSnapshot(cutover, use);
+async function withCopySnapshot<T>(
+  settings: CutoverSettings,
+  use: (snapshot: string) => Promise<T>,
+): Promise<T> {
+  if (settings.method === "replicate") return withReplicationSlot(settings, use);
+  return withExportedSnapshot(settings, use);
 }
 
-async function copyAndVerify(
-  client: pg.Client,
-  cutover: Cutover,
-  identity: string,
-): Promise<[CopyReport, VerifyReport]> {
-  return withCopySnapshot(cutover, async (snapshot) => {
-    const copy = await loadTarget(client, cutover, identity, { epoch: null, snapshot });
-    const verify = await verifyDatabases({ ...cutover, snapshot });
+async function copyAndVerify(session: CutoverSession): Promise<[CopyReport, VerifyReport]> {
+  const { settings, source } = session;
+  const identity = await identityOf(source);
+  return withCopySnapshot(settings, async (snapshot) => {
+    const copy = await loadTarget(session, identity, { epoch: null, snapshot });
+    const verify = await verifyDatabases({ ...settings, snapshot });
     if (verify.differences.length > 0) throw differencesError(verify.differences);
     return [copy, verify];
   });
 }
 
 /** With replication only the last changes, sequences and definitions remain for the switch. */
-function expectedDowntime({ method }: Cutover, copied: number): number {
+function expectedDowntime({ method }: CutoverSettings, copied: number): number {
   const seconds = method === "replicate" ? 0 : copied;
   return Math.round((seconds + fixedSeconds) * 10) / 10;
 }
 
-function warn(cutover: Cutover, obstacles: PreflightIssues): void {
-  for (const text of obstacles.blocking) cutover.log(`in the way of a switch: ${text}`);
-  for (const text of obstacles.notes) cutover.log(`note: ${text}`);
+function warn(log: Log, issues: PreflightIssues): PreflightIssues {
+  for (const text of issues.blocking) log(`in the way of a switch: ${text}`);
+  for (const text of issues.notes) log(`note: ${text}`);
+  return issues;
+}
+
+/** The source is writable from here on; its slots and publication go, so that the copy begins anew. */
+async function unfreezeSource(session: CutoverSession): Promise<void> {
+  if (await rollBack(session.settings, [backendOf(session.source)]))
+    session.log("the source is writable again");
+}
+
+async function rehearseCopy(session: CutoverSession, found: PreflightIssues, rehearsedAt: string) {
+  const { settings, log } = session;
+  const start = performance.now();
+  const [copy, verify] = await orEndReplication(session, async () => {
+    const done = await copyAndVerify(session);
+    if (settings.method === "replicate") await startReplication(session);
+    return done;
+  });
+  const expectedDowntimeSeconds = expectedDowntime(settings, secondsSince(start));
+  const waits = warn(log, await findWaitIssues(settings, expectedDowntimeSeconds));
+  const issues = joinIssues([found, waits]);
+  const report = { rehearsedAt, copyId: copy.id, ...issues, copy, verify, expectedDowntimeSeconds };
+  writeRecord(settings.record, report);
+  return report;
 }
 
 /**
  * Copies a snapshot of the source while it is in use, compares, and reports. A freeze of this stack's ends
  * first: to rehearse means that the source lives. Safe to repeat; the source is only read.
  */
-export async function rehearse(cutover: Cutover): Promise<RehearsalReport> {
-  return withAdmin(cutover.target, async (client) => {
-    await holdCutoverLock(client, cutover.log);
-    return withAdmin(cutover.source, async (source) => {
-      const fillable = await mayReplaceTarget(client, source, cutover);
-      if (await rollBack(cutover, [await backendOf(source)])) cutover.log("the source is writable again");
-      const clients = await findClientIssues(cutover);
-      warn(cutover, clients);
-      const obstacles = await findPreflightIssues(source, client, cutover);
-      warn(cutover, obstacles);
-      const rehearsedAt = new Date().toISOString();
-      await endReplication(cutover);
-      if (!fillable) return keep(cutover, { rehearsedAt, ...joinIssues([obstacles, clients]) });
-      if (cutover.method === "replicate") refuseToReplicate(obstacles);
-      const start = performance.now();
-      const [copy, verify] = await orEndReplication(cutover, async () => {
-        const done = await copyAndVerify(client, cutover, await identityOf(source));
-        if (cutover.method === "replicate") await follow(client, cutover);
-        return done;
-      });
-      const expectedDowntimeSeconds = expectedDowntime(cutover, secondsSince(start));
-      const waits = await findWaitIssues(cutover, expectedDowntimeSeconds);
-      warn(cutover, waits);
-      const found = joinIssues([obstacles, clients, waits]);
-      const report = { rehearsedAt, copyId: copy.id, ...found, copy, verify, expectedDowntimeSeconds };
-      writeRecord(cutover.record, report);
-      return report;
-    });
-  });
+export async function rehearse(settings: CutoverSettings, log: Log = () => {}): Promise<RehearsalReport> {
+  await using session = await CutoverSession.open(settings, log, "always");
+  const replaceable = await mayReplaceTarget(session);
+  await unfreezeSource(session);
+  const clients = warn(log, await findClientIssues(settings));
+  const issues = warn(log, await findPreflightIssues(session.source, session.target, settings));
+  const found = joinIssues([issues, clients]);
+  const rehearsedAt = new Date().toISOString();
+  await endReplication(session);
+  if (!replaceable) return keepTarget(session, found, rehearsedAt);
+  if (settings.method === "replicate") refuseToReplicate(issues);
+  return await rehearseCopy(session, found, rehearsedAt);
 }
 
-function keep(cutover: Cutover, found: PreflightIssues & { rehearsedAt: string }): RehearsalReport {
-  cutover.log(
+function keepTarget(session: CutoverSession, found: PreflightIssues, rehearsedAt: string): RehearsalReport {
+  session.log(
     "warning: nothing was copied, since the target holds what clients wrote after the switch. To move back with it, " +
-      `switch the other way round; ./pgstack cutover discard --stack ${cutover.stack} agrees to its loss`,
+      `switch the other way round; ./pgstack cutover discard --stack ${session.settings.stack} agrees to its loss`,
   );
-  return { ...found, copyId: null, copy: null, verify: null, expectedDowntimeSeconds: null };
+  return { rehearsedAt, ...found, copyId: null, copy: null, verify: null, expectedDowntimeSeconds: null };
 }

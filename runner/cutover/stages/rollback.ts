@@ -1,6 +1,6 @@
 import { UserError } from "../../util/errors.ts";
+import { withAdmin } from "../connections.ts";
 import { unfreeze } from "../freeze/freeze.ts";
-import { withAdmin } from "../freeze/sessions.ts";
 import {
   clientsAreRedirected,
   forgetRollback,
@@ -8,32 +8,44 @@ import {
   redirectClientsBack,
 } from "../pgbouncer/clients.ts";
 import { endOnSource, endReplication } from "../replication/slots.ts";
-import type { Cutover } from "../settings.ts";
+import { CutoverSession, type Log } from "../session.ts";
+import type { CutoverSettings } from "../settings.ts";
 import { readState } from "../state/state.ts";
 
 /**
- * Gives the source back to its clients, when a cutover ends: its resources are removed, or the whole stack. A source
- * that cannot be reached is let go only where its clients have left it for good.
+ * Rolls the cutover back for good: its resources are removed, or the whole stack. A source that cannot be reached is
+ * let go only where its clients have left it for good.
  */
-export async function endCutover(cutover: Cutover): Promise<{ thawed: boolean }> {
+export async function endCutover(
+  settings: CutoverSettings,
+  log: Log = () => {},
+): Promise<{ thawed: boolean }> {
   try {
-    const thawed = await rollBack(cutover);
-    await endReplication(cutover).catch(async (error: Error) => {
-      await endOnSource(cutover);
-      cutover.log(`warning: the target was left as it is: ${error.message}`);
-    });
-    forgetRollback(cutover);
+    const thawed = await rollBack(settings);
+    await endReplicationOfBoth(settings, log);
+    forgetRollback(settings);
     return { thawed };
   } catch (error) {
-    if (!(await clientsHaveLeft(cutover))) throw error;
-    cutover.log(`warning: the old database was left as it is: ${(error as Error).message}`);
-    forgetRollback(cutover);
+    if (!(await clientsHaveLeft(settings))) throw error;
+    log(`warning: the old database was left as it is: ${(error as Error).message}`);
+    forgetRollback(settings);
     return { thawed: false };
   }
 }
 
-async function clientsHaveLeft(cutover: Cutover): Promise<boolean> {
-  return withAdmin(cutover.target, async (client) => {
+/** A target that is gone must not keep the source's log for ever. */
+async function endReplicationOfBoth(settings: CutoverSettings, log: Log): Promise<void> {
+  try {
+    await using session = await CutoverSession.open(settings, log, "always");
+    await endReplication(session);
+  } catch (error) {
+    await endOnSource(settings);
+    log(`warning: the target was left as it is: ${(error as Error).message}`);
+  }
+}
+
+async function clientsHaveLeft({ target }: CutoverSettings): Promise<boolean> {
+  return withAdmin(target, async (client) => {
     const state = await readState(client, "target");
     return state?.phase === "active" || state?.phase === "kept";
   }).catch((error) => {
@@ -43,31 +55,31 @@ async function clientsHaveLeft(cutover: Cutover): Promise<boolean> {
 }
 
 /**
- * Gives the source back to its clients: thaws it, then lets those behind PgBouncer go on there. Clients that have
- * been sent to the target come back only from a freeze that this stack still holds. False where it held none.
+ * Unfreezes the source, then lets clients behind PgBouncer go on there. Clients that have been redirected to the target
+ * come back only from a freeze that this stack still holds. False where it held none. Safe to repeat.
  * @param spared sessions of this run on the source
  */
-export async function rollBack(cutover: Cutover, spared: readonly number[] = []): Promise<boolean> {
-  const frozen = await withAdmin(cutover.source, (client) => readState(client, "source"));
-  if (frozen?.holder === cutover.stack) {
-    markRedirectBack(cutover);
-    if (frozen.movedTo !== undefined) await endOnSource(cutover); // nothing is to follow into what clients wrote there
+export async function rollBack(settings: CutoverSettings, spared: readonly number[] = []): Promise<boolean> {
+  const { source, stack } = settings;
+  const frozen = await withAdmin(source, (client) => readState(client, "source"));
+  if (frozen?.holder === stack) {
+    markRedirectBack(settings);
+    if (frozen.movedTo !== undefined) await endOnSource(settings); // nothing is to follow into what clients wrote there
   }
-  const thawed = await unfreeze(cutover.source, cutover.stack, spared);
-  if (!clientsAreRedirected(cutover)) await redirectClientsBack(cutover);
-  return thawed;
+  const unfrozen = await unfreeze(source, stack, spared);
+  if (!clientsAreRedirected(settings)) await redirectClientsBack(settings);
+  return unfrozen;
 }
 
 /**
- * After a failure on which a switch waited: gives the source back, unless its clients have moved. It throws nothing,
- * so that the failure itself is what is reported.
+ * After a failure on which a switch waited: rolls back, unless the clients have moved. It throws nothing, so that the
+ * failure itself is what is reported.
  */
-export async function rollBackAfterFailure(cutover: Cutover): Promise<void> {
+export async function rollBackAfterFailure(settings: CutoverSettings, log: Log): Promise<void> {
   try {
-    const frozen = await withAdmin(cutover.source, (client) => readState(client, "source"));
-    if (frozen?.movedTo === undefined && (await rollBack(cutover)))
-      cutover.log("the source is writable again");
+    const frozen = await withAdmin(settings.source, (client) => readState(client, "source"));
+    if (frozen?.movedTo === undefined && (await rollBack(settings))) log("the source is writable again");
   } catch (error) {
-    cutover.log(`warning: the source may still be read-only: ${(error as Error).message}`);
+    log(`warning: the source may still be read-only: ${(error as Error).message}`);
   }
 }

@@ -2,10 +2,11 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { projectPath } from "../../util/project.ts";
 import type { VerifyReport } from "../compare/verify.ts";
+import { identityOf, type SideSettings } from "../connections.ts";
 import type { CopyReport } from "../copy/copy.ts";
-import type { Cutover, CutoverMethod } from "../settings.ts";
-import type { Sides } from "../stages/context.ts";
-import { identityOf, reportOf, type TargetState } from "./state.ts";
+import type { CutoverSession } from "../session.ts";
+import type { CutoverMethod } from "../settings.ts";
+import { reportOf, type SourceState, type TargetState } from "./state.ts";
 
 interface Place {
   readonly host: string;
@@ -41,24 +42,18 @@ export function writeRecord(path: string, record: object): void {
 
 /** Puts together what is known of a move that ends now. */
 export async function describeRecord(
-  sides: Sides,
-  cutover: Cutover,
+  { settings, target }: CutoverSession,
+  { epoch, frozenAt }: SourceState,
   state: TargetState,
 ): Promise<CutoverRecord> {
-  const { epoch, frozenAt } = sides.frozen;
   const completedAt = new Date().toISOString();
-  const { host, port, database } = cutover.source;
+  const place = ({ host, port, database }: SideSettings) => ({ host, port, database });
   return {
-    stack: cutover.stack,
-    method: cutover.method,
+    stack: settings.stack,
+    method: settings.method,
     by: process.env.USER ?? process.env.LOGNAME ?? "unknown",
-    source: { host, port, database, identity: state.source },
-    target: {
-      host: cutover.target.host,
-      port: cutover.target.port,
-      database: cutover.target.database,
-      identity: await identityOf(sides.target),
-    },
+    source: { ...place(settings.source), identity: state.source },
+    target: { ...place(settings.target), identity: await identityOf(target) },
     freeze: { epoch, frozenAt },
     completedAt,
     writeDowntimeSeconds: (Date.parse(completedAt) - Date.parse(frozenAt)) / 1000,

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { type ConnectionSettings, connectionFromEnvironment } from "../../postgres/connection.ts";
-import { withAdmin } from "../freeze/sessions.ts";
+import { withAdmin } from "../connections.ts";
 import { readState, type SourceState, type TargetState } from "./state.ts";
 
 /** How far a replicating target is behind its source. */

@@ -1,0 +1,110 @@
+import type pg from "pg";
+import { type ConnectionSettings, openClient } from "../postgres/connection.ts";
+import { oneRow } from "../postgres/rows.ts";
+
+/** The administrator's connection to one database of a cutover. */
+export interface SideSettings extends ConnectionSettings {
+  /** Milliseconds that a statement may take; without it there is no limit. Under a freeze there always is one. */
+  readonly statementTimeout?: number | undefined;
+}
+
+/**
+ * Every time limit that could end a session or a statement; some came with PostgreSQL 14 and 17:
+ * https://www.postgresql.org/docs/current/runtime-config-client.html
+ */
+const timeLimits = [
+  "statement_timeout",
+  "lock_timeout",
+  "idle_in_transaction_session_timeout",
+  "idle_session_timeout",
+  "transaction_timeout",
+];
+
+/** Sets the limits that this server knows to none, whatever database and role have set. */
+export const withoutTimeLimits = `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+  WHERE name IN (${timeLimits.map((name) => `'${name}'`).join(", ")})`;
+
+/**
+ * What a database or a role may have set that would bend the work, set for the session: a frozen database makes
+ * transactions read-only by default. Queries of the catalog are compiled for longer than they run.
+ */
+const pins = `
+  SET default_transaction_read_only = off;
+  SET default_transaction_isolation = 'read committed';
+  SET client_min_messages = warning;
+  SET jit = off;
+  SET row_security = off;
+  ${withoutTimeLimits}`;
+
+async function pin(client: pg.Client, { statementTimeout = 0 }: SideSettings): Promise<void> {
+  const limit = statementTimeout > 0 ? `; SET statement_timeout = ${Math.ceil(statementTimeout)}` : "";
+  await client.query(`${pins}${limit}`);
+}
+
+/** Opens a session that sees every row and that no setting of database or role ends; the caller closes it. */
+export async function openAdmin(settings: SideSettings): Promise<pg.Client> {
+  const client = await openClient(settings);
+  try {
+    await pin(client, settings);
+    return client;
+  } catch (error) {
+    await close(client);
+    throw error;
+  }
+}
+
+/** Closes a session, also one that the server has ended. */
+export async function close(client: pg.Client): Promise<void> {
+  await client.end().catch(() => {});
+}
+
+/** Lends such a session and closes it afterwards. */
+export async function withAdmin<T>(
+  settings: SideSettings,
+  use: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = await openAdmin(settings);
+  try {
+    return await use(client);
+  } finally {
+    await close(client);
+  }
+}
+
+/** Lends a session for each of the settings; they are opened at once. */
+export async function withAdmins<T>(
+  settings: readonly SideSettings[],
+  use: (clients: readonly pg.Client[]) => Promise<T>,
+): Promise<T> {
+  const opening = await Promise.allSettled(settings.map(openAdmin));
+  const clients = opening.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  try {
+    for (const one of opening) if (one.status === "rejected") throw one.reason;
+    return await use(clients);
+  } finally {
+    await Promise.all(clients.map(close));
+  }
+}
+
+/** Names a database the world over: its server's system identifier and its name. */
+export async function identityOf(client: pg.Client): Promise<string> {
+  const { identity } = await oneRow<{ identity: string }>(
+    client,
+    "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || current_database() AS identity",
+  );
+  return identity;
+}
+
+/** The process of a session on its server. */
+export function backendOf(client: pg.Client): number {
+  return Number((client as unknown as { processID: number }).processID);
+}
+
+/** Whether the session's user is a superuser. */
+export async function isSuperuser(client: pg.Client): Promise<boolean> {
+  const { superuser } = await oneRow<{ superuser: boolean }>(
+    client,
+    "SELECT current_setting('is_superuser') = 'on' AS superuser",
+  );
+  return superuser;
+}
