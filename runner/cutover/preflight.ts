@@ -1,9 +1,10 @@
 import type pg from "pg";
+import { isNotOfExtension } from "../postgres/sql.ts";
 import { existingRoles } from "./copy/ownership.ts";
 import { writeBlockName } from "./freeze/write-block.ts";
+import { isMovedSchema } from "./moved-objects.ts";
 import { slotsOf } from "./replication/slots.ts";
 import type { CutoverSettings } from "./settings.ts";
-import { stateSchema } from "./state/state.ts";
 
 /** What was found before a copy. */
 export interface PreflightIssues {
@@ -75,7 +76,7 @@ async function compareExtensions(source: pg.Client, target: pg.Client): Promise<
   return { blocking, notes };
 }
 
-const user = `n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')`;
+const user = `${isMovedSchema("n.nspname")}`;
 const relation = "format('%I.%I', n.nspname, c.relname)";
 const relations = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace`;
 const thisDatabase = "(SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -103,7 +104,7 @@ const changes = `
 const notReplicated = `
   SELECT 'table ' || ${relation} || ' has no replica identity (a primary key): give it one, or name it in cutover.replicaIdentityFull' AS text
     FROM ${relations} WHERE relkind = 'r' AND relpersistence = 'p' AND ${user} AND ${relation} <> ALL ($1)
-    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+    AND ${isNotOfExtension("pg_class", "c.oid")}
     AND (relreplident = 'n' OR (relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary AND indimmediate)))
   UNION ALL SELECT 'unlogged table ' || ${relation} || ' is not replicated: make it logged, or use method copy' FROM ${relations}
     WHERE relkind = 'r' AND relpersistence = 'u' AND ${user}

@@ -57,7 +57,7 @@ test("a switch under full-speed writers loses no acknowledged write, and the old
   assert.equal(record.verify.differences.length, 0);
 });
 
-test("a freeze ends what holds locks and open transactions, and a unfreeze restores what was set by hand", async () => {
+test("a freeze ends what holds locks and open transactions, and an unfreeze restores what was set by hand", async () => {
   const { source } = await clusters.pair("held");
   await sql(source, `${acknowledgedTable}; ALTER DATABASE held SET work_mem = '5MB'`);
   await sql(source, "ALTER DATABASE held SET default_transaction_read_only = on");

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { stateSchema } from "../state/state.ts";
+import { isMovedSchema } from "../moved-objects.ts";
 
 /** A table whose rows are copied. */
 export interface CopyTable {
@@ -41,7 +41,7 @@ const copyTables = `
     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
       AND d.refclassid = 'pg_extension'::regclass) e ON true
   WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND coalesce(e.copied, e.condition IS NULL)
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')
+    AND ${isMovedSchema("n.nspname")}
   GROUP BY 1, 2, c.oid, e.condition
   ORDER BY bytes DESC, name`;
 
@@ -65,7 +65,7 @@ export async function listSequences(client: pg.Client): Promise<SequenceState[]>
   const { rows } = await client.query(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name, s.seqincrement AS step
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
-     WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', '${stateSchema}')
+     WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${isMovedSchema("n.nspname")}
      ORDER BY name`,
   );
   if (rows.length === 0) return [];

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { withAdmins } from "../connections.ts";
 import { orTablesInUse, pinnedOutput } from "../copy/snapshot.ts";
+import { isMovedSchema } from "../moved-objects.ts";
 import type { Move } from "../settings.ts";
 
 /** The source and the target, each in one session. */
@@ -63,7 +64,7 @@ export async function rowHashes(client: pg.Client, byValue: boolean): Promise<Ma
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      LEFT JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
      LEFT JOIN pg_type t ON t.oid = a.atttypid
-     WHERE relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') GROUP BY 1`,
+     WHERE relkind = 'r' AND ${isMovedSchema("n.nspname")} GROUP BY 1`,
   );
   const hashOf = (columns: string[]) => {
     const row = `ROW(${columns.join(", ")})`;

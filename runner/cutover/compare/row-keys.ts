@@ -1,7 +1,7 @@
 import type pg from "pg";
-import { identifier } from "../../postgres/sql.ts";
+import { identifier, isNotOfExtension } from "../../postgres/sql.ts";
+import { isMovedSchema } from "../moved-objects.ts";
 import type { StreamRow, StreamTable } from "../replication/pgoutput.ts";
-import { stateSchema } from "../state/state.ts";
 
 /** The columns by which a table's rows are told apart in the stream of changes and found in the table. */
 export interface RowKey {
@@ -30,8 +30,8 @@ const keys = `
   JOIN pg_amop m ON m.amopfamily = p.opcfamily AND m.amoplefttype = p.opcintype AND m.amoprighttype = p.opcintype AND m.amopstrategy = 3
   JOIN pg_operator o ON o.oid = m.amopopr
   JOIN pg_namespace s ON s.oid = o.oprnamespace
-  WHERE c.relkind = 'r' AND k.n <= i.indnkeyatts AND n.nspname NOT IN ('pg_catalog', 'information_schema', '${stateSchema}')
-    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+  WHERE c.relkind = 'r' AND k.n <= i.indnkeyatts AND ${isMovedSchema("n.nspname")}
+    AND ${isNotOfExtension("pg_class", "c.oid")}
   GROUP BY 1`;
 
 /** The keys of all tables that have one, by the table's name, quoted and with its schema. */

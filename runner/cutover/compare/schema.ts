@@ -1,15 +1,17 @@
 import type pg from "pg";
 import { tokenMark } from "../../migrations/history/history.ts";
+import { isNotOfExtension } from "../../postgres/sql.ts";
 import { listContents } from "../copy/clear-target.ts";
 import { existingRoles, listGrants, listOwners } from "../copy/ownership.ts";
 import { writeBlockName } from "../freeze/write-block.ts";
+import { isMovedSchema } from "../moved-objects.ts";
 import type { RoleMapping } from "../settings.ts";
 import { stateSchema } from "../state/state.ts";
 
 /** A relation of a person's own: no catalog, nothing of an extension, none of our own state. */
-const own = (classOid: string, oid: string, namespace: string) => `
-  ${namespace} NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}') OR nspname LIKE 'pg\\_temp\\_%')
-  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${classOid}'::regclass AND e.objid = ${oid} AND e.deptype = 'e')`;
+const own = (catalog: string, oid: string, namespace: string) => `
+  ${namespace} IN (SELECT oid FROM pg_namespace WHERE ${isMovedSchema("nspname")})
+  AND ${isNotOfExtension(catalog, oid)}`;
 const ownClass = own("pg_class", "c.oid", "c.relnamespace");
 
 /** Each part answers with an object's name and its definition, as the server prints it. */
@@ -49,7 +51,7 @@ const parts = [
   "SELECT 'extension ' || quote_ident(extname), extnamespace::regnamespace::text FROM pg_extension",
   `SELECT 'event trigger ' || quote_ident(evtname), concat_ws(' ', evtevent, evtfoid::regproc, evtenabled, evttags)
    FROM pg_event_trigger e WHERE evtname <> '${writeBlockName}'
-     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e')`,
+     AND ${isNotOfExtension("pg_event_trigger", "e.oid")}`,
   `SELECT 'publication ' || quote_ident(p.pubname), concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
      (SELECT string_agg(r.prrelid::regclass::text, ',' ORDER BY r.prrelid::regclass::text) FROM pg_publication_rel r WHERE r.prpubid = p.oid))
    FROM pg_publication p WHERE p.pubname NOT LIKE 'pgstack\\_%'`,
@@ -57,7 +59,7 @@ const parts = [
    FROM pg_description o CROSS JOIN LATERAL pg_identify_object(o.classoid, o.objoid, o.objsubid) i
    WHERE o.objoid >= 16384 AND coalesce(i.schema, '') <> '${stateSchema}' AND i.type NOT IN ('extension', 'event trigger')
      AND o.description NOT LIKE '${tokenMark}%' -- each stack has its own
-     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = o.classoid AND e.objid = o.objoid AND e.deptype = 'e')`,
+     AND ${isNotOfExtension("o.classoid", "o.objoid")}`,
 ];
 
 type Definitions = Map<string, string>;

@@ -1,7 +1,8 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
-import { identifier, literal } from "../../postgres/sql.ts";
+import { identifier, isNotOfExtension, literal } from "../../postgres/sql.ts";
 import { writeBlockName } from "../freeze/write-block.ts";
+import { isMovedSchema } from "../moved-objects.ts";
 import { stateSchema } from "../state/state.ts";
 
 /** Objects of a target that no extension, no catalog and no state of ours owns, without what lies inside another one. */
@@ -10,7 +11,7 @@ const contents = `
   FROM pg_depend d
   JOIN pg_namespace n ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid
   CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) i
-  WHERE d.deptype = 'n' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')
+  WHERE d.deptype = 'n' AND ${isMovedSchema("n.nspname")}
     AND i.type NOT IN ('extension', 'default acl', 'publication namespace')
     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.objsubid = 0 AND e.deptype IN ('e', 'i'))
   UNION ALL
@@ -59,7 +60,7 @@ export async function wipe(
     const { rows } = await client.query(
       `SELECT nspname FROM pg_namespace n WHERE nspname NOT IN (${kept}) AND nspname !~ '^pg_'
        AND NOT EXISTS (SELECT FROM pg_extension WHERE extnamespace = n.oid)
-       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e')`,
+       AND ${isNotOfExtension("pg_namespace", "n.oid")}`,
     );
     for (const { nspname } of rows) await client.query(`DROP SCHEMA ${identifier(nspname)} CASCADE`);
     await client.query("SELECT count(lo_unlink(oid)) FROM pg_largeobject_metadata");

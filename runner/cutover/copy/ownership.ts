@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { identifier, literal } from "../../postgres/sql.ts";
-import { stateSchema } from "../state/state.ts";
+import { identifier, isNotOfExtension, literal } from "../../postgres/sql.ts";
+import { isMovedSchema } from "../moved-objects.ts";
 
 /** One privilege of one role on one object. */
 export interface Grant {
@@ -30,8 +30,8 @@ const sqlType = (type: string) => (spelling[type] ?? type).toUpperCase();
 
 /** Objects that people made: no catalogs, nothing of an extension, none of our own state. */
 const userObjects = `
-  NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e')
-  AND coalesce(i.schema, i.name, '') NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')`;
+  ${isNotOfExtension("o.classid", "o.objid")}
+  AND ${isMovedSchema("coalesce(i.schema, i.name, '')")}`;
 
 /**
  * Every object with the role that owns it, as the server itself keeps track of it. What its first superuser

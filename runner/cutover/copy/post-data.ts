@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { isNotOfExtension } from "../../postgres/sql.ts";
 import { distribute } from "../../util/task-pool.ts";
 
 /** Two foreign keys that are made side by side may want each other's tables: the server ends one, which comes again. */
@@ -77,8 +78,7 @@ export async function refreshViews(client: pg.Client, names: readonly string[]):
 export async function listPopulatedViews(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'm' AND c.relispopulated AND NOT EXISTS (
-       SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+     WHERE c.relkind = 'm' AND c.relispopulated AND ${isNotOfExtension("pg_class", "c.oid")}
      ORDER BY c.oid`,
   );
   return rows.map(({ name }) => name);

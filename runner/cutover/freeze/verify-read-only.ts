@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { UserError } from "../../util/errors.ts";
-import { stateSchema } from "../state/state.ts";
+import { isMovedSchema } from "../moved-objects.ts";
 import { unblockedTables } from "./write-block.ts";
 
 /** What tried to write, and how the server answered. */
@@ -35,7 +35,7 @@ const tables = `
      WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' LIMIT 1) AS col
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')`;
+    AND ${isMovedSchema("n.nspname")}`;
 
 /** Every table is tried by ourselves; every login role tries each kind of write it has the right to, and DDL. */
 const prove = `

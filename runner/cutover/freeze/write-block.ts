@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { identifier, literal } from "../../postgres/sql.ts";
+import { isMovedSchema } from "../moved-objects.ts";
 import { readState, stateSchema } from "../state/state.ts";
 
 /** The trigger that refuses writes, on every table, and the event trigger that refuses DDL. */
@@ -13,7 +14,7 @@ const writableTables = `
   SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '${stateSchema}')`;
+    AND ${isMovedSchema("n.nspname")}`;
 
 /** Against whom a guard stands: a source's against all, a target's against all but what replication applies. */
 export type WriteBlockReach = "all" | "clients";
