@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import { connectionFromEnvironment, connectionFromUrl, sslModes } from "../postgres/connection.ts";
+import { connectionFromEnvironment, connectionFromUrl } from "../postgres/connection.ts";
+import { sslModes } from "../postgres/session/tls.ts";
 import { projectPath } from "../util/project.ts";
 import { parseRequest } from "../util/request.ts";
 import { defaultJobs } from "../util/task-pool.ts";
