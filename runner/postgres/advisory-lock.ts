@@ -44,3 +44,12 @@ export async function advisoryLockHolder(client: pg.ClientBase, key: bigint): Pr
   );
   return row?.who ?? "a session that has just ended";
 }
+
+/** True while the session holds a lock of its own, as an SQL expression. */
+export function holdsAdvisoryLock(key: bigint): string {
+  const [high, low] = [BigInt.asUintN(32, key >> 32n), BigInt.asUintN(32, key)];
+  return `EXISTS (SELECT FROM pg_catalog.pg_locks own_l
+    WHERE own_l.locktype OPERATOR(pg_catalog.=) 'advisory' AND own_l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+      AND own_l.objsubid OPERATOR(pg_catalog.=) 1 AND own_l.granted
+      AND own_l.classid OPERATOR(pg_catalog.=) ${high}::pg_catalog.oid AND own_l.objid OPERATOR(pg_catalog.=) ${low}::pg_catalog.oid)`;
+}

@@ -328,3 +328,69 @@ test("a script that gives up the lock, or ends its transaction, is not recorded"
   await assert.rejects(bench.apply(), /ended the transaction that it ran in/);
   assert.deepEqual(await bench.history(), []);
 });
+
+test("a table that waits for deferred checks cannot be altered, and the way out works", async () => {
+  using bench = await makeBench(cluster);
+  const deferred = "REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED";
+  bench.migration("1_a", `CREATE TABLE a (id int PRIMARY KEY, of int ${deferred})`, "DROP TABLE a");
+  const up = (between: string) => `INSERT INTO a VALUES (1, 1);\n${between}\nALTER TABLE a ADD COLUMN b int;`;
+  bench.migration("2_b", up(""), "SELECT 1");
+  await assert.rejects(
+    bench.apply(),
+    /2_b\.sql:4, statement 2 of 2.*55006: .*Way out: put SET CONSTRAINTS ALL IMMEDIATE; before this statement/s,
+  );
+  bench.migration("2_b", up("SET CONSTRAINTS ALL IMMEDIATE;"), "SELECT 1");
+  await bench.apply();
+  assert.deepEqual(await bench.history(), ["1_a", "2_b"]);
+});
+
+test("a query of a TypeScript migration that nobody awaits counts, and its failure is the migration's", async () => {
+  using bench = await makeBench(cluster);
+  const module = (body: string) =>
+    `export const up = async (client) => { await client.query("CREATE TABLE a (id int)"); ${body} };\nexport const down = "DROP TABLE a";\n`;
+  bench.write("1_a.ts", module('client.query("INSERT INTO nowhere VALUES (1)");'));
+  await assert.rejects(bench.apply(), /1_a \(up\) failed at migrations\/1_a\.ts.*42P01.*"nowhere"/s);
+  assert.deepEqual(await bench.query("SELECT to_regclass('a')"), [null]);
+  bench.write("1_a.ts", module('client.query("INSERT INTO a VALUES (1)");'));
+  await bench.apply();
+  assert.deepEqual(await bench.query("SELECT id FROM a"), [1]);
+});
+
+test("what a TypeScript migration throws where nobody can catch it is the migration's failure", async () => {
+  using bench = await makeBench(cluster);
+  for (const stray of [
+    'setTimeout(() => { throw new Error("no luck") }, 5); await client.query("SELECT pg_sleep(0.3)");',
+    'Promise.reject(new Error("no luck")); await client.query("SELECT pg_sleep(0.1)");',
+  ]) {
+    bench.write(
+      "1_a.ts",
+      `export const up = async (client) => { await client.query("CREATE TABLE a (id int)"); ${stray} };\nexport const down = null;\n`,
+    );
+    await assert.rejects(
+      runUpgrade(bench),
+      /Migration 1_a \(up\) failed at \S*1_a\.ts:\nno luck\nNothing is applied/,
+    );
+    assert.deepEqual(await bench.query("SELECT to_regclass('a')"), [null]);
+  }
+});
+
+test("what a TypeScript migration throws when it is done stops the run in a sentence", async () => {
+  using bench = await makeBench(cluster);
+  bench.write(
+    "1_a.ts",
+    'export const up = async () => { setTimeout(() => { throw new Error("no luck") }, 50) };\nexport const down = null;\n',
+  );
+  bench.migration("2_b", "CREATE TABLE b (id int); SELECT pg_sleep(0.5);", "DROP TABLE b");
+  bench.migration("3_c", "CREATE TABLE c (id int)", "DROP TABLE c");
+  await assert.rejects(
+    runUpgrade(bench),
+    /error: Migration 1_a, which is done, threw afterwards: no luck\n.*applied/,
+  );
+  assert.deepEqual(await bench.history(), ["1_a", "2_b"]);
+});
+
+/** In a process of its own: the test's runner listens for stray errors itself. */
+async function runUpgrade(bench: Bench): Promise<void> {
+  const { ended, output } = startUpgrade(bench);
+  if ((await ended) !== 0) throw new Error(output());
+}

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseWords } from "../../runner/cli/arguments.ts";
 import { commands, internalCommand } from "../../runner/commands/index.ts";
+import { adoptBaseline } from "../../runner/migrations/adopt-baseline.ts";
 import { readMigrations } from "../../runner/migrations/files/directory.ts";
 import { type ApplyResult, applyMigrations } from "../../runner/migrations/run/apply.ts";
 import { defaultSettings, type MigrationSettings } from "../../runner/migrations/settings.ts";
@@ -148,6 +149,7 @@ export async function makeBench(cluster: ThrowawayCluster): Promise<Bench> {
         kept: () => new Set(files.map((file) => file.name)),
         settings: { ...defaultSettings, ...settings },
         leaving: new Set(leaving),
+        adoptBaseline,
         log: (line) => lines.push(line),
       });
     },

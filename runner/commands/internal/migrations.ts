@@ -1,13 +1,13 @@
 import { type Call, type Command, queryCommand } from "../../cli/command.ts";
 import { applyManifest } from "../../migrations/apply-manifest.ts";
 import { accessOf, filesOf, migrationFlags, settingsOf } from "../../migrations/cli-options.ts";
-import type { MigrationFile } from "../../migrations/files/types.ts";
+import { type MigrationFile, refuseIrreversible } from "../../migrations/files/types.ts";
 import type { MigrationRecord } from "../../migrations/history/history.ts";
 import type { Manifest } from "../../migrations/plan/manifest.ts";
 import { resolveTarget } from "../../migrations/plan/order.ts";
 import { keptFiles } from "../../migrations/plan/target-revision.ts";
 import { type CheckRequest, checkDatabase } from "../../migrations/preview.ts";
-import { refuseIrreversible, revertMigration } from "../../migrations/run/revert.ts";
+import { revertMigration } from "../../migrations/run/revert.ts";
 import { accessFromEnvironment } from "../../migrations/run/session.ts";
 import type { MigrationSettings } from "../../migrations/settings.ts";
 import { readStatus, type StatusRow } from "../../migrations/status.ts";

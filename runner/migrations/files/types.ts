@@ -1,3 +1,5 @@
+import { RefusedError } from "../../util/errors.ts";
+
 /** How a script of a migration runs; what is left out comes from the settings of the run. */
 export interface SectionOptions {
   /** False for `transaction=off`: each statement commits by itself. */
@@ -31,4 +33,11 @@ export interface MigrationFile extends Migration {
   /** Line of the file on which `up` and `down` begin. */
   readonly upLine: number;
   readonly downLine: number;
+}
+
+/** Throws RefusedError. */
+export function refuseIrreversible(name: string): never {
+  throw new RefusedError(
+    `Migration ${name} is irreversible: it has no down script. Go forward with a new migration, or restore a dump.`,
+  );
 }

@@ -1,4 +1,6 @@
-import pg from "pg";
+import type pg from "pg";
+import { maybeRow } from "../../postgres/rows.ts";
+import { identifier, literal } from "../../postgres/sql.ts";
 import type { HistoryTable } from "./history.ts";
 
 /** How far a `transaction=off` script is. */
@@ -16,20 +18,20 @@ export function progressSql(
   owner: string,
   { done, begun }: Progress,
 ): string {
-  return `SET LOCAL ROLE ${pg.escapeIdentifier(owner)};
+  return `SET LOCAL ROLE ${identifier(owner)};
     UPDATE ${sql} SET statements_done = ${done}, statement_begun = ${begun ?? "NULL"}
-     WHERE name OPERATOR(pg_catalog.=) ${pg.escapeLiteral(name)}`;
+     WHERE name OPERATOR(pg_catalog.=) ${literal(name)}`;
 }
 
 /** Reads how far the script is; undefined where it has not begun. */
-export async function readProgress(
+export function readProgress(
   client: pg.Client,
   { sql }: HistoryTable,
   name: string,
-): Promise<(Progress & { reverting: boolean }) | undefined> {
-  const { rows } = await client.query(
+): Promise<(Progress & { readonly reverting: boolean }) | undefined> {
+  return maybeRow(
+    client,
     `SELECT COALESCE(statements_done, 0) AS done, statement_begun AS begun, reverting FROM ${sql} WHERE name = $1`,
     [name],
   );
-  return rows[0];
 }

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { rowsOf } from "../../postgres/rows.ts";
 import { meanwhile } from "../../util/background.ts";
 import { RefusedError } from "../../util/errors.ts";
 import type { MigrationFile } from "../files/types.ts";
@@ -9,7 +10,7 @@ import { isFolded } from "../plan/manifest.ts";
 import { adoptable, makePlan, type Plan } from "../plan/plan.ts";
 import type { MigrationSettings } from "../settings.ts";
 import type { Run } from "./job.ts";
-import { applyPending } from "./pending.ts";
+import { StrayErrors } from "./module.ts";
 import { type Access, withSession } from "./session.ts";
 
 /** What to apply, and how. */
@@ -66,11 +67,8 @@ async function adopt(
 
 /** The record of a migration that becomes part of the baseline ends; the mark tells its end to revert nothing. */
 async function markFolded({ session, table }: Run, baseline: string | null): Promise<void> {
-  const names = async () =>
-    (await session.client.query<{ name: string }>(`SELECT name FROM ${table.sql}`)).rows.map(
-      ({ name }) => name,
-    );
-  const folded = baseline === null ? [] : (await names()).filter((name) => isFolded(name, baseline));
+  const rows = await rowsOf<{ name: string }>(session.client, `SELECT name FROM ${table.sql}`);
+  const folded = rows.map(({ name }) => name).filter((name) => isFolded(name, baseline));
   await session.client.query(
     `UPDATE ${table.sql} SET baseline = NOT baseline WHERE baseline <> (name = ANY ($1::text[]))`,
     [folded],
@@ -88,9 +86,16 @@ async function applyLocked(
   const found = await readHistory(session.client, table);
   const adopted = await adopt(run, request, files, found);
   const before = adopted ? await readHistory(session.client, table) : found;
-  const plan = makePlan(files, before, kept(before, files), settings.baseline);
+  const keptNames = kept(before, files);
+  const plan = makePlan(files, before, keptNames, settings.baseline);
   refuse(plan, request);
-  if (plan.pending.length > 0) await applyPending(run, plan.pending, before);
+  if (plan.pending.length > 0) {
+    const { applyPending } = await import("./umzug.ts"); // most runs find nothing to do, and Umzug is slow to load
+    await applyPending(
+      run,
+      files.filter(({ name }) => keptNames.has(name)),
+    );
+  }
   await storeDowns(run, plan.newDowns);
   await markFolded(run, settings.baseline);
   const history = await readHistory(session.client, table);
@@ -105,7 +110,8 @@ export async function applyMigrations(request: ApplyRequest): Promise<ApplyResul
   const reading = meanwhile(request.files);
   return withSession(access, async (session) => {
     const files = await reading;
-    const run: Run = { session, table, settings, log };
-    return withMigrationLock(session.client, table, log, () => applyLocked(request, run, files));
+    using strays = new StrayErrors();
+    const run: Run = { session, table, settings, strays, log };
+    return await withMigrationLock(session.client, table, log, () => applyLocked(request, run, files));
   });
 }

@@ -1,22 +1,16 @@
 import pg from "pg";
-import { UserError } from "../../util/errors.ts";
-
-/** Where in a migration something failed. */
-export interface FailurePlace {
-  readonly name: string;
-  readonly direction: "up" | "down";
-  /** `migrations/x.sql:14`, or a line of a stored script. */
-  readonly where: string;
-  /** `statement 3 of 7`. */
-  readonly statement?: string | undefined;
-  /** The statement itself, or its beginning. */
-  readonly sql?: string | undefined;
-}
+import type { MigrationError } from "umzug";
+import { RefusedError, UserError } from "../../util/errors.ts";
+import type { Job } from "./job.ts";
+import { StrayError } from "./module.ts";
+import { type FailurePlace, StatementError } from "./script.ts";
 
 /** What helps with errors that migrations meet and whose own hint says too little. */
 const hints: Record<string, string> = {
   "55P04": "put ADD VALUE into a migration of its own, before this one, or mark this one transaction=off",
   "25001": "mark the script with the option transaction=off: -- migrate: up transaction=off",
+  "55006":
+    "put SET CONSTRAINTS ALL IMMEDIATE; before this statement, which checks deferred constraints there, or give it a migration of its own",
   "55P03": "raise lock_timeout, or run again when the other session is done",
 };
 
@@ -36,10 +30,15 @@ function headline(error: Error): string {
   return `${error.severity ?? "ERROR"} ${error.code}: ${error.message}`;
 }
 
-/** A migration that failed: what, where, PostgreSQL's words, and (added by the run) what is applied now. */
+interface FailedMigration {
+  readonly name: string;
+  readonly direction: "up" | "down";
+}
+
+/** A migration that failed: what, where, PostgreSQL's words, and what is applied now. */
 export class MigrationFailure extends UserError {
-  constructor(place: FailurePlace, error: Error, after: string) {
-    const { name, direction, where, statement, sql } = place;
+  constructor({ name, direction }: FailedMigration, place: FailurePlace, error: Error, after: string) {
+    const { where, statement, sql } = place;
     const lines = [
       `Migration ${name} (${direction}) failed at ${where}${statement === undefined ? "" : `, ${statement}`}:`,
       ...(sql === undefined ? [] : [`  ${sql}`]),
@@ -52,8 +51,24 @@ export class MigrationFailure extends UserError {
   }
 }
 
-/** The first line or so of a statement, for a message. */
-export function shorten(sql: string, length = 240): string {
-  const line = sql.replace(/\s+/g, " ").trim();
-  return line.length > length ? `${line.slice(0, length)}…` : line;
+/**
+ * The failure that Umzug reports, as a person should read it; a refusal as it is.
+ * @param job what failed
+ * @param after what is applied now, in a sentence
+ */
+export function explainFailure(
+  { cause, migration }: MigrationError,
+  job: Job | undefined,
+  after: string,
+): Error {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  if (error instanceof RefusedError || error instanceof StrayError || job === undefined) return error;
+  const failed = error instanceof StatementError ? error : undefined;
+  const stays = job.script.options.transaction ? "" : "Its statements before that one are done, and stay. ";
+  return new MigrationFailure(
+    migration,
+    failed?.place ?? { where: job.origin.label },
+    failed?.cause ?? error,
+    stays + after,
+  );
 }

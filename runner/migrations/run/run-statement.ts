@@ -35,7 +35,7 @@ export async function send(walk: Walk, step: Step): Promise<void> {
 
 /** Keeps count in a transaction of its own. */
 async function keepCount({ run, job }: Walk, done: number, begun: number | null): Promise<void> {
-  const sql = progressSql(run.table, job.name, run.session.owner, { done, begun });
+  const sql = progressSql(run.table, job.migration.name, run.session.owner, { done, begun });
   await run.session.client.query(`BEGIN; ${sql}; COMMIT`);
 }
 
@@ -46,7 +46,7 @@ async function runAtomic(walk: Walk, step: Step, number: number): Promise<void> 
   try {
     await send(walk, step);
     await client.query(
-      `${progressSql(walk.run.table, walk.job.name, owner, { done: number, begun: null })}; COMMIT`,
+      `${progressSql(walk.run.table, walk.job.migration.name, owner, { done: number, begun: null })}; COMMIT`,
     );
   } catch (error) {
     await client.query("ROLLBACK").catch(() => {});

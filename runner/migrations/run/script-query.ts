@@ -12,12 +12,13 @@ const copyChunk = 1 << 16;
 
 /**
  * A script of several statements in one message. Unlike `client.query` it counts the statements that were done, feeds
- * the rows of a `COPY … FROM stdin`, and keeps no rows that come back.
+ * the rows of a `COPY … FROM stdin`, and keeps no row that comes back but the last.
  */
 class ScriptQuery {
   /** Statements done so far. */
   completed = 0;
-  private written = false;
+  /** The last row that came back, as text. */
+  lastRow: readonly (string | null)[] = [];
   private readonly text: string;
   private readonly copyData: string | undefined;
   private readonly done: (error: Error | undefined) => void;
@@ -29,10 +30,6 @@ class ScriptQuery {
   }
 
   submit(wire: Wire): void {
-    if (!this.written) this.write(wire);
-  }
-  write(wire: Wire): void {
-    this.written = true;
     wire.query(this.text);
   }
   handleCopyInResponse(wire: Wire): void {
@@ -55,7 +52,9 @@ class ScriptQuery {
     this.done(error);
   }
   handleRowDescription(): void {}
-  handleDataRow(): void {}
+  handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
+    this.lastRow = fields;
+  }
   handleEmptyQuery(): void {}
   handlePortalSuspended(): void {}
   handleCopyData(): void {}
@@ -64,33 +63,18 @@ class ScriptQuery {
 /** How a script ended: `completed` statements were done before `error`. */
 export interface ScriptResult {
   readonly completed: number;
+  /** The last row that came back, as text; empty where none did. */
+  readonly lastRow: readonly (string | null)[];
   readonly error?: Error;
-}
-
-function send(
-  client: pg.Client,
-  text: string,
-  copyData: string | undefined,
-  ahead: boolean,
-): Promise<ScriptResult> {
-  return new Promise((resolve) => {
-    const query = new ScriptQuery(text, copyData, (error) =>
-      resolve(error === undefined ? { completed: query.completed } : { completed: query.completed, error }),
-    );
-    client.query(query as unknown as pg.Submittable);
-    if (ahead) query.submit((client as unknown as { connection: Wire }).connection);
-  });
 }
 
 /** Sends a script; resolves once the server is ready again. Never rejects: a failure is part of the result. */
 export function sendScript(client: pg.Client, text: string, copyData?: string): Promise<ScriptResult> {
-  return send(client, text, copyData, false);
-}
-
-/**
- * As `sendScript`, but at once, while the server is still at work on what was sent before. That must be a script that was
- * sent by one of these two, and has no rows of COPY.
- */
-export function sendAhead(client: pg.Client, text: string): Promise<ScriptResult> {
-  return send(client, text, undefined, true);
+  return new Promise((resolve) => {
+    const query = new ScriptQuery(text, copyData, (error) => {
+      const { completed, lastRow } = query;
+      resolve(error === undefined ? { completed, lastRow } : { completed, lastRow, error });
+    });
+    client.query(query as unknown as pg.Submittable);
+  });
 }

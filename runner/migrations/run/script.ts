@@ -1,14 +1,23 @@
 import pg from "pg";
 import { type Script, type Segment, segmentsOf } from "../files/script.ts";
-import { type FailurePlace, shorten } from "./failure.ts";
 import { type ScriptResult, sendScript } from "./script-query.ts";
+
+/** Where in a migration something failed. */
+export interface FailurePlace {
+  /** `migrations/x.sql:14`, or a line of a stored script. */
+  readonly where: string;
+  /** `statement 3 of 7`. */
+  readonly statement?: string | undefined;
+  /** The statement itself, or its beginning. */
+  readonly sql?: string | undefined;
+}
 
 /** A statement of a script that PostgreSQL refused. */
 export class StatementError extends Error {
-  readonly place: Pick<FailurePlace, "where" | "statement" | "sql">;
+  readonly place: FailurePlace;
   override readonly cause: Error;
 
-  constructor(place: Pick<FailurePlace, "where" | "statement" | "sql">, cause: Error) {
+  constructor(place: FailurePlace, cause: Error) {
     super(cause.message);
     this.name = "StatementError";
     this.place = place;
@@ -67,12 +76,12 @@ export function placeFailure(
 const aheadOf = (before: readonly string[]) => before.map((statement) => `${statement};\n`).join("");
 
 /** A segment and its frame as one message. */
-export function messageOf(script: Script, segment: Segment, frame: Frame): string {
+function messageOf(script: Script, segment: Segment, frame: Frame): string {
   return [aheadOf(frame.before) + script.text.slice(segment.start, segment.end), ...frame.after].join(";\n");
 }
 
 /** Throws StatementError where a message failed by the script's own fault, and PostgreSQL's error where the frame failed. */
-export function checkResult(
+function checkResult(
   script: Script,
   segment: Segment,
   before: readonly string[],
@@ -84,9 +93,17 @@ export function checkResult(
   throw placeFailure(script, segment, { completed: done, ahead: aheadOf(before).length }, error);
 }
 
-/** Runs a script's statements, in the caller's transaction or in the one that `frame` begins and ends. Throws as `checkResult`. */
-export async function runScript(client: pg.Client, script: Script, frame?: Frame): Promise<void> {
+/**
+ * Runs a script's statements, in the caller's transaction or in the one that `frame` begins. Resolves to the last row that
+ * came back. Throws as `checkResult`.
+ */
+export async function runScript(
+  client: pg.Client,
+  script: Script,
+  frame?: Frame,
+): Promise<ScriptResult["lastRow"]> {
   const segments = segmentsOf(script);
+  let lastRow: ScriptResult["lastRow"] = [];
   for (const [index, segment] of segments.entries()) {
     const part: Frame = {
       before: index === 0 ? (frame?.before ?? []) : [],
@@ -94,5 +111,13 @@ export async function runScript(client: pg.Client, script: Script, frame?: Frame
     };
     const result = await sendScript(client, messageOf(script, segment, part), segment.copyData);
     checkResult(script, segment, part.before, result);
+    lastRow = result.lastRow;
   }
+  return lastRow;
+}
+
+/** The first line or so of a statement, for a message. */
+function shorten(sql: string, length = 240): string {
+  const line = sql.replace(/\s+/g, " ").trim();
+  return line.length > length ? `${line.slice(0, length)}…` : line;
 }

@@ -1,12 +1,11 @@
-import pg from "pg";
+import { literal } from "../../postgres/sql.ts";
 import { RefusedError } from "../../util/errors.ts";
 import { InvalidScriptError } from "../files/lexer.ts";
 import { readScript } from "../files/script.ts";
-import type { MigrationFile } from "../files/types.ts";
 import { insertSql, noTime, readApplied } from "../history/history.ts";
 import { readProgress } from "../history/progress.ts";
 import { parseStatements } from "../lint/parse.ts";
-import type { Job, Run } from "./job.ts";
+import { type Job, type Run, timeoutsOf } from "./job.ts";
 import { retryingLocks } from "./retry.ts";
 import { runStep, send, type Walk } from "./run-statement.ts";
 import { StatementError } from "./script.ts";
@@ -16,8 +15,8 @@ function refuseUnclear({ job, steps, script }: Walk, begun: number): never {
   const step = steps[begun - 1];
   const where = step === undefined ? "" : ` (${script.placeOf(step.start)})`;
   throw new RefusedError(
-    `Migration ${job.name} was cut off while statement ${begun} of ${steps.length}${where} ran, and whether that one is done ` +
-      `cannot be told. Look at the database, then say where to go on: ./pgstack repair ${job.name} --next ${begun} runs it again, ` +
+    `Migration ${job.migration.name} was cut off while statement ${begun} of ${steps.length}${where} ran, and whether that one is done ` +
+      `cannot be told. Look at the database, then say where to go on: ./pgstack repair ${job.migration.name} --next ${begun} runs it again, ` +
       `--next ${begun + 1} goes on behind it.`,
   );
 }
@@ -28,13 +27,12 @@ async function replay(walk: Walk, done: number): Promise<void> {
 }
 
 async function walkFrom(walk: Walk, done: number, resumed: boolean): Promise<void> {
-  const { session, settings, log } = walk.run;
-  const { lockTimeout = settings.lockTimeout, statementTimeout = settings.statementTimeout } =
-    walk.script.options;
+  const { session, log } = walk.run;
+  const { lockTimeout, statementTimeout } = timeoutsOf(walk.run, walk.job);
   await session.client.query(
     `SET lock_timeout = ${lockTimeout}; SET statement_timeout = ${statementTimeout}`,
   );
-  if (resumed) log(`${walk.job.name} goes on at statement ${done + 1} of ${walk.steps.length}`);
+  if (resumed) log(`${walk.job.migration.name} goes on at statement ${done + 1} of ${walk.steps.length}`);
   await replay(walk, done);
   for (const [index, step] of walk.steps.entries()) {
     if (index < done) continue;
@@ -53,13 +51,9 @@ async function begin(run: Run, job: Job): Promise<Walk> {
   }
 }
 
-async function finish(run: Run, sql: string): Promise<void> {
-  await run.session.client.query(`${run.session.resetSql}; BEGIN; ${sql}; COMMIT`);
-}
-
 async function walkCounted(walk: Walk, resumed: boolean): Promise<void> {
   const { session, table } = walk.run;
-  const progress = await readProgress(session.client, table, walk.job.name);
+  const progress = await readProgress(session.client, table, walk.job.migration.name);
   if (progress?.begun != null) refuseUnclear(walk, progress.begun);
   try {
     await walkFrom(walk, progress?.done ?? 0, resumed);
@@ -69,11 +63,8 @@ async function walkCounted(walk: Walk, resumed: boolean): Promise<void> {
 }
 
 /** A script that failed may be mended from its first undone statement on; what is done must be as it was. */
-async function acceptMended(
-  { run, job, steps, script }: Walk,
-  file: MigrationFile,
-  done: number,
-): Promise<void> {
+async function acceptMended({ run, job, steps, script }: Walk, done: number): Promise<void> {
+  const file = job.migration;
   const stored = await readApplied(run.session.client, run.table, file.name);
   if (stored === undefined || stored.checksum === file.checksum) return;
   const old = readScript(stored.up, job.origin);
@@ -96,45 +87,53 @@ async function acceptMended(
 async function forgetUnbegun({ run, job }: Walk): Promise<void> {
   await run.session.client.query(
     `DELETE FROM ${run.table.sql} WHERE name = $1 AND statements_done = 0 AND statement_begun IS NULL AND NOT reverting`,
-    [job.name],
+    [job.migration.name],
   );
 }
 
-/** Runs an up script a statement at a time; a run that was cut off is taken up where it stopped. */
-export async function runStepwise(run: Run, job: Job, file: MigrationFile): Promise<void> {
-  const walk = await begin(run, job);
+/** Runs an up script; one that was cut off is taken up where it stopped. */
+async function runUp(walk: Walk): Promise<void> {
+  const { run, job } = walk;
   const { client } = run.session;
-  const started = performance.now();
-  const before = await readProgress(client, run.table, job.name);
+  const { migration } = job;
+  const before = await readProgress(client, run.table, migration.name);
   if (before?.reverting === true)
     throw new RefusedError(
-      `Migration ${job.name} is half taken back; finish that with ./pgstack downgrade first.`,
+      `Migration ${migration.name} is half reverted; finish that with ./pgstack downgrade first.`,
     );
   if (before === undefined)
-    await client.query(insertSql(run.table, file, { duration: noTime, statementsDone: 0 }));
-  else await acceptMended(walk, file, before.done);
+    await client.query(insertSql(run.table, migration, { duration: noTime, statementsDone: 0 }));
+  else await acceptMended(walk, before.done);
   try {
     await walkCounted(walk, before !== undefined);
   } catch (error) {
     await forgetUnbegun(walk).catch(() => {});
     throw error;
   }
-  await finish(
-    run,
-    `UPDATE ${run.table.sql} SET statements_done = NULL, statement_begun = NULL, applied_at = pg_catalog.clock_timestamp(),
-       duration = duration + '${(performance.now() - started).toFixed(3)} milliseconds' WHERE name = ${pg.escapeLiteral(file.name)}`,
-  );
 }
 
-/** Runs a down script a statement at a time, and takes the row out at its end. */
-export async function runStepwiseDown(run: Run, job: Job): Promise<void> {
-  const walk = await begin(run, job);
+async function runDown(walk: Walk): Promise<void> {
+  const { run, job } = walk;
   const { client } = run.session;
-  const before = await readProgress(client, run.table, job.name);
+  const before = await readProgress(client, run.table, job.migration.name);
   await client.query(
     `UPDATE ${run.table.sql} SET reverting = true, statements_done = 0, statement_begun = NULL WHERE name = $1 AND NOT reverting`,
-    [job.name],
+    [job.migration.name],
   );
   await walkCounted(walk, before?.reverting === true);
-  await finish(run, job.record("transaction"));
+}
+
+/**
+ * Runs a `transaction=off` script a statement at a time. Leaves a transaction open, in which its history row is completed or
+ * deleted.
+ */
+export async function runStepwise(run: Run, job: Job): Promise<void> {
+  const started = performance.now();
+  const walk = await begin(run, job);
+  await (job.direction === "up" ? runUp(walk) : runDown(walk));
+  const taken = `interval '${(performance.now() - started).toFixed(3)} milliseconds'`;
+  await run.session.client.query(
+    `${run.session.resetSql}; BEGIN;
+     UPDATE ${run.table.sql} SET duration = duration + ${taken} WHERE name = ${literal(job.migration.name)}`,
+  );
 }
