@@ -121,7 +121,7 @@ test("a database that is gone is told by preview, and up makes it again", async 
 test("upgrade of a stack sets its target and applies what is pending, though the database is gone", async () => {
   const behind = await project.pgstack("upgrade", "02", "--stack", "dev");
   assert.equal(behind.code, 2);
-  assert.match(behind.output, /"02" is behind what is applied: use \.\/pgstack downgrade/);
+  assert.match(behind.output, /"02" is older than what is applied: use \.\/pgstack downgrade/);
   await query("DROP DATABASE app WITH (FORCE)", "postgres");
   await done(project.pgstack("upgrade", "--stack", "dev", "--skip-preview"));
   assert.match(project.read("Pulumi.dev.yaml"), /to: latest/);

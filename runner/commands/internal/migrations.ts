@@ -32,7 +32,7 @@ const outcomes = {
 };
 
 const migrationRevert: Command = {
-  summary: "takes one migration back, as its record leaves the stack; does nothing where it is not applied",
+  summary: "reverts one migration, as its record leaves the stack; does nothing where it is not applied",
   usage: "migration-revert < RECORD",
   flags: {},
   run: async ({ stdin, env, log }) => {
@@ -87,7 +87,7 @@ const migrationsTarget: Command = {
     const names = sequence.map(({ name }) => name);
     const kept = resolveTarget(to, names, applied.length);
     if (direction === "up" && kept < applied.length)
-      throw new RefusedError(`"${to}" is behind what is applied: use ./pgstack downgrade.`);
+      throw new RefusedError(`"${to}" is older than what is applied: use ./pgstack downgrade.`);
     const target = direction === "up" && kept === names.length ? "latest" : (names[kept - 1] ?? "0");
     refuseImpossible(target, files, applied, settings);
     call.print(target);

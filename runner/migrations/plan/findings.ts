@@ -65,8 +65,8 @@ function applied(
 }
 
 const bringBack =
-  "put the file back (another branch may have it), or take it back with ./pgstack downgrade --url, which has its down script from the database.";
-const raise = "raise migrations.to, or take it back with ./pgstack downgrade --url.";
+  "put the file back (another branch may have it), or revert it with ./pgstack downgrade --url, which has its down script from the database.";
+const raise = "raise migrations.to, or revert it with ./pgstack downgrade --url.";
 
 function outOfOrder(standings: readonly Standing[], rule: MigrationSettings["outOfOrder"]): Finding[] {
   if (standings.length === 0) return [];

@@ -20,9 +20,9 @@ export type State =
   | "out of order"
   /** A `transaction=off` script that was stopped on its way. */
   | "partial"
-  /** Applied, and behind the target: to be reverted. */
+  /** Applied, and newer than the target: to be reverted. */
   | "beyond target"
-  /** Not applied, and behind the target. */
+  /** Not applied, and newer than the target. */
   | "held back";
 
 /** One migration of the files or of the database. */

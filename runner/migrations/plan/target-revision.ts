@@ -23,7 +23,7 @@ export function keptFiles(
   const lost = files.find(({ name }) => isFolded(name, baseline) && !names.has(name));
   if (lost !== undefined)
     throw new RefusedError(
-      `migrations.to is "${to}", which lies before the baseline ${baseline}: what is folded cannot be taken back by the stack. ` +
+      `migrations.to is "${to}", which lies before the baseline ${baseline}: what is in the baseline cannot be reverted by the stack. ` +
         "Set an older baseline first.",
     );
   return files.filter(({ name }) => names.has(name));
