@@ -1,4 +1,4 @@
-# Brings in what ./pgstack needs: npm packages (Node among them), a pulumi with its plugins. Sourced by ./pgstack.
+# Brings in what ./pgstack needs: npm packages (Node among them), a pulumi with its plugins. Sourced by ./pgstack and install.sh.
 # shellcheck shell=sh
 
 pulumi_version=3.274.1
@@ -131,9 +131,4 @@ set_up_packages() {
   packages_current || with_setup_lock "$state/setup.lock" install_packages
   export PATH="$root/node_modules/.bin:$PATH"
   export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$cache/node}" # each start of the runner then takes 0.1 s less
-}
-
-set_up_pulumi() {
-  find_toolchain || with_setup_lock "$cache/toolchain.lock" install_toolchain
-  export_environment
 }

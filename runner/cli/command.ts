@@ -1,8 +1,30 @@
-import type { ParseArgsConfig } from "node:util";
 import { ExitCode } from "../util/errors.ts";
 
-/** The flags of a command, in the form of `node:util`'s parseArgs. */
-export type Flags = NonNullable<ParseArgsConfig["options"]>;
+/** One flag of a command, such as `--out PATH`. */
+export interface Flag {
+  readonly type: "string" | "boolean";
+  /** It may be given several times; its value is a list then. */
+  readonly multiple?: true;
+  /** One letter, without its dash. */
+  readonly short?: string;
+  /** What its value is called in the help text, such as PATH. */
+  readonly value?: string;
+  /** What it is for, in one line of the help text. */
+  readonly about: string;
+}
+
+/** The flags of a command, by name without dashes. */
+export type Flags = Readonly<Record<string, Flag>>;
+
+/** What is known of the stack that a command line names. */
+export interface StackFacts {
+  /** The stack's name alone, without organization and project. */
+  readonly name: string;
+  /** The stack's outputs, secrets in clear. Empty before the first `up`. */
+  readonly outputs: Readonly<Record<string, unknown>>;
+  /** The keys of the namespace `pgstack`, without it. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
 
 /** What a command is called with. A command reads and writes nothing else of the process. */
 export interface Call {
@@ -10,6 +32,8 @@ export interface Call {
   readonly flags: { readonly [name: string]: string | boolean | (string | boolean)[] | undefined };
   /** Words that are not flags. */
   readonly words: readonly string[];
+  /** Of the stack that `--stack` names; undefined where none is named, or where nobody looked it up. */
+  readonly facts?: StackFacts | undefined;
   readonly env: NodeJS.ProcessEnv;
   /** All of standard input (resources send their settings there as JSON). */
   readonly stdin: () => Promise<string>;
@@ -39,6 +63,10 @@ export interface Command {
   /** The call's form, without the leading `./pgstack`. */
   readonly usage: string;
   readonly flags: Flags;
+  /** How many words come before one that may name the stack, as `--stack` does; undefined where none may. */
+  readonly stackWord?: number;
+  /** The stack where the command line names none. */
+  readonly defaultStack?: string;
   /** Does the work; resolves to the exit code. Throws UserError for what a person can mend. */
   readonly run: (call: Call) => Promise<ExitCode>;
 }

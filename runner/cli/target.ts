@@ -1,28 +1,41 @@
 import { type ConnectionSettings, connectionFromUrl } from "../postgres/connection.ts";
 import { RefusedError } from "../util/errors.ts";
-import type { Call, Flags } from "./command.ts";
+import type { Call, Flag, Flags, StackFacts } from "./command.ts";
 
-/** What the `./pgstack` script hands over of the stack that `--stack` names, in PGSTACK_STACK. */
-export interface StackFacts {
-  readonly name: string;
-  /** The stack's outputs, secrets in clear. Empty before the first `up`. */
-  readonly outputs: Readonly<Record<string, unknown>>;
-  /** The keys of the namespace `pgstack`, without it. */
-  readonly config: Readonly<Record<string, unknown>>;
-}
+/** What of a call leads to its database. */
+export type Target = Pick<Call, "env" | "facts" | "flags">;
 
-/** The flags of a verb that works on a database. */
-export const targetFlags: Flags = { stack: { type: "string" }, url: { type: "string" } };
+/** The flag that names a stack. */
+export const stackFlag: Flag = { type: "string", short: "s", value: "S", about: "the stack" };
 
-/** The stack that `--stack` names. Throws RefusedError when the verb was not started by `./pgstack`. */
-export function stackFacts(call: Pick<Call, "env" | "flags">): StackFacts {
-  const facts = call.env.PGSTACK_STACK;
+/** The flag for results that programs read. */
+export const jsonFlag: Flag = { type: "boolean", about: "results as one JSON object" };
+
+/** The flag that says where migrations are. */
+export const directoryFlag: Flag = {
+  type: "string",
+  value: "DIR",
+  about: "where the migrations are (default: migrations)",
+};
+
+/** The flags of a command that works on a database. */
+export const targetFlags = {
+  stack: stackFlag,
+  url: {
+    type: "string",
+    value: "URL",
+    about: "the database, as postgres://user:password@host:port/database",
+  },
+} satisfies Flags;
+
+/** The stack that `--stack` names. Throws RefusedError where nobody looked it up. */
+export function stackFacts({ facts, flags }: Pick<Call, "facts" | "flags">): StackFacts {
   if (facts === undefined)
-    throw new RefusedError(`--stack ${call.flags.stack ?? "S"} needs ./pgstack, which looks the stack up`);
-  return JSON.parse(facts) as StackFacts;
+    throw new RefusedError(`--stack ${flags.stack ?? "S"} needs ./pgstack, which looks the stack up`);
+  return facts;
 }
 
-function outputOf(call: Pick<Call, "env" | "flags">, name: string): unknown {
+function outputOf(call: Target, name: string): unknown {
   const { name: stack, outputs } = stackFacts(call);
   if (outputs[name] !== undefined) return outputs[name];
   throw new RefusedError(`Stack "${stack}" has no output "${name}" yet: run ./pgstack up ${stack} first`);
@@ -37,14 +50,14 @@ function chooseOne({ flags }: Pick<Call, "flags">): void {
 }
 
 /** The database that `--url` or `--stack` names, as that URL's user or as the stack's owner. */
-export function resolveTarget(call: Pick<Call, "env" | "flags">): ConnectionSettings {
+export function resolveTarget(call: Target): ConnectionSettings {
   chooseOne(call);
   if (typeof call.flags.url === "string") return connectionFromUrl(call.flags.url, call.env);
   return connectionFromUrl(outputOf(call, "databaseUrl") as string, call.env);
 }
 
 /** The same database as the user who administers the server: the URL's own, or the stack's admin. */
-export function resolveAdminTarget(call: Pick<Call, "env" | "flags">): ConnectionSettings {
+export function resolveAdminTarget(call: Target): ConnectionSettings {
   const target = resolveTarget(call);
   if (call.flags.url !== undefined) return target;
   const admin = outputOf(call, "admin") as ConnectionSettings;

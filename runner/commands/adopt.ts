@@ -2,13 +2,15 @@ import { propose } from "../adopt/proposal.ts";
 import { readInstance } from "../adopt/read-instance.ts";
 import { stackFile, writeStackFile } from "../adopt/stack-file.ts";
 import type { Command } from "../cli/command.ts";
+import { targetFlags } from "../cli/target.ts";
 import { connectionFromUrl, withClient } from "../postgres/connection.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
 
 const adopt: Command = {
   summary: "writes the configuration of a stack that takes over a database as it is",
   usage: "adopt --url URL --stack S",
-  flags: { url: { type: "string" }, stack: { type: "string" } },
+  flags: targetFlags,
+  stackWord: 0,
   run: async ({ flags: { url, stack }, env, print }) => {
     if (typeof url !== "string" || typeof stack !== "string")
       throw new RefusedError(

@@ -1,5 +1,5 @@
 import type { Call, Command } from "../cli/command.ts";
-import { stackFacts, targetFlags } from "../cli/target.ts";
+import { jsonFlag, stackFacts, stackFlag } from "../cli/target.ts";
 import { type Backup, stackReports, verify } from "../dump/backups.ts";
 import { settle } from "../dump/files/recover.ts";
 import { pathsWithLeftovers } from "../dump/files/temporary-names.ts";
@@ -31,10 +31,15 @@ const backups: Command = {
   summary: "lists a stack's dumps and reads each again",
   usage: "backups --stack S [--directory DIR] [--json]",
   flags: {
-    stack: targetFlags.stack ?? { type: "string" },
-    directory: { type: "string" },
-    json: { type: "boolean" },
+    stack: stackFlag,
+    directory: {
+      type: "string",
+      value: "DIR",
+      about: "where the dumps are (default: the stack's own folder)",
+    },
+    json: jsonFlag,
   },
+  stackWord: 0,
   run: async (call) => {
     const { stack } = call.flags;
     if (typeof stack !== "string") throw new RefusedError("--stack S is needed: whose dumps are listed");

@@ -1,5 +1,5 @@
 import type { Call, Command } from "../cli/command.ts";
-import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
+import { jsonFlag, resolveAdminTarget, targetFlags } from "../cli/target.ts";
 import { withAdmin } from "../cutover/connections.ts";
 import { holdCutoverLock } from "../cutover/lock.ts";
 import { writeState } from "../cutover/state/state.ts";
@@ -27,7 +27,8 @@ const cutover: Command = {
   summary:
     "how far a cutover is (status); or agree that the next copy replaces the new side's contents (discard)",
   usage: "cutover status|discard (--stack S | --url URL) [--json]",
-  flags: { ...targetFlags, json: { type: "boolean" } },
+  flags: { ...targetFlags, json: jsonFlag },
+  stackWord: 1,
   run: async (call) => {
     const [word = ""] = call.words;
     const step = steps[word];

@@ -9,6 +9,7 @@ const downgrade: Command = {
     "takes back what was applied after REV (a revision, the beginning of its name, -N, 0), newest first",
   usage: `downgrade REV (--url URL | --stack S) ${runUsage}`,
   flags: runFlags,
+  stackWord: 1,
   run: async (call) => {
     const [to, ...more] = call.words;
     if (to === undefined || more.length > 0)

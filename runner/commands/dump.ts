@@ -1,5 +1,5 @@
 import type { Call, Command } from "../cli/command.ts";
-import { resolveAdminTarget, targetFlags } from "../cli/target.ts";
+import { jsonFlag, resolveAdminTarget, targetFlags } from "../cli/target.ts";
 import { makeDump } from "../dump/dump.ts";
 import { compressionOf, type DumpOptions, defaultCompression, formatOf, jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
@@ -34,16 +34,22 @@ const dump: Command = {
     "[--schema-only] [--table PATTERN] [--exclude-table-data PATTERN] [--overwrite] [--json]",
   flags: {
     ...targetFlags,
-    out: { type: "string" },
-    format: { type: "string" },
-    jobs: { type: "string" },
-    compression: { type: "string" },
-    "schema-only": { type: "boolean" },
-    table: { type: "string", multiple: true },
-    "exclude-table-data": { type: "string", multiple: true },
-    overwrite: { type: "boolean" },
-    json: { type: "boolean" },
+    out: { type: "string", value: "PATH", about: "where the dump goes" },
+    format: { type: "string", value: "FORMAT", about: "custom (one file) or directory" },
+    jobs: { type: "string", value: "N", about: "how many streams side by side: auto, max or a number" },
+    compression: { type: "string", value: "KIND", about: "none, gzip:1-9, zstd or lz4" },
+    "schema-only": { type: "boolean", about: "definitions without rows" },
+    table: { type: "string", multiple: true, value: "PATTERN", about: "only these tables; may be repeated" },
+    "exclude-table-data": {
+      type: "string",
+      multiple: true,
+      value: "PATTERN",
+      about: "leave out the rows of these tables; may be repeated",
+    },
+    overwrite: { type: "boolean", about: "replace a dump that is there" },
+    json: jsonFlag,
   },
+  stackWord: 0,
   run: async (call) => {
     const path = call.flags.out;
     if (typeof path !== "string" || path === "")

@@ -28,20 +28,16 @@ type Commands = Readonly<Record<string, Command>>;
 /** Modules of internal commands, by the first word of their commands' names. */
 const modules: Readonly<Record<string, () => Promise<{ commands: Commands }>>> = {
   cutover: () => import("./internal/cutover.ts"),
-  database: () => import("./internal/stack.ts"),
   dump: () => import("./internal/dump.ts"),
   instance: () => import("./internal/instance.ts"),
   migration: () => import("./internal/migrations.ts"),
   migrations: () => import("./internal/migrations.ts"),
   password: () => import("./internal/roles.ts"),
-  pending: () => import("./internal/stack.ts"),
   restore: () => import("./internal/restore.ts"),
   rights: () => import("./internal/roles.ts"),
   role: () => import("./internal/roles.ts"),
   roles: () => import("./internal/roles.ts"),
   serve: () => import("./internal/serve.ts"),
-  stack: () => import("./internal/stack.ts"),
-  url: () => import("./internal/stack.ts"),
 };
 
 /**

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { Command } from "../cli/command.ts";
-import { type StackFacts, stackFacts } from "../cli/target.ts";
+import type { Command, StackFacts } from "../cli/command.ts";
+import { stackFacts, stackFlag } from "../cli/target.ts";
 import { type ConnectionSettings, connectionFromUrl, environmentOf } from "../postgres/connection.ts";
 import { findPrograms } from "../postgres/programs.ts";
 import { childEnvironment } from "../util/child-environment.ts";
@@ -75,10 +75,15 @@ async function runPsql(args: readonly string[], env: NodeJS.ProcessEnv): Promise
 const psql: Command = {
   summary: "opens psql as a role of a stack (default: the owner); the password is on no command line",
   usage: "psql [--stack S] [--role NAME] [-- PSQL ARGUMENTS]",
-  flags: { stack: { type: "string" }, role: { type: "string" } },
-  run: async ({ flags, words, env }) => {
+  flags: {
+    stack: stackFlag,
+    role: { type: "string", value: "NAME", about: "the role to connect as (default: the owner)" },
+  },
+  stackWord: 0,
+  defaultStack: "dev",
+  run: async ({ flags, words, env, facts }) => {
     const role = typeof flags.role === "string" ? flags.role : undefined;
-    const settings = connectionAs(stackFacts({ flags, env }), role);
+    const settings = connectionAs(stackFacts({ flags, facts }), role);
     const code = await runPsql(words, environment(env, settings));
     return code === 0 ? ExitCode.done : ExitCode.failed;
   },

@@ -1,4 +1,5 @@
 import type { Call, Command } from "../cli/command.ts";
+import { jsonFlag } from "../cli/target.ts";
 import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/cli-options.ts";
 import { type RepairRequest, repairEdited, repairProgress } from "../migrations/history/repair.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
@@ -18,7 +19,17 @@ const repair: Command = {
   summary: "accepts the present text of an edited migration that is applied, after showing it",
   usage:
     "repair [NAME] (--stack S | --url URL) [--yes] [--next STATEMENT] [--directory DIR] [--table SCHEMA.TABLE]",
-  flags: { ...migrationFlags, yes: { type: "boolean" }, next: { type: "string" } },
+  flags: {
+    ...migrationFlags,
+    yes: { type: "boolean", short: "y", about: "accept the present text" },
+    next: {
+      type: "string",
+      value: "STATEMENT",
+      about: "go on at this statement of a migration that stopped",
+    },
+    json: jsonFlag,
+  },
+  stackWord: 1,
   run: async (call) => {
     const [name] = call.words;
     const settings = settingsOf(call);

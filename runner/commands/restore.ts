@@ -1,5 +1,5 @@
 import type { Call, Command } from "../cli/command.ts";
-import { resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
+import { jsonFlag, resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
 import { jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { historyTable } from "../migrations/history/history.ts";
@@ -66,13 +66,18 @@ const restore: Command = {
     "restore PATH (--stack S | --url URL) [--owner ROLE] [--jobs auto|max|N] [--sha256 SUM] [--sanitize FILE] [--overwrite] [--json]",
   flags: {
     ...targetFlags,
-    owner: { type: "string" },
-    jobs: { type: "string" },
-    sha256: { type: "string" },
-    sanitize: { type: "string" },
-    overwrite: { type: "boolean" },
-    json: { type: "boolean" },
+    owner: {
+      type: "string",
+      value: "ROLE",
+      about: "who owns everything afterwards (default: the stack's owner)",
+    },
+    jobs: { type: "string", value: "N", about: "how many streams side by side: auto, max or a number" },
+    sha256: { type: "string", value: "SUM", about: "the sum that the dump must have" },
+    sanitize: { type: "string", value: "FILE", about: "an SQL script that runs before anybody may connect" },
+    overwrite: { type: "boolean", about: "replace objects that the dump does not hold" },
+    json: jsonFlag,
   },
+  stackWord: 1,
   run: async (call) => {
     const plan = call.flags.stack === undefined ? undefined : await planCatchUp(call); // refuses before all else
     const history = plan && historyTable(plan.settings.table);

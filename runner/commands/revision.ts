@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import type { Call, Command } from "../cli/command.ts";
-import { resolveTarget, targetFlags } from "../cli/target.ts";
+import { directoryFlag, jsonFlag, resolveTarget, targetFlags } from "../cli/target.ts";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../postgres/connection.ts";
 import { findServer } from "../postgres/embedded/server.ts";
 import { findPrograms, type Programs } from "../postgres/programs.ts";
@@ -135,14 +135,18 @@ export default {
   usage,
   flags: {
     ...targetFlags,
-    from: { type: "string" },
-    rename: { type: "string", multiple: true },
-    ignore: { type: "string", multiple: true },
-    check: { type: "boolean" },
-    json: { type: "boolean" },
-    directory: { type: "string" },
-    models: { type: "string" },
-    "scratch-url": { type: "string" },
+    from: { type: "string", value: "START", about: "current (the database) or migrations (the files alone)" },
+    rename: { type: "string", multiple: true, value: "OLD=NEW", about: "a rename, not a drop and a create" },
+    ignore: { type: "string", multiple: true, value: "PATTERN", about: "leave these objects alone" },
+    check: { type: "boolean", about: "write nothing; say what differs (exit code 3)" },
+    json: jsonFlag,
+    directory: directoryFlag,
+    models: { type: "string", value: "DIR", about: "where the models are (default: models)" },
+    "scratch-url": {
+      type: "string",
+      value: "URL",
+      about: "a server for scratch databases instead of one of its own",
+    },
   },
   run,
 } satisfies Command;

@@ -1,5 +1,5 @@
 import type { Command } from "../cli/command.ts";
-import { resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
+import { jsonFlag, resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
 import type { ReviewedRights } from "../config/role-declaration.ts";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { coloured, matrixOf, plain, renderDifferences, renderMatrix } from "../roles/review/matrix.ts";
@@ -24,7 +24,8 @@ const roles: Command = {
   summary:
     "who may do what in a database, as the server sees it, and where that differs from what is declared",
   usage: "roles (--stack S | --url URL) [--json]",
-  flags: { ...targetFlags, json: { type: "boolean" } },
+  flags: { ...targetFlags, json: jsonFlag },
+  stackWord: 0,
   run: async (call) => {
     const target = resolveAdminTarget(call);
     const declared = call.flags.stack === undefined ? undefined : declaredRoles(stackFacts(call));

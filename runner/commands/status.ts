@@ -1,5 +1,5 @@
 import type { Call, Command } from "../cli/command.ts";
-import { stackFacts } from "../cli/target.ts";
+import { jsonFlag, stackFacts } from "../cli/target.ts";
 import { accessOf, filesOf, migrationFlags, settingsOf } from "../migrations/cli-options.ts";
 import { type Expected, readStatus, type Status, type StatusRow } from "../migrations/status.ts";
 import { ExitCode } from "../util/errors.ts";
@@ -27,7 +27,8 @@ const status: Command = {
   summary:
     "every migration: applied, pending, edited, unknown, out of order; exit code 3 when not all is applied",
   usage: "status (--stack S | --url URL) [--json] [--directory DIR] [--table SCHEMA.TABLE]",
-  flags: { ...migrationFlags, json: { type: "boolean" } },
+  flags: { ...migrationFlags, json: jsonFlag },
+  stackWord: 0,
   run: async (call) => {
     const settings = settingsOf(call);
     const found = await readStatus(accessOf(call), await filesOf(settings), settings, expectedOf(call));

@@ -9,6 +9,7 @@ const upgrade: Command = {
   summary: "applies migrations to a database, up to REV (a revision, the beginning of its name, +N, latest)",
   usage: `upgrade [REV] (--url URL | --stack S) ${runUsage}`,
   flags: runFlags,
+  stackWord: 1,
   run: async (call) => {
     const [to = "latest", ...more] = call.words;
     if (more.length > 0)

@@ -1,5 +1,12 @@
-import type { Call, Flags } from "../cli/command.ts";
-import { resolveAdminTarget, resolveTarget, stackFacts, targetFlags } from "../cli/target.ts";
+import type { Flags } from "../cli/command.ts";
+import {
+  directoryFlag,
+  resolveAdminTarget,
+  resolveTarget,
+  stackFacts,
+  type Target,
+  targetFlags,
+} from "../cli/target.ts";
 import { connectionFromUrl } from "../postgres/connection.ts";
 import { RefusedError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
@@ -12,16 +19,20 @@ import { defaultSettings, type MigrationSettings, type OutOfOrder, outOfOrderRul
 /** The flags of every verb that reads or runs migrations. */
 export const migrationFlags: Flags = {
   ...targetFlags,
-  directory: { type: "string" },
-  table: { type: "string" },
+  directory: directoryFlag,
+  table: { type: "string", value: "SCHEMA.TABLE", about: "the history table (default: pgstack.migrations)" },
 };
 
 /** The flags of verbs that run them. */
 export const runFlags: Flags = {
   ...migrationFlags,
-  "lock-timeout": { type: "string" },
-  "statement-timeout": { type: "string" },
-  "out-of-order": { type: "string" },
+  "lock-timeout": {
+    type: "string",
+    value: "TIME",
+    about: "how long a statement waits for a lock, such as 5s",
+  },
+  "statement-timeout": { type: "string", value: "TIME", about: "how long a statement may run; 0: no limit" },
+  "out-of-order": { type: "string", value: "RULE", about: "what to do with late files: error or apply" },
 };
 
 export const runUsage =
@@ -30,7 +41,7 @@ export const runUsage =
 type Raw = Partial<Record<keyof MigrationSettings, string | number | boolean | null>>;
 
 /** A stack's own settings, as they stand in its file: validated by the stack's program, not here. */
-function stackSettings(call: Pick<Call, "env" | "flags">): Raw {
+function stackSettings(call: Target): Raw {
   return call.flags.stack === undefined ? {} : ((stackFacts(call).config.migrations ?? {}) as Raw);
 }
 
@@ -42,7 +53,7 @@ function ruleOf(value: string): OutOfOrder {
 }
 
 /** The settings of a call: its flags, then the stack's, then the defaults. Throws RefusedError. */
-export function settingsOf(call: Pick<Call, "env" | "flags">): MigrationSettings {
+export function settingsOf(call: Target): MigrationSettings {
   const { flags } = call;
   const raw: Raw = { ...defaultSettings, ...stackSettings(call) };
   return {
@@ -63,13 +74,13 @@ export function filesOf({ directory }: Pick<MigrationSettings, "directory">): Pr
 }
 
 /** Who a call connects as: the URL's user, or the stack's owner; an adopted one by the admin, who knows no password of it. */
-export function accessOf(call: Pick<Call, "env" | "flags">): Access {
+export function accessOf(call: Target): Access {
   const owner = resolveTarget(call);
   return call.flags.stack === undefined ? { owner } : { owner, admin: resolveAdminTarget(call) };
 }
 
 /** As `accessOf`, for a verb that changes a database without its stack. */
-export function accessWithoutStack(call: Pick<Call, "env" | "flags">): Access {
+export function accessWithoutStack(call: Target): Access {
   const { url, stack } = call.flags;
   if (typeof url !== "string" || stack !== undefined)
     throw new RefusedError(

@@ -1,5 +1,4 @@
-import type { Call } from "../cli/command.ts";
-import { resolveAdminTarget, resolveTarget, stackFacts } from "../cli/target.ts";
+import { resolveAdminTarget, resolveTarget, stackFacts, type Target } from "../cli/target.ts";
 import { filesOf, settingsOf } from "../migrations/cli-options.ts";
 import type { MigrationFile } from "../migrations/files/types.ts";
 import { historyTable, keepTokenSql, readHistory } from "../migrations/history/history.ts";
@@ -35,7 +34,7 @@ export interface CaughtUp {
  * Reads what comes after a restore into a stack, so that faults show before anything is touched; undefined for a
  * stack that only imports, which has neither migrations nor rights of its own. Throws RefusedError.
  */
-export async function planCatchUp(call: Pick<Call, "env" | "flags">): Promise<CatchUp | undefined> {
+export async function planCatchUp(call: Target): Promise<CatchUp | undefined> {
   const facts = stackFacts(call);
   if ((facts.config.adopt as { importOnly?: boolean } | undefined)?.importOnly === true) return undefined;
   const access = { owner: resolveTarget(call), admin: resolveAdminTarget(call) };

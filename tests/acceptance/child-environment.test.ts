@@ -174,8 +174,8 @@ test("psql sees the connection and a person's habits", async () => {
     config: {},
     outputs: { owner: "app", database: "app", databaseUrl: urlOf(cluster, "app", "app") },
   };
-  const env = { ...process.env, PGSTACK_STACK: JSON.stringify(facts), PAGER: "cat" };
-  const call = { flags: { stack: "dev" }, words: ["-XAtc", "SELECT 1"], env } as unknown as Parameters<
+  const env = { ...process.env, PAGER: "cat" };
+  const call = { flags: { stack: "dev" }, words: ["-XAtc", "SELECT 1"], env, facts } as unknown as Parameters<
     typeof psql.run
   >[0];
   const programs = await programsOf(() => psql.run(call));

@@ -449,9 +449,7 @@ test("a resource dumps once for each label, and prunes only after a new one", as
   assert.equal(elsewhere.stdout, first.stdout);
   assert.ok(!existsSync(join(directory, "dev-one.dump")));
   for (const label of ["two", "three", "four"]) assert.equal((await ensure(label)).code, 0);
-  const list = await runVerb(["backups", "--stack", "dev", "--directory", directory, "--json"], {
-    env: { PGSTACK_STACK: JSON.stringify({ name: "dev", outputs: {}, config: {} }) },
-  });
+  const list = await runVerb(["backups", "--stack", "dev", "--directory", directory, "--json"]);
   assert.deepEqual(
     JSON.parse(list.stdout).backups.map((one: { label: string; state: string }) => [one.label, one.state]),
     [

@@ -109,10 +109,9 @@ test("status shows as missing what the stack says is applied, its head even with
   const databaseUrl = `postgres://${user}:${password}@${host}:${port}/${database}?sslmode=disable`;
   const facts = { name: "dev", config: {}, outputs: { databaseUrl, admin: bench.admin } };
   const states = async (head: string) => {
-    const env = {
-      PGSTACK_STACK: JSON.stringify({ ...facts, outputs: { ...facts.outputs, migrations: { head } } }),
-    };
-    const found = await callVerb("status", ["--stack", "dev", "--json", "--directory", bench.directory], env);
+    const words = ["--stack", "dev", "--json", "--directory", bench.directory];
+    const outputs = { ...facts.outputs, migrations: { head } };
+    const found = await callVerb("status", words, {}, "", { ...facts, outputs });
     assert.equal(found.code, 3);
     const rows = JSON.parse(found.stdout).migrations as { name: string; state: string }[];
     return Object.fromEntries(rows.map(({ name, state }) => [name, state]));
@@ -184,10 +183,10 @@ test("a target that the stack's update would stop at is refused before the stack
   assert.match(irreversible.stderr, /04_t4 is irreversible/);
   const { user, password, host, port, database } = bench.owner;
   const databaseUrl = `postgres://${user}:${password}@${host}:${port}/${database}?sslmode=disable`;
-  const facts = { name: "dev", config: { migrations: { baseline: "04_t4" } } };
-  const env = { PGSTACK_STACK: JSON.stringify({ ...facts, outputs: { databaseUrl, admin: bench.admin } }) };
+  const config = { migrations: { baseline: "04_t4" } };
+  const facts = { name: "dev", config, outputs: { databaseUrl, admin: bench.admin } };
   const words = ["down", "03", "--stack", "dev", "--directory", bench.directory];
-  const folded = await callVerb("migrations-target", words, env);
+  const folded = await callVerb("migrations-target", words, {}, "", facts);
   assert.equal(folded.code, 2);
   assert.match(folded.stderr, /lies before the baseline 04_t4/);
 });

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseWords } from "../../runner/cli/arguments.ts";
+import type { StackFacts } from "../../runner/cli/command.ts";
 import { commands, internalCommand } from "../../runner/commands/index.ts";
 import { adoptBaseline } from "../../runner/migrations/adopt-baseline.ts";
 import { readMigrations } from "../../runner/migrations/files/directory.ts";
@@ -48,6 +49,7 @@ export async function callVerb(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   stdin = "",
+  facts?: StackFacts,
 ): Promise<Outcome> {
   const output = { stdout: "", stderr: "" };
   const log = (line: string) => {
@@ -63,6 +65,7 @@ export async function callVerb(
       ...parseWords(verb, args),
       internal: internalCommand,
       env,
+      facts,
       stdin: async () => stdin,
       lines: async function* () {
         yield* stdin.split("\n");

@@ -44,7 +44,7 @@ export interface TestProject extends AsyncDisposable {
 
 const parts = [
   ...["Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml", "package.json", "package-lock.json", "index.ts"],
-  ...["components", "migrations", "models", "runner", "toolchain", "pgstack"],
+  ...["cli", "components", "migrations", "models", "runner", "toolchain", "pgstack"],
 ];
 
 /** A user's own choice of backend must not leak into a test's project. */

@@ -4,7 +4,7 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 
-const files = ["index.ts", ...globSync("{components,runner}/**/*.ts")];
+const files = ["index.ts", ...globSync("{cli,components,runner}/**/*.ts")];
 const form =
   /^(?:import|export)(?<types> type)?[^;]*?from "(?<from>\.[^"]+)"|import\("(?<later>\.[^"]+)"\)/gms;
 const imports = files.flatMap((file) =>
@@ -18,6 +18,13 @@ const imports = files.flatMap((file) =>
 );
 
 const rules: readonly { from: RegExp; to: RegExp; why: string; types?: true }[] = [
+  { from: /^(components|runner|index)/, to: /^cli\//, why: "the command line is on top", types: true },
+  {
+    from: /^cli\//,
+    to: /^(components\/|index)/,
+    why: "the command line runs the program by Pulumi",
+    types: true,
+  },
   { from: /^runner\//, to: /^components\//, why: "the runner knows nothing of Pulumi", types: true },
   {
     from: /^components\//,

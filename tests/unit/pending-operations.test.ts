@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { takeOver } from "../../runner/commands/internal/stack.ts";
+import { takeOver } from "../../cli/stack/pending-operations.ts";
 
 const resource = (name: string, type: string, inputs: Record<string, unknown>) => ({
   urn: `urn:pulumi:dev::pgstack::${type}::${name}`,

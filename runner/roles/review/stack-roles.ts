@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { StackFacts } from "../../cli/target.ts";
+import type { StackFacts } from "../../cli/command.ts";
 import { Database } from "../../config/database.ts";
 import {
   creatorsOf,

@@ -1,0 +1,27 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { ExitCode } from "../../runner/util/errors.ts";
+import type { StackCommand } from "../command.ts";
+import { readProject } from "../project.ts";
+import { bringIn, pulumiEnvironment } from "../pulumi/environment.ts";
+
+const test: StackCommand = {
+  summary: "the whole test suite, from nothing",
+  usage: "test",
+  flags: {},
+  run: async () => {
+    const project = readProject();
+    const environment = pulumiEnvironment(project);
+    bringIn(project, "postgresql");
+    bringIn(project, "pgbouncer");
+    const child = spawn(process.execPath, [join(project.root, "tests/run.ts")], {
+      stdio: "inherit",
+      env: { ...process.env, ...environment },
+    });
+    const [code] = (await once(child, "close")) as [number | null];
+    return code === 0 ? ExitCode.done : ExitCode.failed;
+  },
+};
+
+export default test;
