@@ -4,6 +4,7 @@ import type { CutoverCheck } from "../runner/commands/internal/cutover.ts";
 import type { CutoverConfig } from "../runner/config/cutover.ts";
 import type { DatabaseConfig } from "../runner/config/database.ts";
 import type { CutoverRequest } from "../runner/cutover/settings.ts";
+import { orFail } from "./refusal.ts";
 import { type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
 import { askRunner } from "./runner/query.ts";
 import type { Queries } from "./runner/query-process.ts";
@@ -61,6 +62,8 @@ export class Cutover extends pulumi.ComponentResource {
    * switch finds nothing to be run again under the freeze.
    */
   readonly rollback: Rollback | undefined;
+  /** Whether the database's contents are still to be replaced. */
+  readonly isPending: Promise<boolean>;
 
   constructor(name: string, args: CutoverArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Cutover", name, {}, options);
@@ -70,8 +73,11 @@ export class Cutover extends pulumi.ComponentResource {
     const admin = source.requireOutput("admin") as pulumi.Output<Administrator>;
     const environment = environmentOf(args, admin);
     const request = requestOf(args, source, pulumi.unsecret(admin));
-    const attempt = config.state === "switch" ? { PGSTACK_ATTEMPT: attemptOf(args) } : {};
-    this.shared = { config, request, environment: { ...environment, ...attempt } };
+    const completed = orFail(completedAttempt(args));
+    const attempt = completed.then((attempt) => attempt ?? randomUUID());
+    const attempts = config.state === "switch" ? { PGSTACK_ATTEMPT: attempt } : {};
+    this.isPending = completed.then((attempt) => config.state !== "switch" || attempt === undefined);
+    this.shared = { config, request, environment: { ...environment, ...attempts } };
     // with this one ends the cutover: a stage of a switch also goes when a rehearsal takes its place
     const held = new RunnerCommand(
       "cutover-source",
@@ -142,12 +148,12 @@ function environmentOf(
 }
 
 /**
- * New until the switch is complete, and then the same for good: as long as it is not, every stage is repeated, each
- * in its turn, so that what follows a new copy (migrations, grants) follows it again.
+ * The attempt by which the switch was completed, the same for good. Undefined as long as it is not: every stage is then
+ * repeated under another one, each in its turn, so that what follows a new copy (migrations, grants) follows it again.
  */
-async function attemptOf({ connection, queries }: CutoverArgs): Promise<string> {
+async function completedAttempt({ connection, queries }: CutoverArgs): Promise<string | undefined> {
   const known = await askRunner<CutoverCheck>(queries, "cutover-check", {}, connection);
-  return known?.attempt ?? randomUUID();
+  return known?.attempt ?? undefined;
 }
 
 /** A stack's output `admin`. */

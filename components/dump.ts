@@ -7,7 +7,7 @@ export interface DumpArgs {
   readonly config: DumpConfig;
   /** The PG* variables of a user who may read everything in the stack's database. */
   readonly connection: Variables;
-  /** What the dump must hold: migrations, grants. */
+  /** What the dump must hold: roles and a restore, and with `when: after` migrations and grants too. */
   readonly after: readonly pulumi.Resource[];
 }
 
@@ -20,7 +20,8 @@ export class Dump extends pulumi.ComponentResource {
 
   constructor(name: string, args: DumpArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Dump", name, {}, options);
-    const { config, connection, after } = args;
+    const { connection, after } = args;
+    const { when: _, ...config } = args.config;
     const command = new RunnerCommand(
       `${name}-database`,
       {

@@ -7,17 +7,28 @@ import { sequenceOf } from "../runner/migrations/plan/plan.ts";
 import { keptFiles } from "../runner/migrations/plan/target-revision.ts";
 import type { CheckRequest, CheckResult } from "../runner/migrations/preview.ts";
 import type { MigrationSettings } from "../runner/migrations/settings.ts";
+import { meanwhile } from "../runner/util/background.ts";
 import { UserError } from "../runner/util/errors.ts";
 import { connectionEnvironment, type Login } from "./connection.ts";
 import type { Administrator } from "./instance.ts";
+import { leavingRefusals, refusalsOf } from "./migration-refusals.ts";
+import { orFail, refuse, warnOrRefuse } from "./refusal.ts";
 import { type Rollback, RunnerCommand } from "./runner/command.ts";
 import { askRunner, knownValue } from "./runner/query.ts";
 import type { Queries } from "./runner/query-process.ts";
 
+/** A restore or a cutover: what it brings may lack migrations. */
+interface Content {
+  /** Another value after each, so that what is missing is applied. */
+  readonly contentGeneration: pulumi.Input<string>;
+  /** Whether the database's contents are still to be replaced: what it has says nothing of what migrations will find. */
+  readonly isPending: Promise<boolean>;
+}
+
 export interface MigrationsArgs {
   readonly settings: MigrationSettings;
   /** Of `readFiles`. */
-  readonly files: readonly MigrationFile[];
+  readonly files: Promise<readonly MigrationFile[]>;
   /** The server; its administrator stands in for the owner while the owner's password changes. */
   readonly administrator: Administrator;
   /** The database's owner, as whom migrations run. */
@@ -26,8 +37,10 @@ export interface MigrationsArgs {
   readonly deletedWith: pulumi.CustomResource;
   /** What must be there before the first migration runs. */
   readonly after?: readonly pulumi.Input<pulumi.Resource>[];
-  /** Another value after each restore, so that what the dump lacks is applied. */
-  readonly epoch?: pulumi.Input<string> | undefined;
+  /** What fills the database before, where something does. */
+  readonly content: Content | undefined;
+  /** Whether a missing file alone may not revert its migration. */
+  readonly protect: boolean;
   /** A cutover that waits for the migrations. */
   readonly rollback?: Rollback | undefined;
   readonly queries: Queries;
@@ -46,29 +59,28 @@ export class Migrations extends pulumi.ComponentResource {
   readonly head: pulumi.Output<string | null>;
   /** Files that `migrations.to` holds back. */
   readonly pending: pulumi.Output<number>;
+  /** Another value whenever objects may have come, gone or been replaced. */
+  readonly generation: pulumi.Output<string>;
+  /** One for each migration that is no part of the baseline; none is declared where `up` would refuse. */
+  readonly records: Promise<readonly pulumi.Resource[]>;
   /** Everything is applied once this is done; grants on what migrations make wait for it. */
   readonly applied: pulumi.Input<pulumi.Resource>;
 
   constructor(name: string, args: MigrationsArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Migrations", name, {}, options);
-    const { files } = args;
     const environment = environmentOf(args, args.owner);
-    const asAdmin = environmentOf(args, { ...args.owner, password: undefined });
-    const request = { settings: args.settings, files };
-    const { queries, deletedWith: database } = args;
-    const checked = { asOwner: environment, asAdmin, database, queries };
-    const check = checkDatabase(request, checked, this);
-    const plan = check.then((found) => ({ found, kept: keptFiles(files, historyOf(found), args.settings) }));
+    const plan = orFail(planOf(args, environment, this));
     const apply = plan.then((plan) => createApply(name, args, { environment, ...plan }, this));
     this.applied = apply;
     const result = pulumi.output(apply.then((command) => command.result<StackResult>()));
     this.count = result.count;
     this.head = result.head;
     this.pending = result.pending;
-    const records = Promise.all([plan, apply]).then(([plan, apply]) =>
+    this.generation = pulumi.interpolate`${args.content?.contentGeneration ?? ""} ${this.count} ${this.head}`;
+    this.records = Promise.all([plan, apply]).then(([plan, apply]) =>
       createRecords(args, { environment, ...plan, apply }, this),
     );
-    this.registerOutputs(records.then(() => ({})));
+    this.registerOutputs(this.records.then(() => ({})));
   }
 }
 
@@ -77,11 +89,24 @@ export class Migrations extends pulumi.ComponentResource {
  * goes on with what it knows when a fault of a file ends the program, and would freeze a cutover's source for nothing. A
  * fault prints without a stack.
  */
-export async function readFiles(queries: Queries, settings: MigrationSettings): Promise<MigrationFile[]> {
+export function readFiles(queries: Queries, settings: MigrationSettings): Promise<MigrationFile[]> {
+  return meanwhile(readAll(queries, settings));
+}
+
+async function readAll(queries: Queries, settings: MigrationSettings): Promise<MigrationFile[]> {
   const files = (await askRunner<MigrationFile[]>(queries, "migrations-read", settings, {})) ?? [];
+  keptOf(files, undefined, settings);
+  return files;
+}
+
+/** The files that `migrations.to` keeps. Throws RunError where it, or the baseline, names none. */
+function keptOf(
+  files: readonly MigrationFile[],
+  found: CheckResult | undefined,
+  settings: MigrationSettings,
+): MigrationFile[] {
   try {
-    keptFiles(files, { rows: [] }, settings);
-    return files;
+    return keptFiles(files, historyOf(found), settings);
   } catch (error) {
     throw error instanceof UserError ? new pulumi.RunError(error.message) : error;
   }
@@ -99,22 +124,47 @@ function environmentOf({ administrator }: MigrationsArgs, owner: Login): Environ
   };
 }
 
-interface ApplyInputs {
-  readonly environment: Environment;
+interface MigrationPlan {
   /** What the database says, where it can be asked. */
   readonly found: CheckResult | undefined;
   readonly kept: readonly MigrationFile[];
 }
 
+/** Asks the database, and refuses what `up` would stop at. */
+async function planOf(
+  args: MigrationsArgs,
+  asOwner: Environment,
+  resource: pulumi.Resource,
+): Promise<MigrationPlan> {
+  const { settings, queries, deletedWith: database, protect } = args;
+  const files = await args.files;
+  const asAdmin = environmentOf(args, { ...args.owner, password: undefined });
+  const found = await checkDatabase({ settings, files }, { asOwner, asAdmin, database, queries });
+  const kept = keptOf(files, found, settings);
+  if (found === undefined) return { found, kept };
+  report(found, resource);
+  const refusals = [
+    ...refusalsOf(found),
+    ...(await leavingRefusals(found, { files, kept, settings, protect })),
+  ];
+  if (await args.content?.isPending) for (const message of refusals) void pulumi.log.warn(message, resource);
+  else if (refusals.length > 0) refuse([`${refusals.join("\n")}\nNothing was run.`]);
+  return { found, kept };
+}
+
+interface ApplyInputs extends MigrationPlan {
+  readonly environment: Environment;
+}
+
 function createApply(
   name: string,
-  { settings: { to: _, ...settings }, epoch, deletedWith, rollback, after = [] }: MigrationsArgs,
+  { settings: { to: _, ...settings }, content, deletedWith, rollback, after = [] }: MigrationsArgs,
   { environment, found, kept }: ApplyInputs,
   parent: pulumi.Resource,
 ): RunnerCommand {
   const request = pulumi
-    .output(epoch)
-    .apply((epoch) => JSON.stringify(manifestOf(kept, settings, epoch ?? null)));
+    .output(content?.contentGeneration)
+    .apply((generation) => JSON.stringify(manifestOf(kept, settings, generation ?? null)));
   const unseen = found?.database === "unreachable";
   return new RunnerCommand(
     name,
@@ -142,10 +192,10 @@ function createRecords(
   { settings, deletedWith }: MigrationsArgs,
   { environment, found, kept, apply }: RecordInputs,
   parent: pulumi.Resource,
-): void {
+): RunnerCommand[] {
   const byName = new Map(kept.map((file) => [file.name, file]));
   const { table, lockTimeout, statementTimeout } = settings;
-  let previous = apply;
+  const records: RunnerCommand[] = [];
   for (const name of sequenceOf(kept, historyOf(found))) {
     const file = byName.get(name);
     if (file === undefined || isFolded(name, settings.baseline)) continue;
@@ -157,12 +207,15 @@ function createRecords(
       checksum,
       settings: { table, lockTimeout, statementTimeout },
     };
-    previous = new RunnerCommand(
-      `migration-${name}`,
-      { remove: "migration-revert", request: JSON.stringify(record), environment },
-      { parent, deletedWith, dependsOn: [previous] },
+    records.push(
+      new RunnerCommand(
+        `migration-${name}`,
+        { remove: "migration-revert", request: JSON.stringify(record), environment },
+        { parent, deletedWith, dependsOn: [records.at(-1) ?? apply] },
+      ),
     );
   }
+  return records;
 }
 
 const unread: Partial<Record<CheckResult["database"], string>> = {
@@ -174,25 +227,21 @@ const unread: Partial<Record<CheckResult["database"], string>> = {
 
 /** Tells what the database says, as far as a person should hear it. */
 function report(result: CheckResult, resource: pulumi.Resource): void {
-  const gap = unread[result.database];
-  if (gap !== undefined) void pulumi.log.warn(`${gap} ${result.reason}`, resource);
-  const { adopting, pending } = result;
+  const { database, reason, adopting, pending, warnings, findings } = result;
+  if (database === "unreachable") warnOrRefuse(`${unread[database]} ${reason}`, resource);
+  if (database === "absent") void pulumi.log.warn(`${unread[database]} ${reason}`, resource);
   if (adopting.length > 0)
     void pulumi.log.info(
       `${adopting.length} to record, if the schema is theirs: ${adopting.join(", ")}`,
       resource,
     );
   if (pending.length > 0) void pulumi.log.info(`${pending.length} to apply: ${pending.join(", ")}`, resource);
-  for (const { message } of result.warnings) void pulumi.log.warn(message, resource);
-  for (const { verdict, message } of result.findings)
-    void pulumi.log.warn(
-      verdict === "refuse" ? `${message} (\`up\` refuses until then.)` : message,
-      resource,
-    );
+  const notes = findings.filter(({ verdict }) => verdict === "note");
+  for (const { message } of [...warnings, ...notes]) void pulumi.log.warn(message, resource);
 }
 
 /** The database to ask, and the PG* variables that lead there. */
-export interface Checked {
+interface Checked {
   readonly asOwner: Environment;
   /** As the admin, who becomes the owner where the server lets him. */
   readonly asAdmin: Environment;
@@ -205,16 +254,13 @@ export interface Checked {
  * password is, and as the owner where that gives no answer. Undefined where the database is still to be made: at the
  * preview of the first `up`.
  */
-export async function checkDatabase(
+async function checkDatabase(
   request: CheckRequest,
   { asOwner, asAdmin, database, queries }: Checked,
-  resource: pulumi.Resource,
 ): Promise<CheckResult | undefined> {
   const ask = (environment: Environment) =>
     askRunner<CheckResult>(queries, "migrations-check", request, environment);
   const [early, id] = await Promise.all([ask(asAdmin), knownValue(database.id)]);
   if (id === undefined) return undefined;
-  const result = early?.database === "read" ? early : await ask(asOwner);
-  if (result !== undefined) report(result, resource);
-  return result;
+  return early?.database === "read" ? early : ask(asOwner);
 }

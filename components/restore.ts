@@ -3,6 +3,8 @@ import type { MigrationsConfig } from "../runner/config/migrations.ts";
 import type { RestoreConfig } from "../runner/config/restore.ts";
 import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/preview.ts";
 import type { RestoreReport } from "../runner/restore/report.ts";
+import { meanwhile } from "../runner/util/background.ts";
+import { refuse } from "./refusal.ts";
 import { RunnerCommand, type Variables } from "./runner/command.ts";
 import { askRunner, knownValue } from "./runner/query.ts";
 import type { Queries } from "./runner/query-process.ts";
@@ -29,7 +31,9 @@ export interface RestoreArgs {
 export class Restore extends pulumi.ComponentResource {
   readonly report: pulumi.Output<RestoreReport>;
   /** Names the restore. Migrations and grants carry it, so that they are checked again after another one. */
-  readonly epoch: string;
+  readonly contentGeneration: string;
+  /** Whether the database's contents are still to be replaced. */
+  readonly isPending: Promise<boolean>;
 
   constructor(name: string, args: RestoreArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Restore", name, {}, options);
@@ -40,17 +44,25 @@ export class Restore extends pulumi.ComponentResource {
       { parent: this, dependsOn: [...after], deletedWith: database },
     );
     this.report = command.result<RestoreReport>();
-    this.epoch = [config.from, config.sha256].filter((part) => part !== undefined).join(" ");
-    this.registerOutputs(this.#foretell(args).then(() => ({ report: this.report })));
+    this.contentGeneration = [config.from, config.sha256].filter((part) => part !== undefined).join(" ");
+    this.isPending = meanwhile(this.#isPending(args));
+    this.registerOutputs({ report: this.report });
   }
 
-  /** Says in a preview what `up` will drop and apply, and refuses there what it would refuse. */
-  async #foretell({ config, owner, migrations, connection, queries }: RestoreArgs): Promise<void> {
-    if (!pulumi.runtime.isDryRun()) return;
+  /** Asks whether the restore is to come. A preview says what it will drop and apply, and refuses what `up` would refuse. */
+  async #isPending(args: RestoreArgs): Promise<boolean> {
+    const { config, owner, migrations, connection, queries } = args;
     const request: RestoreCheckRequest = { restore: { ...config, owner }, migrations };
     const known = (await knownValue(pulumi.output(connection))) ?? {}; // the dump can be looked at before there is a server
-    const outlook = await askRunner<RestoreOutlook | null>(queries, "restore-check", request, known);
-    if (outlook) for (const line of foretold(config.from, outlook)) void pulumi.log.warn(line, this);
+    try {
+      const outlook = await askRunner<RestoreOutlook | null>(queries, "restore-check", request, known);
+      if (outlook && pulumi.runtime.isDryRun())
+        for (const line of foretold(config.from, outlook)) void pulumi.log.warn(line, this);
+      return outlook !== null;
+    } catch (error) {
+      if (pulumi.runtime.isDryRun()) refuse([(error as Error).message]); // in an update the restore itself says so
+      return true;
+    }
   }
 }
 

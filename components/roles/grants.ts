@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
+import { orFail } from "../refusal.ts";
 import { type Rollback, RunnerCommand } from "../runner/command.ts";
 import { askRunner, knownValue } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
@@ -35,23 +36,18 @@ function rerunning(drifted: boolean) {
 /**
  * The roles' rights on the objects that exist, their default privileges again (a restore that replaces schemas drops
  * them), and the proof: a probe that tries, connected as the role, what it can do and cannot. Made after the
- * migrations, and again whenever `epoch` changes or rights are not as declared. Probes that did not run in an update
- * are repeated at its end, so that none ends without a proof of every role.
+ * migrations, and again whenever `epoch` changes or rights are not as declared.
  */
 export class RoleGrants extends pulumi.ComponentResource {
   readonly #args: RoleGrantsArgs;
-  readonly #probes: readonly ProvenRole[];
+  readonly probes: readonly ProvenRole[];
 
   constructor(name: string, args: RoleGrantsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:RoleGrants", name, {}, opts);
     this.#args = args;
     const grants = this.#grant(`roles-${name}`);
-    this.#probes = args.roles.all.map((role) => this.#probe(role, grants));
-  }
-
-  /** Ends the component: no client waits for the proof that comes after `last`. */
-  prove(last: pulumi.Input<unknown>): void {
-    this.registerOutputs(proveAgain(this.#args.queries, this.#probes, last).then(() => ({})));
+    this.probes = args.roles.all.map((role) => this.#probe(role, grants));
+    this.registerOutputs({});
   }
 
   #grant(name: string): pulumi.Resource {
@@ -110,17 +106,24 @@ function isOfThisUpdate(stdout: string): boolean {
   return (JSON.parse(stdout) as { at: number }).at >= started;
 }
 
+export interface ProofArgs {
+  readonly grants: RoleGrants;
+  /** What the proof waits for: no client is to wait for the proof. */
+  readonly after: pulumi.Input<unknown>;
+  readonly queries: Queries;
+}
+
 /**
- * Repeats, once `last` is known, the probes that an update had no other reason to run: none ends without a proof of
- * every role. Ends the program where a role can do what it should not, or cannot do what it should. A preview runs none.
+ * Repeats, at the end of an update, the probes that had no other reason to run: no update ends without a proof of every
+ * role. Ends the program where a role can do what it should not, or cannot do what it should. A preview runs none.
  */
-export async function proveAgain(
-  queries: Queries,
-  roles: readonly ProvenRole[],
-  last: pulumi.Input<unknown>,
-): Promise<void> {
+export function proveAtEnd(args: ProofArgs): void {
+  void orFail(proveAgain(args));
+}
+
+async function proveAgain({ grants: { probes: roles }, after, queries }: ProofArgs): Promise<void> {
   if (pulumi.runtime.isDryRun() || roles.length === 0) return;
-  await knownValue(pulumi.output(last));
+  await knownValue(pulumi.output(after));
   const settled = roles.map(({ probe, settings, environment }) =>
     pulumi
       .all([probe.stdout, pulumi.unsecret(pulumi.all(environment))] as const)

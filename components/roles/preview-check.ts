@@ -4,6 +4,7 @@ import { creatorsOf, declare, type RightsCheckRequest } from "../../runner/confi
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
 import type { Instance } from "../instance.ts";
+import { refuse, warnOrRefuse } from "../refusal.ts";
 import { askRunner } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
 
@@ -33,6 +34,14 @@ function report({ statements }: RightsCheck, resource: pulumi.Resource): void {
   void pulumi.log.info(`Rights are not as declared. To be run:\n  ${shown.join("\n  ")}${more}`, resource);
 }
 
+function notKnown(reason: string, instance: Instance): void {
+  if (!pulumi.runtime.isDryRun()) refuse([reason]);
+  warnOrRefuse(
+    `Whether the admin can do all this, and whether rights hold, is not known. ${reason}`,
+    instance,
+  );
+}
+
 /**
  * Asks the server, before anything is declared, whether its admin can do all that the stack asks for, and whether
  * rights still are as declared. Undefined where there is no server yet. Ends the program where the admin can not.
@@ -48,16 +57,12 @@ export async function checkRights(
   const check = await askRunner<RightsCheck>(queries, "rights-check", requestOf(config), environment);
   if (check === undefined) return undefined;
   const { admin, unreachable, refusals } = check;
-  if (unreachable !== undefined && !pulumi.runtime.isDryRun()) throw new pulumi.RunError(unreachable);
-  if (unreachable !== undefined)
-    void pulumi.log.warn(
-      `Whether the admin can do all this, and whether rights hold, is not known. ${unreachable}`,
-      instance,
-    );
+  if (unreachable !== undefined) notKnown(unreachable, instance);
+  if (check.refused !== undefined) refuse([check.refused]);
   if (refusals.length > 0)
-    throw new pulumi.RunError(
+    refuse([
       `"${admin}" cannot do all that this stack asks for; nothing was changed:\n  pgstack:${refusals.join("\n  pgstack:")}`,
-    );
+    ]);
   report(check, instance);
   return check;
 }

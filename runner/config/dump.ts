@@ -28,6 +28,8 @@ export const Dump = v.strictObject({
   ),
   /** How many of the stack's labelled dumps stay, newest first (default: all). */
   keep: v.optional(v.pipe(v.number("a number"), v.integer("a whole number"), v.minValue(1, "1 or more"))),
+  /** Before pending migrations, which it protects against, or after them. */
+  when: v.optional(v.picklist(["before", "after"], "before or after"), "before"),
   /** What happens to the dump when its resource goes. */
   onDelete: v.optional(v.picklist(["keep", "delete"], "keep or delete"), "keep"),
 });

@@ -1,4 +1,3 @@
-import { previousOutput } from "../cli/command.ts";
 import { projectPath } from "../util/project.ts";
 import { adoptBaseline } from "./adopt-baseline.ts";
 import { readMigrations } from "./files/directory.ts";
@@ -7,7 +6,7 @@ import { keptBy, type Manifest } from "./plan/manifest.ts";
 import { applyMigrations } from "./run/apply.ts";
 import { accessFromEnvironment } from "./run/session.ts";
 
-/** What the stack's `migrations` resource keeps as its result. */
+/** What the stack's `migrations` resource keeps as its result: short, however many there are, since the state holds it. */
 export interface StackResult {
   /** Migrations that are applied. */
   readonly count: number;
@@ -15,26 +14,11 @@ export interface StackResult {
   readonly head: string | null;
   /** Files that are not applied, since the target holds them back. */
   readonly pending: number;
-  /** Applied ones that have, or are about to have, a record of their own in the stack. */
-  readonly recorded: readonly string[];
 }
 
-function resultOf(
-  history: History,
-  kept: ReadonlySet<string>,
-  leaving: ReadonlySet<string>,
-  files: number,
-): StackResult {
+function resultOf(history: History, kept: ReadonlySet<string>, files: number): StackResult {
   const applied = history.rows.filter(({ name }) => kept.has(name));
-  const single = history.rows.filter(
-    ({ name, baseline }) => !baseline && (kept.has(name) || leaving.has(name)),
-  );
-  return {
-    count: applied.length,
-    head: applied.at(-1)?.name ?? null,
-    pending: files - applied.length,
-    recorded: single.map(({ name }) => name),
-  };
+  return { count: applied.length, head: applied.at(-1)?.name ?? null, pending: files - applied.length };
 }
 
 /** Brings a database to what a stack's manifest asks for. Throws RefusedError, MigrationFailure. */
@@ -45,14 +29,12 @@ export async function applyManifest(
 ): Promise<StackResult> {
   const files = await readMigrations(projectPath(manifest.directory), manifest.directory);
   const kept = keptBy(manifest, files);
-  const before = previousOutput<Partial<StackResult>>(env)?.recorded ?? [];
-  const leaving = new Set(before.filter((name) => !kept.has(name)));
   const token = env.PGSTACK_DRIFT ?? "";
   const { applied, history } = await applyMigrations({
     access: accessFromEnvironment(env),
     files,
     kept: () => kept,
-    leaving,
+    leaving: "any",
     settings: manifest,
     adoptBaseline,
     log,
@@ -60,7 +42,7 @@ export async function applyManifest(
       await client.query(keepTokenSql(historyTable(manifest.table), token));
     },
   });
-  const result = resultOf(history, kept, leaving, files.length);
+  const result = resultOf(history, kept, files.length);
   log(`${applied.length} applied now, ${result.count} in all, head ${result.head ?? "none"}`);
   return result;
 }

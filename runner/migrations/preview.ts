@@ -62,7 +62,7 @@ async function check(client: pg.Client, { settings, files }: CheckRequest): Prom
     adopting: [...adopting],
     pending: pending.map(({ name }) => name),
     token: tokenOf(history, plan),
-    findings: findingsOf(plan, settings, undefined),
+    findings: findingsOf(plan, settings, "any"),
     warnings: await lintPending(client, pending),
   };
 }

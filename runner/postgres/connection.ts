@@ -201,6 +201,18 @@ export function isMissingDatabase(error: unknown): boolean {
   return ((error as Error).cause as { code?: string } | undefined)?.code === "3D000";
 }
 
+/** Errors of Node's network, and states of a server that pass: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const passing =
+  /^(E(CONN(REFUSED|RESET|ABORTED)|TIMEDOUT|PIPE|(HOST|NET)(UNREACH|DOWN)|AI_AGAIN)|ENOTFOUND|57P0[123]|53300)$/;
+
+/** Whether a failure to connect says nothing about the request: no server answered, or it cannot just now. */
+export function isUnreachable(error: unknown): boolean {
+  const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
+  return cause?.code === undefined
+    ? /timeout|terminated/i.test(cause?.message ?? "")
+    : passing.test(cause.code);
+}
+
 /**
  * Lends one connection to `use` and closes it afterwards, whatever happens. Throws SessionEnd where the server ends the session, and
  * UserError as `openClient` does.

@@ -47,9 +47,10 @@ const parts = [
   ...["cli", "components", "migrations", "models", "runner", "toolchain", "pgstack"],
 ];
 
-/** A user's own choice of backend must not leak into a test's project. */
+/** A user's own choice of backend must not leak into a test's project, nor that the tests run on a CI. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE, ...env } = process.env;
+  const { CI, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE, ...env } =
+    process.env;
   return env;
 }
 

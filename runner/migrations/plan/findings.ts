@@ -3,8 +3,8 @@ import type { Plan, Standing } from "./plan.ts";
 
 /** Something that a person should know before migrations run. */
 export interface Finding {
-  /** `refuse`: `up` stops at it. `revert`: `up` reverts it where the stack has a record of it, and stops otherwise. */
-  readonly verdict: "refuse" | "revert" | "note";
+  /** `refuse`: a run stops at it. */
+  readonly verdict: "refuse" | "note";
   readonly message: string;
 }
 
@@ -36,32 +36,13 @@ function renamed(unknown: readonly Standing[], plan: Plan): Finding[] {
   });
 }
 
-/** Those that the stack is not about to revert itself; `leaving` undefined: nobody knows which those are. */
-function staying(
-  standings: readonly Standing[],
-  leaving: ReadonlySet<string> | undefined,
-): readonly Standing[] {
-  return standings.filter(({ name }) => leaving?.has(name) !== true);
-}
+/** Applied migrations that the caller reverts itself, by the end of their records; `any`: it looks after all of them. */
+export type Leaving = ReadonlySet<string> | "any";
 
-/** At a preview nobody knows which of them the stack has a record of; the rows of the preview show it. */
-function applied(
-  standings: readonly Standing[],
-  leaving: ReadonlySet<string> | undefined,
-  where: string,
-  wayOut: string,
-): Finding[] {
-  const found = staying(standings, leaving);
+function applied(standings: readonly Standing[], leaving: Leaving, where: string, wayOut: string): Finding[] {
+  const found = standings.filter(({ name }) => leaving !== "any" && !leaving.has(name));
   if (found.length === 0) return [];
-  const head = `Applied in the database but ${where}: ${names(found)}.`;
-  return leaving === undefined
-    ? [
-        {
-          verdict: "revert",
-          message: `${head} Those with a \`-\` in this preview are reverted by \`up\`. For any other: ${wayOut}`,
-        },
-      ]
-    : [{ verdict: "refuse", message: `${head} ${wayOut}` }];
+  return [{ verdict: "refuse", message: `Applied in the database but ${where}: ${names(found)}. ${wayOut}` }];
 }
 
 const bringBack =
@@ -90,13 +71,12 @@ function partial(standings: readonly Standing[]): Finding[] {
 
 /**
  * What is wrong, or worth knowing, of a plan.
- * @param leaving applied migrations that are about to be reverted, as their records leave the stack; undefined at a preview,
- * which cannot know them
+ * @param leaving applied migrations that are about to be reverted, as their records leave the stack
  */
 export function findingsOf(
   plan: Plan,
   settings: Pick<MigrationSettings, "outOfOrder">,
-  leaving: ReadonlySet<string> | undefined,
+  leaving: Leaving,
 ): Finding[] {
   const having = (state: Standing["state"]) => plan.standings.filter((standing) => standing.state === state);
   return [

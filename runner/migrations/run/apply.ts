@@ -5,7 +5,7 @@ import { RefusedError } from "../../util/errors.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { ensureHistory, type History, historyTable, readHistory } from "../history/history.ts";
 import { withMigrationLock } from "../history/lock.ts";
-import { findingsOf } from "../plan/findings.ts";
+import { findingsOf, type Leaving } from "../plan/findings.ts";
 import { isFolded } from "../plan/manifest.ts";
 import { adoptable, makePlan, type Plan } from "../plan/plan.ts";
 import type { MigrationSettings } from "../settings.ts";
@@ -22,7 +22,7 @@ export interface ApplyRequest {
   readonly kept: (history: History, files: readonly MigrationFile[]) => ReadonlySet<string>;
   readonly settings: Omit<MigrationSettings, "to">;
   /** Applied ones that are about to be reverted by the end of their records. */
-  readonly leaving: ReadonlySet<string>;
+  readonly leaving: Leaving;
   readonly log: (line: string) => void;
   /** Records a baseline whose schema is there already; needed where `settings.adopt` may be true. */
   readonly adoptBaseline?: (run: Run, access: Access, files: readonly MigrationFile[]) => Promise<void>;

@@ -1,7 +1,12 @@
 import type pg from "pg";
 import type { RightsCheckRequest } from "../../config/role-declaration.ts";
 import { catalogSettings } from "../../postgres/catalog-lock.ts";
-import { type ConnectionSettings, isMissingDatabase, withClient } from "../../postgres/connection.ts";
+import {
+  type ConnectionSettings,
+  isMissingDatabase,
+  isUnreachable,
+  withClient,
+} from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
 import { readSnapshot } from "../catalog/snapshot.ts";
 import { planPublic, planRole } from "../plan/stack.ts";
@@ -13,6 +18,8 @@ export interface RightsCheck {
   readonly admin: string;
   /** Why nobody knows; undefined where the server was asked. */
   readonly unreachable?: string;
+  /** Why the server, which answers, does not let the admin in. */
+  readonly refused?: string;
   /** What the admin cannot do, a line each. */
   readonly refusals: readonly string[];
   /** Statements that would bring the rights in line, as things are. */
@@ -66,7 +73,11 @@ const nothing = { refusals: [], statements: [], drifted: [], publicDrifted: fals
 function fromFailure(error: unknown, admin: ConnectionSettings, database: string): RightsCheck {
   if (!(error instanceof UserError)) throw error;
   if ((error.cause as { code?: string } | undefined)?.code !== "42501")
-    return { admin: admin.user, ...nothing, unreachable: error.message };
+    return {
+      admin: admin.user,
+      ...nothing,
+      [isUnreachable(error) ? "unreachable" : "refused"]: error.message,
+    };
   const refusal =
     `database.name: "${admin.user}" may not connect to "${database}", which exists; let its owner run ` +
     `GRANT CONNECT, CREATE ON DATABASE "${database}" TO "${admin.user}"`;
