@@ -229,3 +229,15 @@ export function describeBlocking(form: StatementForm): string {
   const waiting = whoWaits(factOf(form).lock);
   return blocksForLong(form) && waiting !== undefined ? `${workOf(form)} while ${waiting}` : "";
 }
+
+/**
+ * The same of a table that is named, such as "every row of public.users is read while nobody can write to it".
+ * @param form one that `blocksForLong`
+ */
+export function describeLongLock(form: StatementForm, table: string): string {
+  const { rows, lock } = factOf(form);
+  const work =
+    rows === "rewritten" ? `every row of ${table} is written anew` : `every row of ${table} is read`;
+  const built = indexForms.includes(form) ? `an index of ${table} is built` : work;
+  return `${built} while ${whoWaits(lock)}`;
+}
