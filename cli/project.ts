@@ -11,8 +11,8 @@ export interface Project {
   readonly root: string;
   /** As Pulumi.yaml names it. */
   readonly name: string;
-  /** Whether Pulumi.yaml chooses where state is kept. */
-  readonly choosesBackend: boolean;
+  /** Where Pulumi.yaml says that state is kept; undefined where it does not say. */
+  readonly backend: string | undefined;
   /** The folder for what belongs to this checkout alone: local instances, its own state. */
   readonly state: string;
 }
@@ -26,7 +26,7 @@ export function readProject(root: string = projectRoot): Project {
   return {
     root,
     name,
-    choosesBackend: settings?.backend !== undefined,
+    backend: (settings?.backend as { url?: string } | undefined)?.url,
     state: join(root, ".pgstack"),
   };
 }

@@ -66,7 +66,7 @@ function createLocal(name: string, { port }: LocalInstanceConfig, parent: pulumi
     {
       ensure: "instance-ensure",
       remove: "instance-remove",
-      request: JSON.stringify({ directory, port }),
+      request: JSON.stringify({ directory, port }), // without a port the runner chooses one, and keeps it
       secret: true,
     },
     { parent },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ExitCode } from "../../runner/util/errors.ts";
 import type { StackCommand } from "../command.ts";
 import { readProject } from "../project.ts";
-import { bringIn, pulumiEnvironment } from "../pulumi/environment.ts";
+import { bringIn, pulumiSetting } from "../pulumi/environment.ts";
 
 const test: StackCommand = {
   summary: "the whole test suite, from nothing",
@@ -12,7 +12,7 @@ const test: StackCommand = {
   flags: {},
   run: async () => {
     const project = readProject();
-    const environment = pulumiEnvironment(project);
+    const { environment } = pulumiSetting(project);
     bringIn(project, "postgresql");
     bringIn(project, "pgbouncer");
     const child = spawn(process.execPath, [join(project.root, "tests/run.ts")], {

@@ -51,22 +51,26 @@ function credentialsFolder(): string {
   return process.env.PULUMI_CREDENTIALS_PATH || home;
 }
 
-/** Whether the user has logged in somewhere: `pulumi whoami` would tell as well, and takes 0.25 s. */
-function isLoggedIn(): boolean {
+/** Where the user has logged in; undefined where nowhere. `pulumi whoami` would tell as well, and takes 0.25 s. */
+function loginOf(): string | undefined {
   try {
     const { current } = JSON.parse(readFileSync(join(credentialsFolder(), "credentials.json"), "utf8"));
-    return typeof current === "string" && current !== "";
+    return typeof current === "string" && current !== "" ? current : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-/** Where the user has chosen a backend (by variable, login or Pulumi.yaml), it counts; else state lives in .pgstack/. */
-function backendOf({ choosesBackend, state }: Project): PulumiEnvironment {
-  if (process.env.PULUMI_BACKEND_URL || choosesBackend || isLoggedIn()) return {};
+/** The backend that the user has chosen: by variable, Pulumi.yaml or login, as Pulumi looks for it. */
+function chosenBackend({ backend }: Project): string | undefined {
+  return process.env.PULUMI_BACKEND_URL || backend || loginOf();
+}
+
+/** Without a choice of the user's, state lives in .pgstack/. */
+function ownBackend({ state }: Project): string {
   const folder = join(state, "backend");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  return { PULUMI_BACKEND_URL: pathToFileURL(folder).href };
+  return pathToFileURL(folder).href;
 }
 
 /** A passphrase of this checkout's own, since a stack that holds secrets needs one. Two runs at once agree on one. */
@@ -87,9 +91,9 @@ function makePassphrase(state: string): string {
 }
 
 /** A file backend keeps secrets by a passphrase. */
-function passphraseOf({ state }: Project, backend: string | undefined): PulumiEnvironment {
+function passphraseOf({ state }: Project, backend: string): PulumiEnvironment {
   const { PULUMI_CONFIG_PASSPHRASE: own, PULUMI_CONFIG_PASSPHRASE_FILE: file } = process.env;
-  if (!backend?.startsWith("file:") || own !== undefined || file !== undefined) return {};
+  if (!backend.startsWith("file:") || own !== undefined || file !== undefined) return {};
   return { PULUMI_CONFIG_PASSPHRASE_FILE: makePassphrase(state) };
 }
 
@@ -108,16 +112,26 @@ function pathWith(directory: string | undefined): string {
   return [...(directory === undefined ? [] : [directory]), ...others].join(delimiter);
 }
 
+/** How this run calls pulumi. */
+export interface PulumiSetting {
+  /** Variables for it; `./pgstack env` prints them. */
+  readonly environment: PulumiEnvironment;
+  /** Where state is kept. */
+  readonly backend: string;
+}
+
 /** Finds pulumi, or brings it in, and says by which variables it works on this project. */
-export function pulumiEnvironment(project: Project): PulumiEnvironment {
+export function pulumiSetting(project: Project): PulumiSetting {
   const toolchain = toolchainOf(project);
-  const backend = backendOf(project);
-  return {
+  const chosen = chosenBackend(project);
+  const backend = chosen ?? ownBackend(project);
+  const environment = {
     PATH: pathWith(toolchain),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cacheOf(project), "node"),
     ...homeOf(toolchain),
-    ...backend,
-    ...passphraseOf(project, backend.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL),
+    ...(chosen === undefined && { PULUMI_BACKEND_URL: backend }),
+    ...passphraseOf(project, backend),
   };
+  return { environment, backend };
 }

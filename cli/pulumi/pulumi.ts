@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import { UserError } from "../../runner/util/errors.ts";
 import type { Project } from "../project.ts";
 import { recordEngine } from "./engines.ts";
-import { type PulumiEnvironment, pulumiEnvironment } from "./environment.ts";
+import { type PulumiEnvironment, pulumiSetting } from "./environment.ts";
 
 /** How a pulumi that was not on the terminal ended. */
 export interface Answer {
@@ -17,6 +17,8 @@ export interface Answer {
 export interface Pulumi {
   readonly project: Project;
   readonly environment: PulumiEnvironment;
+  /** Where state is kept. */
+  readonly backend: string;
   /** Runs it without a terminal; large and secret values go through `stdin`. */
   readonly ask: (args: readonly string[], stdin?: string) => Promise<Answer>;
   /** As `ask`, for what must succeed. Throws UserError with Pulumi's own words. */
@@ -65,7 +67,7 @@ function opened(project: Project, environment: PulumiEnvironment) {
 
 /** Finds pulumi, or brings it in. */
 export function openPulumi(project: Project): Pulumi {
-  const environment = pulumiEnvironment(project);
+  const { environment, backend } = pulumiSetting(project);
   const { start, visibly } = opened(project, environment);
   const ask = async (args: readonly string[], stdin = ""): Promise<Answer> => {
     const { child, forget } = start(
@@ -89,6 +91,7 @@ export function openPulumi(project: Project): Pulumi {
   return {
     project,
     environment,
+    backend,
     ask,
     demand,
     onTerminal: (args) => visibly(args, "inherit"),

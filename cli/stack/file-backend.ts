@@ -21,11 +21,10 @@ interface Lock {
 type Log = (line: string) => void;
 
 /** The folder of a file backend; undefined for every other. */
-function folderOf({ environment }: Pulumi): string | undefined {
-  const url = environment.PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
-  if (!url.startsWith("file://")) return undefined;
+function folderOf({ backend }: Pulumi): string | undefined {
+  if (!backend.startsWith("file://")) return undefined;
   try {
-    return fileURLToPath(new URL(url));
+    return fileURLToPath(new URL(backend));
   } catch {
     return undefined; // such as file://~, which Pulumi resolves
   }

@@ -21,6 +21,13 @@ export async function exportState(pulumi: Pulumi, { given }: StackName): Promise
   return answerOf(await pulumi.ask(["stack", "export", "--stack", given]), `the state of stack ${given}`);
 }
 
+/** What tells the last update that ended from others; empty before the first. Backends of files do not number them. */
+export async function lastUpdate(pulumi: Pulumi, { given }: StackName): Promise<string> {
+  const text = await pulumi.demand(["stack", "history", "--json", "--page-size", "1", "--stack", given]);
+  const [last] = JSON.parse(text.trim() || "[]") as { version: number; startTime: string }[];
+  return last === undefined ? "" : `${last.version} ${last.startTime}`;
+}
+
 /** Puts a state in place of the present one. It travels by pipe: Pulumi's Automation API writes it to a file, secrets in clear. */
 export async function importState(pulumi: Pulumi, { given }: StackName, state: string): Promise<void> {
   await pulumi.demand(["stack", "import", "--stack", given], state);

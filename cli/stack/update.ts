@@ -6,6 +6,9 @@ import { isSet, type PulumiArguments, wordsOf } from "../pulumi/flags.ts";
 import type { Pulumi } from "../pulumi/pulumi.ts";
 import { clearStaleLock } from "./file-backend.ts";
 import { startStopped } from "./local-instance.ts";
+import type { Checkpoint } from "./pending-operations.ts";
+import { refuseUnprotected } from "./protection.ts";
+import { cutOffRemovals, endRemoval, noteRemoval } from "./removal.ts";
 import { createStack, exportState, readFacts } from "./stack.ts";
 import { hasPending, takeOverPending } from "./take-over.ts";
 
@@ -13,20 +16,60 @@ export type UpdateCommand = "up" | "preview" | "refresh" | "destroy";
 
 type Log = (line: string) => void;
 
-/** Makes a new stack, and puts in order what a killed run has left. */
+/** Ends a removal that was cut off. @returns whether a local instance is to be left alone: another removal follows */
+async function settleRemoval(
+  pulumi: Pulumi,
+  command: UpdateCommand,
+  name: StackName,
+  state: Checkpoint,
+  log: Log,
+): Promise<"ended" | "follows" | "none"> {
+  const urns = await cutOffRemovals(pulumi, name, state);
+  if (urns.length === 0) return "none";
+  if (command === "destroy") return "follows";
+  await endRemoval(pulumi, name, urns, log);
+  return "ended";
+}
+
+const readState = (text: string): Checkpoint => JSON.parse(text);
+
+/** Makes a new stack, and puts in order what a killed run has left. @returns the stack's state; undefined where it is new or locked */
 async function prepareState(
   pulumi: Pulumi,
   command: UpdateCommand,
   name: StackName,
   log: Log,
-): Promise<void> {
+): Promise<Checkpoint | undefined> {
+  const { project } = pulumi;
   const locked = await clearStaleLock(pulumi, name, log);
-  if (command === "preview") return startStopped(pulumi.project, name, log);
-  const state = await exportState(pulumi, name);
-  if (state === undefined && command === "up") await createStack(pulumi, name, log);
-  await startStopped(pulumi.project, name, log);
-  if (state !== undefined && !locked && hasPending(JSON.parse(state)))
-    await takeOverPending(pulumi, name, state, log); // where it is locked, pulumi says by whom
+  if (command === "preview") {
+    await startStopped(project, name, log);
+    return undefined;
+  }
+  let state = await exportState(pulumi, name);
+  if (state === undefined) {
+    if (command === "up") await createStack(pulumi, name, log);
+    return undefined;
+  }
+  if (locked) return undefined; // pulumi says by whom
+  const removal = await settleRemoval(pulumi, command, name, readState(state), log);
+  if (removal === "ended") state = (await exportState(pulumi, name)) ?? state;
+  if (removal !== "follows") await startStopped(project, name, log);
+  if (hasPending(readState(state)) && removal !== "follows") await takeOverPending(pulumi, name, state, log);
+  return readState(state);
+}
+
+/** Runs `pulumi destroy`; the removal of a whole local stack is noted, so that the next command can end it if it is cut off. */
+async function remove(
+  pulumi: Pulumi,
+  name: StackName,
+  state: Checkpoint | undefined,
+  words: string[],
+): Promise<number> {
+  const isPartial = words.some((word) => /^(--(target|exclude|preview-only)|-t|-x)/.test(word));
+  const run = () => pulumi.onTerminal(["destroy", "--stack", name.given, ...words]);
+  const isNoted = state !== undefined && !isPartial && isLocal(pulumi.project, name);
+  return isNoted ? noteRemoval(pulumi, name, state, run) : run();
 }
 
 /** A diff without its long texts would hide what a migration does. */
@@ -84,9 +127,14 @@ export async function runOnStack(
   { log, yes }: { log: Log; yes: boolean },
 ): Promise<ExitCode> {
   refuseForeign(pulumi.project, name);
-  await prepareState(pulumi, command, name, log);
+  const state = await prepareState(pulumi, command, name, log);
+  if (state !== undefined && (command === "up" || command === "destroy"))
+    await refuseUnprotected(pulumi, command, name, state, given);
   const words = [...(yes ? ["--yes"] : []), ...wordsFor(command, given)];
-  const code = await pulumi.onTerminal([command, "--stack", name.given, ...words]);
+  const code =
+    command === "destroy"
+      ? await remove(pulumi, name, state, words)
+      : await pulumi.onTerminal([command, "--stack", name.given, ...words]);
   const failed = command === "up" && ![0, 7, 8].includes(code);
   return exitCodeOf(failed ? await updateAnew(pulumi, name, words, log) : code);
 }

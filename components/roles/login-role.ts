@@ -1,6 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import { instantOf, type RoleConfig } from "../../runner/config/roles.ts";
+import type { RoleConfig } from "../../runner/config/roles.ts";
 import { RunnerCommand } from "../runner/command.ts";
 import { scramVerifier } from "./scram.ts";
 
@@ -22,8 +22,6 @@ export interface LoginRoleArgs {
   readonly settings: LoginRoleSettings;
   /** From the stack's config; without one, a password is generated. */
   readonly password?: pulumi.Input<string> | undefined;
-  /** By instant in UTC, its text as the server writes it, as far as the server could be asked. */
-  readonly instants?: Promise<Readonly<Record<string, string>>>;
   /** What must be there before the role. */
   readonly after?: readonly pulumi.Resource[];
   /** It was there before the stack: its password stays, unless one is given or its version is raised. */
@@ -47,15 +45,9 @@ function generatedPassword(settings: LoginRoleSettings, options: pulumi.CustomRe
   return command.result<{ password: string }>().password;
 }
 
-/**
- * When a role's password ends, as the server writes it; where nobody could ask it, as a server writes it whose time zone is
- * UTC. The provider compares the texts.
- */
-function validUntilOf({ settings, instants }: LoginRoleArgs): string | Promise<string> {
-  if (settings.validUntil === undefined || settings.validUntil === "infinity") return "infinity";
-  const instant = instantOf(settings.validUntil);
-  const text = `${instant.slice(0, 19).replace("T", " ")}+00`;
-  return instants?.then((known) => known[instant] ?? text) ?? text;
+/** As PostgreSQL prints it where the server's time zone is UTC, so that a refresh finds no difference. */
+function timestamp(text: string): string {
+  return text === "infinity" ? text : `${new Date(text).toISOString().slice(0, 19).replace("T", " ")}+00`;
 }
 
 /** Attributes that no configuration says: an adopted role keeps its own. */
@@ -64,15 +56,14 @@ const unsaid = [
   ...["inherit", "searchPaths", "assumeRole", "encryptedPassword"],
 ];
 
-function attributesOf(args: LoginRoleArgs): postgresql.RoleArgs {
-  const { settings } = args;
+function attributesOf(settings: LoginRoleSettings): postgresql.RoleArgs {
   return {
     name: settings.name,
     login: true,
     connectionLimit: settings.connectionLimit ?? -1,
     statementTimeout: settings.statementTimeout ?? 0,
     idleInTransactionSessionTimeout: settings.idleInTransactionTimeout ?? 0,
-    validUntil: validUntilOf(args),
+    validUntil: timestamp(settings.validUntil ?? "infinity"),
     roles: [...(settings.memberOf ?? [])].sort(),
   };
 }
@@ -97,13 +88,12 @@ export class LoginRole extends pulumi.ComponentResource {
     this.registerOutputs({ role: this.role.name });
   }
 
-  #createRole(name: string, args: LoginRoleArgs) {
-    const { settings, adopted, importOnly, after = [], deletedWith } = args;
+  #createRole(name: string, { settings, adopted, importOnly, after = [], deletedWith }: LoginRoleArgs) {
     const identity = JSON.stringify([pulumi.getStack(), settings.name, settings.passwordVersion ?? 1]);
     const verifier = this.password?.apply((password) => scramVerifier(password, identity));
     return new postgresql.Role(
       `${name}-role`,
-      { ...attributesOf(args), ...(verifier && { password: verifier }) },
+      { ...attributesOf(settings), ...(verifier && { password: verifier }) },
       {
         parent: this,
         dependsOn: [...after],

@@ -1,4 +1,6 @@
+import * as v from "valibot";
 import { ExitCode } from "../util/errors.ts";
+import { checkRequest, parseRequest } from "../util/request.ts";
 
 /** One flag of a command, such as `--out PATH`. */
 export interface Flag {
@@ -71,7 +73,13 @@ export interface Command {
   readonly run: (call: Call) => Promise<ExitCode>;
 }
 
-/** A command that a stack's program asks while it runs: a query as JSON on standard input, the answer as JSON on standard output. */
+const QueryJson = v.object({ request: v.unknown(), environment: v.record(v.string(), v.string()) });
+
+/**
+ * A command that a stack's program asks while it runs: a query as JSON on standard input, the answer as JSON on standard output.
+ *
+ * @param schema what the request has to be; its text is refused where it is not
+ */
 export function queryCommand<Request>(
   name: string,
   summary: string,
@@ -79,14 +87,16 @@ export function queryCommand<Request>(
     request: Request,
     environment: Query<Request>["environment"],
   ) => Promise<object | null | undefined>,
+  schema: v.GenericSchema = v.looseObject({}),
 ): Command {
   return {
     summary,
     usage: `${name} < QUERY`,
     flags: {},
     run: async ({ stdin, print }) => {
-      const { request, environment } = JSON.parse(await stdin()) as Query<Request>;
-      print(JSON.stringify((await answer(request, environment)) ?? null));
+      const query = parseRequest(QueryJson, await stdin(), "a query with request and environment");
+      const request = checkRequest(schema, query.request, `the request of ${name}`) as Request;
+      print(JSON.stringify((await answer(request, query.environment)) ?? null));
       return ExitCode.done;
     },
   };

@@ -4,8 +4,8 @@ import { Identifier, Port } from "./types.ts";
 /** A cluster under `.pgstack/<stack>/`, for development and tests. */
 const Local = v.strictObject({
   kind: v.literal("local"),
-  /** On loopback. */
-  port: v.optional(Port, 54329),
+  /** On loopback; without it a free one is chosen at the first `up`, and kept. */
+  port: v.optional(Port),
 });
 
 /** A server that others run. */

@@ -2,10 +2,12 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import * as v from "valibot";
 import {
   type ClusterPlace,
   configureCluster,
   createCluster,
+  freePort,
   startCluster,
   stopCluster,
   waitUntilReady,
@@ -13,8 +15,9 @@ import {
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { findServer } from "../postgres/embedded/server.ts";
 import { runningPort } from "../postgres/pid-file.ts";
-import { RefusedError, UserError } from "../util/errors.ts";
+import { UserError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
+import { parseRequest } from "../util/request.ts";
 
 const host = "127.0.0.1";
 
@@ -66,6 +69,13 @@ function isListening(port: number): Promise<boolean> {
   });
 }
 
+/** Where the server was last time, by its file for a start after a reboot; a run that was killed may not have written it. */
+function keptPort(place: ClusterPlace): number | undefined {
+  const file = join(place.directory, "instance.json");
+  if (!existsSync(file)) return runningPort(place);
+  return (JSON.parse(readFileSync(file, "utf8")) as InstanceSettings).port;
+}
+
 async function startOn(place: ClusterPlace, port: number): Promise<void> {
   const running = runningPort(place);
   if (running === port) return waitUntilReady(place);
@@ -85,6 +95,30 @@ async function startOn(place: ClusterPlace, port: number): Promise<void> {
   await startCluster(place);
 }
 
+/** The port to try first where the configuration names none, so that it is the same on most machines. */
+const preferredPort = 54329;
+
+/** Starts the server on a port that nobody has; of two that start at once, the later one looks for another. */
+async function startAnywhere(place: ClusterPlace): Promise<number> {
+  for (let tries = 0; ; tries++) {
+    const port = tries > 0 || (await isListening(preferredPort)) ? await freePort() : preferredPort;
+    try {
+      await startOn(place, port);
+      return port;
+    } catch (error) {
+      if (tries === 2) throw error;
+    }
+  }
+}
+
+/** @returns the port: the configured one, else the one of last time, else one that is free */
+async function start(place: ClusterPlace, configured: number | undefined): Promise<number> {
+  const port = configured ?? keptPort(place);
+  if (port === undefined) return startAnywhere(place);
+  await startOn(place, port);
+  return port;
+}
+
 /**
  * Sees to it that the local instance exists, runs and answers on its port. Safe to repeat.
  * Throws UserError for a taken port, a folder that is not ours and a server that does not start.
@@ -96,10 +130,10 @@ export async function ensureInstance(
   const place = await placeOf(settings, log);
   refuseForeign(place);
   await makeOnce(place);
-  await startOn(place, settings.port);
-  writeWhole(join(place.directory, "instance.json"), JSON.stringify(settings)); // for a start after a reboot
+  const port = await start(place, settings.port);
+  writeWhole(join(place.directory, "instance.json"), JSON.stringify({ ...settings, port })); // for a start after a reboot
   const password = adminPassword(place);
-  const admin = { host, port: settings.port, user: "postgres", password, database: "postgres" } as const;
+  const admin = { host, port, user: "postgres", password, database: "postgres" } as const;
   const connection: ConnectionSettings = { ...admin, sslMode: "disable" };
   await withClient(connection, (client) => client.query("SELECT 1"));
   return connection;
@@ -115,18 +149,16 @@ export async function removeInstance(settings: InstanceSettings, log: (line: str
   if (readdirSync(path).length === 0) rmdirSync(path);
 }
 
-/** What the resource of a local instance is made from. */
-export interface InstanceSettings {
+const InstanceRequest = v.object({
   /** Where its files live, relative to the project's root. */
-  readonly directory: string;
-  /** On loopback. */
-  readonly port: number;
-}
+  directory: v.string(),
+  /** On loopback; without it one that is free is chosen once, and kept. */
+  port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65535))),
+});
+/** What the resource of a local instance is made from. */
+export type InstanceSettings = v.InferOutput<typeof InstanceRequest>;
 
 /** Reads the JSON that a resource sends. Throws RefusedError where it is not the settings of an instance. */
 export function parseInstanceSettings(json: string): InstanceSettings {
-  const value = JSON.parse(json) as Partial<InstanceSettings>;
-  if (typeof value.directory !== "string" || typeof value.port !== "number")
-    throw new RefusedError(`Expected {"directory": …, "port": …} on standard input, found ${json}`);
-  return { directory: value.directory, port: value.port };
+  return parseRequest(InstanceRequest, json, "the settings of a local instance");
 }

@@ -1,5 +1,7 @@
 import pg from "pg";
 import { RefusedError, UserError } from "../util/errors.ts";
+import { addressVariables } from "./address/address.ts";
+import { passwordFromFile } from "./address/password-file.ts";
 import { refuseOldServer, serverVersionOf } from "./server-version.ts";
 import { explainSessionEnd, noteSessionEnd } from "./session/end.ts";
 import { pinNewerSettings, pinnedSettings, refusesOptions, sessionOptions } from "./session/settings.ts";
@@ -36,41 +38,14 @@ function sslModeOf(value: string | null | undefined): SslMode {
 }
 
 /**
- * Reads a connection URL: `postgres[ql]://user:password@host:port/database?sslmode=…&sslrootcert=…`, every part
- * percent-encoded. What it leaves out comes from the PG* variables, then from libpq's defaults.
- * Throws RefusedError, without repeating the URL (it may hold a password).
+ * Reads a database's address: a URL, keywords or a service, as `addressVariables` says. What it leaves out comes from the PG*
+ * variables, then from libpq's defaults; a password also from `~/.pgpass`. Throws RefusedError, without repeating the address (it
+ * may hold a password).
  */
 export function connectionFromUrl(url: string, env: NodeJS.ProcessEnv = process.env): ConnectionSettings {
-  const parsed = URL.parse(url);
-  if (parsed === null || !/^postgres(ql)?:$/.test(parsed.protocol))
-    throw new RefusedError(
-      "--url takes postgres://user:password@host:port/database, with each part percent-encoded",
-    );
-  const part = (text: string) => (text === "" ? undefined : decoded(text));
-  const query = parsed.searchParams;
-  const host = query.get("host") ?? part(parsed.hostname.replace(/^\[(.*)\]$/, "$1"));
-  return connectionFromEnvironment({
-    ...env,
-    ...definedOnly({
-      PGHOST: host,
-      PGPORT: query.get("port") ?? part(parsed.port),
-      PGUSER: query.get("user") ?? part(parsed.username),
-      PGPASSWORD: query.get("password") ?? part(parsed.password),
-      PGDATABASE: part(parsed.pathname.slice(1)),
-      PGSSLMODE: query.get("sslmode"),
-      PGSSLROOTCERT: query.get("sslrootcert"),
-    }),
-  });
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new RefusedError(
-      "--url takes each part percent-encoded, and a % in it is followed by no two hexadecimal digits: write %25 for a %",
-    );
-  }
+  const variables = { ...env, ...addressVariables(url, env) };
+  const settings = connectionFromEnvironment(variables);
+  return settings.password ? settings : { ...settings, password: passwordFromFile(settings, variables) };
 }
 
 /** Reads the PG* variables (PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSSLMODE PGSSLROOTCERT). */

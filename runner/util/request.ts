@@ -26,6 +26,15 @@ export function parseRequest<Schema extends v.GenericSchema>(
   } catch {
     throw new RefusedError(`Expected ${what} as JSON on standard input, found text that is no JSON.`);
   }
+  return checkRequest(schema, value, what);
+}
+
+/** As `parseRequest`, for what has been read from JSON already. */
+export function checkRequest<Schema extends v.GenericSchema>(
+  schema: Schema,
+  value: unknown,
+  what: string,
+): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   throw new RefusedError(

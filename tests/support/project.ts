@@ -43,7 +43,15 @@ export interface TestProject extends AsyncDisposable {
 }
 
 const parts = [
-  ...["Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml", "package.json", "package-lock.json", "index.ts"],
+  ...[
+    "Pulumi.yaml",
+    "Pulumi.dev.yaml",
+    "Pulumi.prod.yaml",
+    "package.json",
+    "package-lock.json",
+    "index.ts",
+    "program.js",
+  ],
   ...["cli", "components", "migrations", "models", "runner", "toolchain", "pgstack"],
 ];
 

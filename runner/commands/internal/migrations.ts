@@ -1,25 +1,46 @@
+import * as v from "valibot";
 import { type Call, type Command, queryCommand } from "../../cli/command.ts";
 import { applyManifest } from "../../migrations/apply-manifest.ts";
 import { accessOf, filesOf, migrationFlags, settingsOf } from "../../migrations/cli-options.ts";
 import { type MigrationFile, refuseIrreversible } from "../../migrations/files/types.ts";
-import type { MigrationRecord } from "../../migrations/history/history.ts";
 import type { Manifest } from "../../migrations/plan/manifest.ts";
 import { resolveTarget } from "../../migrations/plan/order.ts";
 import { keptFiles } from "../../migrations/plan/target-revision.ts";
 import { type CheckRequest, checkDatabase } from "../../migrations/preview.ts";
 import { revertMigration } from "../../migrations/run/revert.ts";
 import { accessFromEnvironment } from "../../migrations/run/session.ts";
-import type { MigrationSettings } from "../../migrations/settings.ts";
+import { type MigrationSettings, outOfOrderRules } from "../../migrations/settings.ts";
 import { readStatus, type StatusRow } from "../../migrations/status.ts";
 import { isMissingDatabase } from "../../postgres/connection.ts";
 import { ExitCode, RefusedError } from "../../util/errors.ts";
+import { parseRequest } from "../../util/request.ts";
+
+const maybeText = v.nullable(v.string());
+
+const ManifestRequest = v.looseObject({
+  directory: v.string(),
+  table: v.string(),
+  lockTimeout: v.number(),
+  statementTimeout: v.number(),
+  outOfOrder: v.picklist(outOfOrderRules),
+  baseline: maybeText,
+  adopt: v.boolean(),
+  migrations: v.record(v.string(), v.string()),
+  folded: v.nullable(v.looseObject({ count: v.number(), digest: v.string() })),
+  epoch: maybeText,
+});
+
+const RecordRequest = v.looseObject({
+  name: v.string(),
+  settings: v.looseObject({ table: v.string(), lockTimeout: v.number(), statementTimeout: v.number() }),
+});
 
 const migrationsApply: Command = {
   summary: "applies what a stack's manifest asks for and the database lacks; prints count and head",
   usage: "migrations-apply < MANIFEST",
   flags: {},
   run: async ({ stdin, env, print, log }) => {
-    const manifest = JSON.parse(await stdin()) as Manifest;
+    const manifest: Manifest = parseRequest(ManifestRequest, await stdin(), "a manifest of migrations");
     print(JSON.stringify(await applyManifest(manifest, env, log)));
     return ExitCode.done;
   },
@@ -36,7 +57,7 @@ const migrationRevert: Command = {
   usage: "migration-revert < RECORD",
   flags: {},
   run: async ({ stdin, env, log }) => {
-    const { name, settings } = JSON.parse(await stdin()) as MigrationRecord;
+    const { name, settings } = parseRequest(RecordRequest, await stdin(), "the record of a migration");
     log(outcomes[await revertMigration({ access: accessFromEnvironment(env), settings, log }, name)](name));
     return ExitCode.done;
   },
@@ -104,6 +125,7 @@ const migrationsRead = queryCommand<ReadRequest>(
   "migrations-read",
   "the files of migrations, as JSON",
   filesOf,
+  v.looseObject({ directory: v.string() }),
 );
 
 const migrationsCheck = queryCommand<CheckRequest>(
