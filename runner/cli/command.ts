@@ -73,6 +73,12 @@ export interface Command {
   readonly run: (call: Call) => Promise<ExitCode>;
 }
 
+/** An object or a list, with whatever it holds. */
+const anyObject = v.custom<object>(
+  (value) => typeof value === "object" && value !== null,
+  "an object or a list",
+);
+
 const QueryJson = v.object({ request: v.unknown(), environment: v.record(v.string(), v.string()) });
 
 /**
@@ -87,7 +93,7 @@ export function queryCommand<Request>(
     request: Request,
     environment: Query<Request>["environment"],
   ) => Promise<object | null | undefined>,
-  schema: v.GenericSchema = v.looseObject({}),
+  schema: v.GenericSchema = anyObject,
 ): Command {
   return {
     summary,
