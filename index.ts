@@ -144,4 +144,5 @@ export const databaseUrl = urls.apply((byRole) => byRole[ownerName]);
 export const dump = (backupBefore ?? backupAfter)?.report ?? null;
 export const restore = restoration?.report ?? null;
 export const cutover = switchover?.output ?? null;
+export const cutoverSource = move?.source ?? null;
 export const admin = administratorOutput(administrator);

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type { CutoverCheck } from "../runner/commands/internal/cutover.ts";
 import type { CutoverConfig } from "../runner/config/cutover.ts";
 import type { DatabaseConfig } from "../runner/config/database.ts";
+import type { CutoverCheck } from "../runner/cutover/check.ts";
 import type { CutoverRequest } from "../runner/cutover/settings.ts";
 import { orFail } from "./refusal.ts";
 import { type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
-import { askRunner } from "./runner/query.ts";
+import { askRunner, knownValue } from "./runner/query.ts";
 import type { Queries } from "./runner/query-process.ts";
 
 export interface CutoverArgs {
@@ -53,6 +53,8 @@ function stage(
  */
 export class Cutover extends pulumi.ComponentResource {
   readonly shared: Shared;
+  /** How the administrator reaches the old database. Secret. */
+  readonly source: pulumi.Output<object>;
   /** Everything has been copied once this is done. */
   readonly copy: RunnerCommand;
   /** Another value after each copy, so that migrations and grants are checked again. */
@@ -71,13 +73,17 @@ export class Cutover extends pulumi.ComponentResource {
     refuseItself(config);
     const source = new pulumi.StackReference(config.from, {}, { parent: this });
     const admin = source.requireOutput("admin") as pulumi.Output<Administrator>;
+    this.source = pulumi.secret(
+      pulumi
+        .all([admin, source.requireOutput("database")])
+        .apply(([one, database]) => ({ ...one, database })),
+    );
     const environment = environmentOf(args, admin);
     const request = requestOf(args, source, pulumi.unsecret(admin));
-    const completed = orFail(completedAttempt(args));
-    const attempt = completed.then((attempt) => attempt ?? randomUUID());
-    const attempts = config.state === "switch" ? { PGSTACK_ATTEMPT: attempt } : {};
-    this.isPending = completed.then((attempt) => config.state !== "switch" || attempt === undefined);
-    this.shared = { config, request, environment: { ...environment, ...attempts } };
+    const found = orFail(check(args, request, environment));
+    const attempt = found.then((known) => attemptOf(config, known));
+    this.isPending = found.then((known) => config.state !== "switch" || known?.completed !== true);
+    this.shared = { config, request, environment: { ...environment, PGSTACK_ATTEMPT: attempt } };
     // with this one ends the cutover: a stage of a switch also goes when a rehearsal takes its place
     const held = new RunnerCommand(
       "cutover-source",
@@ -147,13 +153,35 @@ function environmentOf(
   };
 }
 
+/** Asks both sides what stands there, and tells what the operator has to know. Undefined before the first update. */
+async function check(
+  { config, queries }: CutoverArgs,
+  request: pulumi.Output<string>,
+  environment: Variables,
+): Promise<CutoverCheck | undefined> {
+  const settings = await knownValue(request);
+  if (settings === undefined) return undefined;
+  const question = { settings, wait: !pulumi.runtime.isDryRun() };
+  const found = await askRunner<CutoverCheck>(queries, "cutover-check", question, environment);
+  if (found === undefined) return undefined;
+  if (config.state === "rehearse" && found.held !== null) await pulumi.log.warn(found.held);
+  if (found.outOfDate.length > 0) await pulumi.log.warn(outOfDate(found.outOfDate));
+  return found;
+}
+
+const outOfDate = (differences: readonly string[]) =>
+  "The copy is out of date: definitions are not replicated, and those of the source have changed since. Another " +
+  `cutover.label copies again; a switch does so before it freezes.\n  ${differences.join("\n  ")}`;
+
 /**
- * The attempt by which the switch was completed, the same for good. Undefined as long as it is not: every stage is then
- * repeated under another one, each in its turn, so that what follows a new copy (migrations, grants) follows it again.
+ * A switch has a new one until it is complete, and then the same for good: as long as it is not, every stage is repeated,
+ * each in its turn, so that what follows a new copy (migrations, grants) follows it again. A rehearsal keeps the one that
+ * the target remembers, save where the source is held, whatever the state of the stack says: then it runs, and ends that.
  */
-async function completedAttempt({ connection, queries }: CutoverArgs): Promise<string | undefined> {
-  const known = await askRunner<CutoverCheck>(queries, "cutover-check", {}, connection);
-  return known?.attempt ?? undefined;
+function attemptOf({ state }: CutoverConfig, found: CutoverCheck | undefined): string {
+  if (found === undefined) return state === "switch" ? randomUUID() : "";
+  const settled = state === "switch" ? found.completed : found.held === null;
+  return settled ? (found.attempt ?? "") : randomUUID();
 }
 
 /** A stack's output `admin`. */

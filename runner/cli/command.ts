@@ -92,6 +92,7 @@ export function queryCommand<Request>(
   answer: (
     request: Request,
     environment: Query<Request>["environment"],
+    log: Call["log"],
   ) => Promise<object | null | undefined>,
   schema: v.GenericSchema = anyObject,
 ): Command {
@@ -99,10 +100,10 @@ export function queryCommand<Request>(
     summary,
     usage: `${name} < QUERY`,
     flags: {},
-    run: async ({ stdin, print }) => {
+    run: async ({ stdin, print, log }) => {
       const query = parseRequest(QueryJson, await stdin(), "a query with request and environment");
       const request = checkRequest(schema, query.request, `the request of ${name}`) as Request;
-      print(JSON.stringify((await answer(request, query.environment)) ?? null));
+      print(JSON.stringify((await answer(request, query.environment, log)) ?? null));
       return ExitCode.done;
     },
   };

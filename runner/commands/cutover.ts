@@ -1,13 +1,19 @@
 import type { Call, Command } from "../cli/command.ts";
-import { jsonFlag, resolveAdminTarget, targetFlags } from "../cli/target.ts";
-import { withAdmin } from "../cutover/connections.ts";
+import { jsonFlag, resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
+import { type SideSettings, withAdmin } from "../cutover/connections.ts";
 import { holdCutoverLock } from "../cutover/lock.ts";
 import { writeState } from "../cutover/state/state.ts";
 import { readStatus, statusLines } from "../cutover/state/status.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
 
+/** Where the old database is, as far as the stack's last update knew. */
+function sourceOf(call: Call): SideSettings | undefined {
+  if (call.flags.stack === undefined) return undefined;
+  return (stackFacts(call).outputs.cutoverSource as SideSettings | null | undefined) ?? undefined;
+}
+
 async function status(call: Call): Promise<void> {
-  const found = await readStatus(resolveAdminTarget(call));
+  const found = await readStatus(resolveAdminTarget(call), sourceOf(call));
   if (call.flags.json === true) call.print(JSON.stringify(found));
   else for (const line of statusLines(found)) call.print(line);
 }

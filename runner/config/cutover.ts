@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { Duration } from "./types.ts";
 
 const text = (what: string) => v.pipe(v.string(what), v.nonEmpty(what));
 
@@ -30,6 +31,8 @@ export const Cutover = v.strictObject({
   method: v.optional(v.picklist(["copy", "replicate"], "copy or replicate"), "copy"),
   /** What the old database still allows from the switch on. */
   freeze: v.optional(v.literal("readonly", "readonly"), "readonly"),
+  /** For how long a switch may refuse writes; then the source is writable again. Milliseconds; 0 is no limit. */
+  maxFreeze: v.optional(Duration, 60_000),
   /** Another value rehearses once more. */
   label: v.optional(text("a text")),
   /** Streams side by side. */

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type ConnectionSettings, openClient } from "../postgres/connection.ts";
+import { type ConnectionSettings, openClient, withClient } from "../postgres/connection.ts";
 import { oneRow } from "../postgres/rows.ts";
 
 /** The administrator's connection to one database of a cutover. */
@@ -7,22 +7,6 @@ export interface SideSettings extends ConnectionSettings {
   /** Milliseconds that a statement may take; without it there is no limit. Under a freeze there always is one. */
   readonly statementTimeout?: number | undefined;
 }
-
-/**
- * Every time limit that could end a session or a statement; some came with PostgreSQL 14 and 17:
- * https://www.postgresql.org/docs/current/runtime-config-client.html
- */
-const timeLimits = [
-  "statement_timeout",
-  "lock_timeout",
-  "idle_in_transaction_session_timeout",
-  "idle_session_timeout",
-  "transaction_timeout",
-];
-
-/** Sets the limits that this server knows to none, whatever database and role have set. */
-export const withoutTimeLimits = `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
-  WHERE name IN (${timeLimits.map((name) => `'${name}'`).join(", ")})`;
 
 /**
  * What a database or a role may have set that would bend the work, set for the session: a frozen database makes
@@ -33,8 +17,7 @@ const pins = `
   SET default_transaction_isolation = 'read committed';
   SET client_min_messages = warning;
   SET jit = off;
-  SET row_security = off;
-  ${withoutTimeLimits}`;
+  SET row_security = off`;
 
 async function pin(client: pg.Client, { statementTimeout = 0 }: SideSettings): Promise<void> {
   const limit = statementTimeout > 0 ? `; SET statement_timeout = ${Math.ceil(statementTimeout)}` : "";
@@ -43,7 +26,7 @@ async function pin(client: pg.Client, { statementTimeout = 0 }: SideSettings): P
 
 /** Opens a session that sees every row and that no setting of database or role ends; the caller closes it. */
 export async function openAdmin(settings: SideSettings): Promise<pg.Client> {
-  const client = await openClient(settings);
+  const client = await openClient(settings); // without the time limits of database and role
   try {
     await pin(client, settings);
     return client;
@@ -63,12 +46,10 @@ export async function withAdmin<T>(
   settings: SideSettings,
   use: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = await openAdmin(settings);
-  try {
-    return await use(client);
-  } finally {
-    await close(client);
-  }
+  return withClient(settings, async (client) => {
+    await pin(client, settings);
+    return use(client);
+  });
 }
 
 /** Lends a session for each of the settings; they are opened at once. */

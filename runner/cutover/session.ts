@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { RefusedError } from "../util/errors.ts";
 import { close, identityOf, openAdmin } from "./connections.ts";
+import { freezeLeft } from "./freeze/budget.ts";
 import { freezeInForce } from "./freeze/freeze.ts";
 import { holdCutoverLock } from "./lock.ts";
 import type { CutoverSettings } from "./settings.ts";
@@ -20,8 +21,7 @@ export class CutoverSession implements AsyncDisposable {
   readonly settings: CutoverSettings;
   readonly log: Log;
   readonly target: pg.Client;
-  /** The freeze of this stack that is in force on the source. */
-  frozen: SourceState | undefined;
+  #frozen: SourceState | undefined;
   #source: pg.Client | undefined;
   #state: TargetState | undefined;
 
@@ -54,10 +54,40 @@ export class CutoverSession implements AsyncDisposable {
     await this.readFreeze();
   }
 
-  /** Looks again whether a freeze of this stack is in force. */
+  /** Looks again whether a freeze of this stack is in force. Under one, no statement may take longer than what is left of it. */
   async readFreeze(): Promise<SourceState | undefined> {
-    this.frozen = await freezeInForce(this.source, this.settings.stack);
-    return this.frozen;
+    this.#frozen = await freezeInForce(this.source, this.settings.stack);
+    for (const client of [this.source, this.target])
+      await client.query(`SET statement_timeout = ${this.#statementTimeout}`);
+    return this.#frozen;
+  }
+
+  /** The freeze of this stack that is in force on the source. */
+  get frozen(): SourceState | undefined {
+    return this.#frozen;
+  }
+
+  /** Milliseconds; 0 is no limit. */
+  get #statementTimeout(): number {
+    const left =
+      this.#frozen === undefined ? Number.POSITIVE_INFINITY : freezeLeft(this.settings, this.#frozen);
+    return left === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.ceil(left));
+  }
+
+  /** The settings for further sessions: under a freeze their statements have the same limit. */
+  get limited(): CutoverSettings {
+    const { source, target } = this.settings;
+    const statementTimeout = this.#statementTimeout;
+    return {
+      ...this.settings,
+      source: { ...source, statementTimeout },
+      target: { ...target, statementTimeout },
+    };
+  }
+
+  /** Work that follows a completed switch has no limit. */
+  async liftLimits(): Promise<void> {
+    await this.target.query("SET statement_timeout = 0");
   }
 
   /** The source's session. Not there once the switch is complete, unless it was asked for. */

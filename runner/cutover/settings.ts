@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { connectionFromEnvironment, connectionFromUrl } from "../postgres/connection.ts";
+import { connectionFromEnvironment, connectionFromUrl, environmentOf } from "../postgres/connection.ts";
 import { sslModes } from "../postgres/session/tls.ts";
 import { projectPath } from "../util/project.ts";
 import { parseRequest } from "../util/request.ts";
@@ -122,4 +122,47 @@ export function parseCutover(json: string, env: NodeJS.ProcessEnv): CutoverSetti
     },
     attempt: env.PGSTACK_ATTEMPT,
   };
+}
+
+/** A resource's settings again: what a child process reads on standard input, and the secrets of its environment. */
+export function requestOf(settings: CutoverSettings): {
+  readonly request: CutoverRequest;
+  readonly environment: Readonly<Record<string, string>>;
+} {
+  const { source, target, owners, declaredRoles, pgbouncer, attempt } = settings;
+  const { password = "", statementTimeout: _, ...place } = source;
+  const request: CutoverRequest = {
+    stack: settings.stack,
+    method: settings.method,
+    source: { ...place, sslRootCert: place.sslRootCert, owner: owners.source },
+    owner: owners.target,
+    roles: declaredRoles,
+    schemas: settings.schemas,
+    jobs: settings.jobs,
+    record: settings.record,
+    replicaIdentityFull: settings.replicaIdentityFull,
+    maxFreeze: settings.maxFreeze,
+    pgbouncer: pgbouncer && { configFile: pgbouncer.configFile },
+  };
+  const environment = {
+    ...environmentOf(target),
+    PGSTACK_SOURCE_PASSWORD: password,
+    ...(pgbouncer && { PGSTACK_PGBOUNCER_URL: urlOf(pgbouncer.admin) }),
+    ...(attempt !== undefined && { PGSTACK_ATTEMPT: attempt }),
+  };
+  return { request, environment };
+}
+
+/** The host stands in a parameter, where any may stand: a socket's directory, an address. */
+function urlOf({ host, port, user, password = "", database, sslMode, sslRootCert }: SideSettings): string {
+  const url = new URL(`postgres://localhost:${port}/${encodeURIComponent(database)}`);
+  url.username = encodeURIComponent(user);
+  url.password = encodeURIComponent(password);
+  const parameters = {
+    host,
+    sslmode: sslMode,
+    ...(sslRootCert !== undefined && { sslrootcert: sslRootCert }),
+  };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
 }

@@ -1,33 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CutoverRequest, CutoverSettings } from "../../runner/cutover/settings.ts";
-import { environmentOf } from "../../runner/postgres/connection.ts";
+import { type CutoverSettings, requestOf } from "../../runner/cutover/settings.ts";
 import { startVerb } from "./databases.ts";
-
-function settingsOf({
-  source,
-  owners,
-  declaredRoles,
-  pgbouncer,
-  ...cutover
-}: CutoverSettings): CutoverRequest {
-  const { password: _, ...place } = source;
-  return {
-    ...cutover,
-    source: { ...place, owner: owners.source },
-    owner: owners.target,
-    roles: declaredRoles,
-    pgbouncer: pgbouncer && { configFile: pgbouncer.configFile },
-  };
-}
-
-function environmentFor({ source, target, pgbouncer }: CutoverSettings): Record<string, string | undefined> {
-  const { user, password, host, port, database } = pgbouncer?.admin ?? target;
-  return {
-    ...environmentOf(target),
-    PGSTACK_SOURCE_PASSWORD: source.password,
-    PGSTACK_PGBOUNCER_URL: `postgres://${user}:${password}@${host}:${port}/${database}`,
-  };
-}
 
 /** A stage that runs. */
 export interface Stage {
@@ -38,8 +11,9 @@ export interface Stage {
 
 /** Starts a stage of a cutover in a process of its own, as its resource does. */
 export function startStage(words: readonly string[], cutover: CutoverSettings): Stage {
-  const child = startVerb(words, environmentFor(cutover));
-  child.stdin?.end(JSON.stringify(settingsOf(cutover)));
+  const { request, environment } = requestOf(cutover);
+  const child = startVerb(words, environment);
+  child.stdin?.end(JSON.stringify(request));
   for (const stream of [child.stdout, child.stderr]) stream?.resume();
   return {
     kill: () => child.kill("SIGKILL"),

@@ -102,7 +102,14 @@ test("a cutover is filled in with the documented defaults", () => {
   const { cutover } = parseConfig(moving({ from: "organization/pgstack/prod" }));
   assert.deepEqual(cutover, {
     from: "organization/pgstack/prod",
-    ...{ state: "rehearse", method: "copy", freeze: "readonly", jobs: "auto", replicaIdentityFull: [] },
+    ...{
+      state: "rehearse",
+      method: "copy",
+      freeze: "readonly",
+      jobs: "auto",
+      replicaIdentityFull: [],
+      maxFreeze: 60_000,
+    },
   });
 });
 

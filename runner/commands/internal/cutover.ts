@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { type Command, queryCommand } from "../../cli/command.ts";
-import { withAdmin } from "../../cutover/connections.ts";
+import { checkCutover } from "../../cutover/check.ts";
 import type { Log } from "../../cutover/session.ts";
 import { type CutoverSettings, parseCutover } from "../../cutover/settings.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../cutover/stages/after-freeze.ts";
@@ -8,9 +8,8 @@ import { reachFreeze, reachPause, reachPrepare } from "../../cutover/stages/befo
 import { rehearse } from "../../cutover/stages/rehearse.ts";
 import { reachResume } from "../../cutover/stages/resume.ts";
 import { endCutover, rollBackAfterFailure } from "../../cutover/stages/rollback.ts";
-import { readState } from "../../cutover/state/state.ts";
-import { connectionFromEnvironment } from "../../postgres/connection.ts";
-import { ExitCode, RefusedError, UserError } from "../../util/errors.ts";
+import { watch } from "../../cutover/stages/watch.ts";
+import { ExitCode, RefusedError } from "../../util/errors.ts";
 import { parseRequest } from "../../util/request.ts";
 
 const cutoverFreeze = cutoverCommand(
@@ -19,22 +18,21 @@ const cutoverFreeze = cutoverCommand(
   reachFreeze,
 );
 
-/** What a stack's program asks about its cutover. */
-export interface CutoverCheck {
-  /** Of the switch that was completed here; null where none was, or where nobody knows. */
-  readonly attempt: string | null;
-}
+const CheckRequest = v.object({
+  settings: v.string("the cutover's settings"),
+  wait: v.boolean("true or false"),
+});
 
-const cutoverCheck = queryCommand<object>(
+const cutoverCheck = queryCommand<unknown>(
   "cutover-check",
-  "tells by which attempt a switch was completed, if it was",
-  async (_, environment): Promise<CutoverCheck> => {
-    const target = connectionFromEnvironment(environment);
-    const state = await withAdmin(target, (client) => readState(client, "target")).catch((error) => {
-      if (error instanceof UserError) return undefined;
-      throw error;
-    });
-    return { attempt: state?.phase === "active" ? (state.attempt ?? "") : null };
+  "tells whether a switch was completed, what keeps the source from being written to, and whether a copy is out of date",
+  async (request, environment, log) => {
+    const { settings, wait } = parseRequest(
+      CheckRequest,
+      JSON.stringify(request),
+      "a question about a cutover",
+    );
+    return checkCutover(parseCutover(settings, environment), log, wait);
   },
 );
 
@@ -81,6 +79,23 @@ const Guarded = v.object({
 });
 
 const Environment = v.record(v.string(), v.string("a text"));
+
+const cutoverWatch: Command = {
+  summary:
+    "ends a pause and a freeze that take longer than cutover.maxFreeze, whatever has become of the run",
+  usage: "cutover-watch < SETTINGS, on one line; standard input stays open as long as the run lives",
+  flags: {},
+  run: async (call) => {
+    const lines = call.lines()[Symbol.asyncIterator]();
+    const { value } = await lines.next();
+    await watch(
+      parseCutover(value ?? "", call.env),
+      call.log,
+      lines.next().then(() => {}),
+    );
+    return ExitCode.done;
+  },
+};
 
 const cutoverOrBack: Command = {
   summary: "runs another command, on which a switch waits; where it fails, the cutover is rolled back",
@@ -137,5 +152,6 @@ export const commands = {
   "cutover-pause": cutoverPause,
   "cutover-copy": cutoverCopy,
   "cutover-complete": cutoverComplete,
+  "cutover-watch": cutoverWatch,
   "cutover-or-back": cutoverOrBack,
 } satisfies Record<string, Command>;

@@ -52,15 +52,15 @@ export async function loadTarget(
   source: string,
   copy: { readonly epoch: string | null; readonly snapshot?: string | undefined },
 ): Promise<CopyReport> {
-  const { target, settings, log } = session;
+  const { target, settings, limited, log } = session;
   await assertMayLoad(session, source);
-  const state: TargetState = { phase: "filling", source, epoch: copy.epoch };
+  const state: TargetState = { phase: "filling", source, epoch: copy.epoch, attempt: settings.attempt };
   await target.query("SET session_replication_role = replica");
   await wipe(target, settings.schemas, async () => {
     await forgetFreeze(target);
     await session.replaceState(state);
   });
-  const report = await copyDatabase({ ...settings, snapshot: copy.snapshot }, log);
+  const report = await copyDatabase({ ...limited, snapshot: copy.snapshot }, log);
   await session.replaceState({ ...state, phase: "filled", report: { copy: report } });
   return report;
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
-import { type ConnectionSettings, withTransaction } from "../../postgres/connection.ts";
+import { withTransaction } from "../../postgres/connection.ts";
 import { RefusedError } from "../../util/errors.ts";
-import { backendOf, withAdmin } from "../connections.ts";
+import { backendOf, type SideSettings, withAdmin } from "../connections.ts";
 import { holdCutoverLock } from "../lock.ts";
-import { clearState, readState, type SourceState, writeState } from "../state/state.ts";
+import { clearState, lockState, readState, type SourceState, writeState } from "../state/state.ts";
 import { endingBlockers, endSessions } from "./sessions.ts";
 import { type Proof, verifyReadOnly } from "./verify-read-only.ts";
 import {
@@ -90,7 +90,7 @@ async function raiseUntilComplete(
  * stands that no guard stops.
  */
 export async function freeze(
-  source: ConnectionSettings,
+  source: SideSettings,
   holder: string,
   spared: readonly number[] = [],
 ): Promise<Freeze> {
@@ -108,17 +108,29 @@ export async function freeze(
       await writeState(client, "source", { ...state, proved: true });
       return { epoch: state.epoch, frozenAt: state.frozenAt, ended, proof };
     } catch (error) {
-      if (fresh && (await lift(client, holder).catch(() => false)))
+      if (fresh && (await lift(client, { holder }).catch(() => false)))
         await endSessionsStartedReadOnly(client, [pid, ...spared]);
       throw error;
     }
   });
 }
 
-async function lift(client: pg.Client, holder: string): Promise<boolean> {
+/** Which freeze may end: the one of that stack, and no other than `only` where that is given. */
+interface Freezer {
+  readonly holder: string;
+  readonly only?: string | undefined;
+}
+
+/** A freeze that is named ends only as long as no switch is complete under it. */
+function mayEnd(state: SourceState | undefined, { holder, only }: Freezer): state is SourceState {
+  if (state?.holder !== holder) return false;
+  return only === undefined || (state.epoch === only && state.movedTo === undefined);
+}
+
+async function lift(client: pg.Client, freezer: Freezer): Promise<boolean> {
   return withTransaction(client, async () => {
-    const state = await readState(client, "source");
-    if (state === undefined || state.holder !== holder) return false;
+    const state = await lockState(client, "source");
+    if (!mayEnd(state, freezer)) return false;
     await removeWriteBlock(client);
     await restoreLargeObjectWrites(client, state.revoked);
     await setReadOnlySetting(client, state.readOnlyBefore);
@@ -135,20 +147,20 @@ async function endSessionsStartedReadOnly(client: pg.Client, spared: readonly nu
 /**
  * Puts the source back exactly as it was before the freeze of `holder`, in one transaction, and ends the sessions that
  * began meanwhile. False where that stack holds no freeze. Safe to repeat.
- * @param spared sessions of this run
+ * @param options sessions of this run to spare; and a freeze, which alone is to end
  */
 export async function unfreeze(
-  source: ConnectionSettings,
+  source: SideSettings,
   holder: string,
-  spared: readonly number[] = [],
+  { spared = [], only }: { readonly spared?: readonly number[]; readonly only?: string | undefined } = {},
 ): Promise<boolean> {
   return withAdmin(source, async (client) => {
     await holdCutoverLock(client, () => {});
-    const state = await readState(client, "source");
-    if (state === undefined || state.holder !== holder) return false;
+    const freezer = { holder, only };
+    if (!mayEnd(await readState(client, "source"), freezer)) return false;
     await client.query("SET session_replication_role = replica");
     const pid = backendOf(client);
-    const lifted = await endingBlockers(source, pid, () => lift(client, holder));
+    const lifted = await endingBlockers(source, pid, () => lift(client, freezer));
     if (lifted) await endSessionsStartedReadOnly(client, [pid, ...spared]);
     return lifted;
   });

@@ -8,6 +8,7 @@ import {
   type RollbackFile,
   readRollbackFile,
   removeRollbackFile,
+  rollbackFileTime,
   writeRollbackFile,
 } from "./rollback-file.ts";
 
@@ -100,6 +101,13 @@ export async function redirectClientsBack({ pgbouncer, source, stack }: CutoverS
 export function clientsAreRedirected({ pgbouncer, source, stack }: CutoverSettings): boolean {
   const note = pgbouncer && readRollbackFile(pgbouncer.configFile, source.database);
   return note?.holder === stack && note.moved;
+}
+
+/** When clients were paused that are still to go on at the source, in milliseconds since 1970; undefined where none are. */
+export function pausedSince({ pgbouncer, source, stack }: CutoverSettings): number | undefined {
+  const note = pgbouncer && readRollbackFile(pgbouncer.configFile, source.database);
+  if (pgbouncer === undefined || note?.holder !== stack || note.moved) return undefined;
+  return rollbackFileTime(pgbouncer.configFile, source.database);
 }
 
 /** Notes that clients which were sent to the target are to come back: killed from here on, the next run sees it. */

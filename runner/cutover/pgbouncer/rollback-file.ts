@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { RefusedError } from "../../util/errors.ts";
 
 /**
- * What a cutover must remember of the PgBouncer that it has in its hands. It stands beside the configuration, from
- * before the pause until the clients are back at the source; readable by its owner alone, since a connect string
- * may hold a password.
+ * What a cutover must remember to redirect PgBouncer's clients back. The file stands beside the configuration, from
+ * before the pause until the clients are back at the source. Its owner alone may read it, since a connect string may hold
+ * a password.
  */
 export interface RollbackFile {
   /** The stack whose cutover it is. */
@@ -26,6 +26,11 @@ export function readRollbackFile(configFile: string, database: string): Rollback
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
 }
 
+/** When the file was written, in milliseconds since 1970. */
+export function rollbackFileTime(configFile: string, database: string): number {
+  return statSync(rollbackFilePath(configFile, database)).mtimeMs;
+}
+
 /** Throws RefusedError where the folder of the configuration cannot be written to. */
 export function writeRollbackFile(configFile: string, database: string, note: RollbackFile): void {
   const file = rollbackFilePath(configFile, database);
@@ -33,10 +38,9 @@ export function writeRollbackFile(configFile: string, database: string, note: Ro
     writeFileSync(`${file}.new`, JSON.stringify(note), { mode: 0o600, flush: true });
     renameSync(`${file}.new`, file);
   } catch (error) {
-    throw new RefusedError(
-      `What PgBouncer is led back by cannot be noted beside its configuration: ${(error as Error).message}`,
-      { cause: error },
-    );
+    throw new RefusedError(`Cannot write the PgBouncer rollback file ${file}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -4,19 +4,26 @@ import type { VerifyReport } from "../compare/verify.ts";
 import { identityOf } from "../connections.ts";
 import type { CopyReport } from "../copy/copy.ts";
 import { advanceSequences } from "../copy/sequences.ts";
+import { ExpiredFreeze, freezeLeft } from "../freeze/budget.ts";
 import { clearPreFreezeComparison, endReplication } from "../replication/slots.ts";
 import { CutoverSession, type Log } from "../session.ts";
 import type { CutoverSettings } from "../settings.ts";
 import { type CutoverRecord, describeRecord, writeRecord } from "../state/record.ts";
-import { reportOf, type SourceState, type TargetState, writeState } from "../state/state.ts";
+import { lockState, reportOf, type SourceState, type TargetState, writeState } from "../state/state.ts";
 import { orRollBack, runStage } from "./stage.ts";
 
 /** Writes wait for these stages' processes to start: what they need only where work is left is loaded then. */
 const work = () => import("./copy-and-compare.ts");
 
-/** The freeze in force; where there is none, the source is frozen now. */
+/**
+ * The freeze in force; where there is none, the source is frozen now. A freeze that ended while migrations and grants of
+ * the same run followed its copy is not made again: another copy would lose what they did.
+ */
 async function ensureFrozen(session: CutoverSession): Promise<SourceState> {
-  if (session.frozen !== undefined) return session.frozen;
+  const { frozen, settings, state } = session;
+  if (frozen !== undefined && freezeLeft(settings, frozen) > 0) return frozen;
+  if (state?.epoch && settings.attempt !== undefined && state.attempt === settings.attempt)
+    throw new ExpiredFreeze(settings);
   const { freezeSource } = await import("./freeze-source.ts");
   await freezeSource(session);
   return session.frozen as unknown as SourceState;
@@ -77,13 +84,23 @@ export async function reachVerify(settings: CutoverSettings, log: Log = () => {}
   });
 }
 
+/** Marks the source as left for good, unless its freeze has ended in the meantime: then nothing is switched. */
+async function moveSource({ source, settings }: CutoverSession, frozen: SourceState, movedTo: string) {
+  await withTransaction(source, async () => {
+    const found = await lockState(source, "source");
+    if (found?.epoch !== frozen.epoch) throw new ExpiredFreeze(settings);
+    await writeState(source, "source", { ...found, movedTo });
+  });
+}
+
 /** The target's mark is the point of no return: from there on nothing unfreezes the source by itself. */
 async function completeSwitchover(session: CutoverSession): Promise<CutoverRecord> {
   const { source, target, settings } = session;
   const state = await orRollBack(session, () => ensureVerified(session));
   const frozen = session.frozen as SourceState;
   await advanceSequences(source, target); // a number taken after the freeze stores no row
-  await writeState(source, "source", { ...frozen, movedTo: await identityOf(target) });
+  await moveSource(session, frozen, await identityOf(target));
+  await session.liftLimits();
   const record = await describeRecord(session, frozen, state);
   const { attempt = "" } = settings;
   await session.changeState({ phase: "active", attempt, report: { record } });

@@ -6,12 +6,16 @@ import type { CutoverRecord } from "../state/record.ts";
 import { type PreFreezeReport, reportOf } from "../state/state.ts";
 import { freezeSource, prepare } from "./freeze-source.ts";
 import { runStage } from "./stage.ts";
+import { startWatch } from "./watch.ts";
 
 /** Pauses the clients behind PgBouncer, before the source is frozen. */
 export async function reachPause(settings: CutoverSettings, log: Log = () => {}): Promise<Clients> {
   return runStage(settings, log, {
     completed: () => ({ databases: [] as string[] }) as Clients,
-    run: () => pauseClients(settings, log),
+    run: () => {
+      if (settings.pgbouncer !== undefined) startWatch(settings);
+      return pauseClients(settings, log);
+    },
   });
 }
 

@@ -15,7 +15,7 @@ export async function copyFrozen(session: CutoverSession, { epoch }: SourceState
   const { source, target, state, settings } = session;
   if (state?.replicating === true && state.phase === "filled") {
     await catchUp(source, target);
-    return session.changeState({ epoch });
+    return session.changeState({ epoch, attempt: settings.attempt });
   }
   if (settings.method === "replicate") await endReplication(session); // it would write into the copy
   await loadTarget(session, await identityOf(source), { epoch });
@@ -27,12 +27,12 @@ export async function copyFrozen(session: CutoverSession, { epoch }: SourceState
  * that names each difference.
  */
 export async function compareFrozen(session: CutoverSession, { ahead }: TargetState): Promise<VerifyReport> {
-  const { source, target, settings } = session;
+  const { source, target, settings, limited } = session;
   await copySequences(source, target);
   const { verify } =
     ahead === undefined
-      ? { verify: await verifyDatabases(settings) }
-      : await withTwoPairs(settings, (pairs) => compareChangedRows(pairs, settings, ahead));
+      ? { verify: await verifyDatabases(limited) }
+      : await withTwoPairs(limited, (pairs) => compareChangedRows(pairs, settings, ahead));
   if (verify.differences.length === 0) return verify;
   if (settings.method === "replicate") await stopReplication(session);
   throw differencesError(verify.differences);

@@ -1,12 +1,15 @@
 import { type TwoPairs, withTwoPairs } from "../compare/row-checksums.ts";
 import { backendOf } from "../connections.ts";
 import { copySequences } from "../copy/sequences.ts";
+import { describeBudget, freezeLeft } from "../freeze/budget.ts";
 import { type Freeze, freeze } from "../freeze/freeze.ts";
 import { pauseClients } from "../pgbouncer/clients.ts";
 import { ensurePreFreezeComparison } from "../replication/compare-before-freeze.ts";
 import { compareChangedRows } from "../replication/compare-frozen.ts";
 import type { CutoverSession } from "../session.ts";
 import type { PreFreezeReport } from "../state/state.ts";
+import { rollBack } from "./rollback.ts";
+import { startWatch } from "./watch.ts";
 
 /** What can be done before the freeze: with replication, all but what is written meanwhile. */
 export async function prepare(session: CutoverSession): Promise<PreFreezeReport | null> {
@@ -22,7 +25,12 @@ async function compareAtOnce(session: CutoverSession, { epoch }: Freeze, pairs: 
   await copySequences(...pairs[0]);
   const { verify, moment } = await compareChangedRows(pairs, settings, state.ahead);
   if (verify.differences.length > 0) return;
-  await session.changeState({ epoch, compared: { epoch, moment }, report: { verify } });
+  await session.changeState({
+    epoch,
+    attempt: settings.attempt,
+    compared: { epoch, moment },
+    report: { verify },
+  });
 }
 
 /**
@@ -48,9 +56,22 @@ async function freezeBeside(session: CutoverSession, own: readonly number[] = []
   return done;
 }
 
+/** A freeze that a killed run has left for too long ends, and another one begins. */
+async function endExpiredFreeze(session: CutoverSession): Promise<void> {
+  const { frozen, settings } = session;
+  if (frozen === undefined || freezeLeft(settings, frozen) > 0) return;
+  await rollBack(settings, { spared: [backendOf(session.source)] });
+  session.log(
+    `the freeze of ${frozen.frozenAt} took longer than ${describeBudget(settings)} allows: another one begins`,
+  );
+  await session.readFreeze();
+}
+
 /** Does what can be done before, pauses the clients behind PgBouncer, and freezes. */
 export async function freezeSource(session: CutoverSession): Promise<Freeze> {
+  await endExpiredFreeze(session);
   await prepare(session);
+  startWatch(session.settings);
   await pauseClients(session.settings, session.log);
   if (session.settings.method === "replicate") return freezeAndCompare(session);
   return freezeBeside(session);

@@ -88,7 +88,7 @@ function warn(log: Log, issues: PreflightIssues): PreflightIssues {
 
 /** The source is writable from here on; its slots and publication go, so that the copy begins anew. */
 async function unfreezeSource(session: CutoverSession): Promise<void> {
-  if (await rollBack(session.settings, [backendOf(session.source)]))
+  if (await rollBack(session.settings, { spared: [backendOf(session.source)] }))
     session.log("the source is writable again");
 }
 
@@ -115,6 +115,7 @@ async function rehearseCopy(session: CutoverSession, found: PreflightIssues, reh
 export async function rehearse(settings: CutoverSettings, log: Log = () => {}): Promise<RehearsalReport> {
   await using session = await CutoverSession.open(settings, log, "always");
   const replaceable = await mayReplaceTarget(session);
+  if (session.state !== undefined) await session.changeState({ attempt: settings.attempt });
   await unfreezeSource(session);
   const clients = warn(log, await findClientIssues(settings));
   const issues = warn(log, await findPreflightIssues(session.source, session.target, settings));

@@ -57,16 +57,19 @@ async function clientsHaveLeft({ target }: CutoverSettings): Promise<boolean> {
 /**
  * Unfreezes the source, then lets clients behind PgBouncer go on there. Clients that have been redirected to the target
  * come back only from a freeze that this stack still holds. False where it held none. Safe to repeat.
- * @param spared sessions of this run on the source
+ * @param options sessions of this run on the source to spare; and a freeze, which alone is to end
  */
-export async function rollBack(settings: CutoverSettings, spared: readonly number[] = []): Promise<boolean> {
+export async function rollBack(
+  settings: CutoverSettings,
+  options: { readonly spared?: readonly number[]; readonly only?: string | undefined } = {},
+): Promise<boolean> {
   const { source, stack } = settings;
   const frozen = await withAdmin(source, (client) => readState(client, "source"));
   if (frozen?.holder === stack) {
     markRedirectBack(settings);
     if (frozen.movedTo !== undefined) await endOnSource(settings); // nothing is to follow into what clients wrote there
   }
-  const unfrozen = await unfreeze(source, stack, spared);
+  const unfrozen = await unfreeze(source, stack, options);
   if (!clientsAreRedirected(settings)) await redirectClientsBack(settings);
   return unfrozen;
 }

@@ -1,3 +1,4 @@
+import { ExpiredFreeze, freezeLeft } from "../freeze/budget.ts";
 import { CutoverSession, type Log } from "../session.ts";
 import type { CutoverSettings } from "../settings.ts";
 import type { TargetState } from "../state/state.ts";
@@ -24,6 +25,9 @@ export async function orRollBack<T>(session: CutoverSession, work: () => Promise
     const { rollBackAfterFailure } = await import("./rollback.ts"); // stages start without what they rarely need
     await rollBackAfterFailure(session.settings, session.log);
     if (session.settings.method === "replicate") await endComparisonOf(session);
+    const { frozen, settings } = session;
+    if (frozen !== undefined && freezeLeft(settings, frozen) <= 0 && !(error instanceof ExpiredFreeze))
+      throw new ExpiredFreeze(settings, error);
     throw error;
   }
 }

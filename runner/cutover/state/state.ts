@@ -5,7 +5,7 @@ import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
 export const stateSchema = "pgstack_cutover";
 
 /** Which part a database plays. One that was a target may later be the source of another cutover. */
-export type Side = "source" | "target";
+export type Side = "source" | "target" | "rollback";
 
 /** What the source remembers while it is frozen. */
 export interface SourceState {
@@ -56,15 +56,17 @@ export interface TargetState {
   readonly ahead?: PreFreezeReport | undefined;
   /** The comparison under the freeze, where the run that froze the source has made it. */
   readonly compared?: FrozenComparison | undefined;
-  /** The run of the program that completed the switch. */
-  readonly attempt?: string;
+  /** The run of the program that rehearsed, or copied under the freeze, or completed the switch. */
+  readonly attempt?: string | undefined;
   /** Figures of the stages, for the record. */
   readonly report?: Readonly<Record<string, unknown>>;
 }
 
+/** What stands in the state's table, by its key. */
 interface StateOf {
   readonly source: SourceState;
   readonly target: TargetState;
+  readonly rollback: RollbackNote;
 }
 
 async function hasStateTable(client: pg.Client): Promise<boolean> {
@@ -84,6 +86,13 @@ export async function readState<S extends Side>(client: pg.Client, side: S): Pro
     [side],
   );
   return row?.value;
+}
+
+/** Reads a side's state, which nobody else can change until the caller's transaction ends. */
+export async function lockState<S extends Side>(client: pg.Client, side: S): Promise<StateOf[S] | undefined> {
+  if (!(await hasStateTable(client))) return undefined;
+  await client.query(`SELECT FROM ${stateSchema}.state WHERE side = $1 FOR UPDATE`, [side]);
+  return readState(client, side);
 }
 
 /** What a stage has reported to the target. */
@@ -106,6 +115,17 @@ export async function writeState<S extends Side>(
     `INSERT INTO ${stateSchema}.state VALUES ($1, $2) ON CONFLICT (side) DO UPDATE SET value = excluded.value`,
     [side, JSON.stringify(value)],
   );
+}
+
+/** A cutover that was rolled back by itself. */
+export interface RollbackNote {
+  readonly at: string;
+  readonly reason: string;
+}
+
+/** Remembers on the target why a cutover was rolled back by itself, for whoever asks; the next one replaces it. */
+export async function noteRollback(client: pg.Client, reason: string): Promise<void> {
+  await writeState(client, "rollback", { at: new Date().toISOString(), reason });
 }
 
 /** Forgets a side's state; the schema goes with the last one, unless replication still has a table in it. */

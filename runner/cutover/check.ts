@@ -1,0 +1,85 @@
+import { UserError } from "../util/errors.ts";
+import { withPairs } from "./compare/row-checksums.ts";
+import { compareSchemas } from "./compare/schema.ts";
+import { withAdmin } from "./connections.ts";
+import { holdCutoverLock } from "./lock.ts";
+import { pausedSince } from "./pgbouncer/clients.ts";
+import type { Log } from "./session.ts";
+import type { CutoverSettings } from "./settings.ts";
+import { readState, type TargetState } from "./state/state.ts";
+
+/** What a stack's program asks about its cutover, before it declares anything. */
+export interface CutoverCheck {
+  /** Whether a switch was completed here. */
+  readonly completed: boolean;
+  /** The run that has last rehearsed or switched here; null where none has, or where nobody knows. */
+  readonly attempt: string | null;
+  /** What this cutover keeps the source's clients from writing by; null where nothing does. */
+  readonly held: string | null;
+  /** The definitions of a following target that are no longer the source's. */
+  readonly outOfDate: readonly string[];
+}
+
+/** Undefined where a server does not answer: before the first update there may be none. */
+async function orUnknown<T>(work: () => Promise<T>): Promise<T | undefined> {
+  return work().catch((error) => {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  });
+}
+
+/** A run whose engine was killed goes on alone, and may freeze the source after this was asked: it is waited for. */
+async function readTarget(
+  { target }: CutoverSettings,
+  log: Log,
+  wait: boolean,
+): Promise<TargetState | undefined> {
+  return withAdmin(target, async (client) => {
+    if (wait) await holdCutoverLock(client, log);
+    return readState(client, "target");
+  });
+}
+
+async function findHeld(settings: CutoverSettings): Promise<string | null> {
+  const { source, stack } = settings;
+  const place = `${source.host}:${source.port}`;
+  try {
+    const frozen = await withAdmin(source, (client) => readState(client, "source"));
+    if (frozen?.holder === stack)
+      return `the source on ${place} is frozen since ${frozen.frozenAt} for the cutover of "${stack}"`;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return `whether the source on ${place} is frozen cannot be seen: ${error.message}`;
+  }
+  return pausedSince(settings) === undefined ? null : `the clients of PgBouncer are paused for "${stack}"`;
+}
+
+/** Definitions are not replicated: a migration on the source leaves a following target behind. */
+async function findOutOfDate(
+  settings: CutoverSettings,
+  state: TargetState | undefined,
+): Promise<readonly string[]> {
+  if (state?.replicating !== true || state.phase !== "filled") return [];
+  return withPairs(settings, 1, ([pair]) =>
+    pair === undefined ? Promise.resolve([]) : compareSchemas(pair[0], pair[1], settings),
+  );
+}
+
+/**
+ * Looks at both sides; it changes nothing.
+ * @param wait whether another run that is at work on the cutover is waited for
+ */
+export async function checkCutover(
+  settings: CutoverSettings,
+  log: Log,
+  wait: boolean,
+): Promise<CutoverCheck> {
+  const state = await orUnknown(() => readTarget(settings, log, wait));
+  const outOfDate = await orUnknown(() => findOutOfDate(settings, state));
+  return {
+    completed: state?.phase === "active",
+    attempt: state?.attempt ?? null,
+    held: await findHeld(settings),
+    outOfDate: outOfDate ?? [],
+  };
+}

@@ -1,0 +1,87 @@
+import { spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { childEnvironment } from "../../util/child-environment.ts";
+import { projectRoot } from "../../util/project.ts";
+import { withAdmin } from "../connections.ts";
+import { expiryReason, freezeLeft, timeLeft } from "../freeze/budget.ts";
+import { unfreeze } from "../freeze/freeze.ts";
+import { clientsAreRedirected, pausedSince, redirectClientsBack } from "../pgbouncer/clients.ts";
+import type { Log } from "../session.ts";
+import { type CutoverSettings, requestOf } from "../settings.ts";
+import { noteRollback, readState } from "../state/state.ts";
+
+/**
+ * Starts a process that ends the pause and the freeze of this cutover once `cutover.maxFreeze` has passed, whatever has
+ * become of this run: it is in a process group of its own, so that a kill of the run leaves it. It ends by itself as soon
+ * as there is nothing to end any more.
+ */
+export function startWatch(settings: CutoverSettings): void {
+  if (settings.maxFreeze === 0) return;
+  const { request, environment } = requestOf(settings);
+  const child = spawn(process.execPath, [join(projectRoot, "runner/main.ts"), "cutover-watch"], {
+    cwd: projectRoot,
+    env: childEnvironment(environment),
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  child.on("error", () => {}); // without it the freeze ends by the run itself, or by the next one
+  child.stdin.on("error", () => {});
+  child.stdin.write(`${JSON.stringify(request)}\n`); // stays open as long as this run lives
+  child.unref();
+  (child.stdin as unknown as Socket).unref();
+}
+
+/** What this cutover keeps its clients from writing by, and how long it still may. */
+interface Held {
+  /** Of the freeze; undefined where clients are only paused. */
+  readonly epoch: string | undefined;
+  readonly left: number;
+}
+
+/** What this cutover holds at the moment; undefined where the source is writable, or its clients have moved for good. */
+async function heldBy(settings: CutoverSettings): Promise<Held | undefined> {
+  const frozen = await withAdmin(settings.source, (client) => readState(client, "source"));
+  if (frozen?.holder === settings.stack) {
+    if (frozen.movedTo !== undefined) return undefined;
+    return { epoch: frozen.epoch, left: freezeLeft(settings, frozen) };
+  }
+  const paused = pausedSince(settings);
+  return paused === undefined ? undefined : { epoch: undefined, left: timeLeft(settings, paused) };
+}
+
+const lookEveryMs = 1000;
+/** For how long a server that does not answer is asked after the time is over. */
+const patienceMs = 120_000;
+
+/** Ends what this cutover holds for too long, and says why in the target's state. A switch that is complete stays. */
+async function endHeld(settings: CutoverSettings, { epoch }: Held): Promise<void> {
+  const { source, stack } = settings;
+  if (epoch !== undefined && !(await unfreeze(source, stack, { only: epoch }))) return;
+  if (!clientsAreRedirected(settings)) await redirectClientsBack(settings);
+  await withAdmin(settings.target, (client) => noteRollback(client, expiryReason(settings))).catch(() => {}); // the source counts
+}
+
+/**
+ * Waits until nothing is held and the run that started this process has ended, and ends what is held for too long.
+ * @param runEnded resolves when that run has ended
+ */
+export async function watch(settings: CutoverSettings, log: Log, runEnded: Promise<void>): Promise<void> {
+  let running = true;
+  void runEnded.finally(() => {
+    running = false;
+  });
+  for (let answered = Date.now(); Date.now() - answered < settings.maxFreeze + patienceMs; ) {
+    try {
+      const held = await heldBy(settings);
+      answered = Date.now();
+      if (held === undefined && !running) return;
+      if (held !== undefined && held.left <= 0) await endHeld(settings, held);
+      await sleep(Math.max(20, Math.min(lookEveryMs, held?.left ?? lookEveryMs)));
+    } catch (error) {
+      log(`warning: ${(error as Error).message}`);
+      await sleep(lookEveryMs);
+    }
+  }
+}
