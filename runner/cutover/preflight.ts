@@ -1,6 +1,7 @@
 import type pg from "pg";
+import { oneRow, rowsOf } from "../postgres/rows.ts";
 import { isNotOfExtension } from "../postgres/sql.ts";
-import { existingRoles } from "./copy/ownership.ts";
+import { existingRoles, listOwners, listUserMappings } from "./copy/ownership.ts";
 import { writeBlockName } from "./freeze/write-block.ts";
 import { isMovedSchema } from "./moved-objects.ts";
 import { slotsOf } from "./replication/slots.ts";
@@ -32,11 +33,11 @@ const collation = `
     WHEN 'b' THEN 'builtin ' || (to_jsonb(d) ->> 'datlocale') ELSE datcollate END`;
 
 async function factsOf(client: pg.Client): Promise<Facts> {
-  const { rows } = await client.query(
+  return oneRow<Facts>(
+    client,
     `SELECT current_setting('server_version_num')::int AS version, pg_encoding_to_char(encoding) AS encoding,
        ${collation} AS collation, datctype AS type FROM pg_database d WHERE datname = current_database()`,
   );
-  return rows[0];
 }
 
 function compareServers(there: Facts, here: Facts): PreflightIssues {
@@ -50,24 +51,30 @@ function compareServers(there: Facts, here: Facts): PreflightIssues {
   const sorting = there.collation !== here.collation || there.type !== here.type;
   const notes = sorting
     ? [
-        `text sorts by ${here.collation} on the target, by ${there.collation} on the source; indexes are built anew`,
+        `text sorts by ${here.collation} on the target, by ${there.collation} on the source; indexes are rebuilt`,
       ]
     : [];
   return { blocking, notes };
 }
 
 async function compareExtensions(source: pg.Client, target: pg.Client): Promise<PreflightIssues> {
-  const installed = await source.query(
+  interface Extension {
+    readonly name: string;
+    readonly version: string;
+  }
+  const installed = await rowsOf<Extension>(
+    source,
     "SELECT extname AS name, extversion AS version FROM pg_extension ORDER BY 1",
   );
-  const offered = await target.query(
+  const offered = await rowsOf<Extension>(
+    target,
     "SELECT name, coalesce(installed_version, default_version) AS version FROM pg_available_extensions",
   );
-  const versions = new Map(offered.rows.map(({ name, version }) => [name as string, version as string]));
-  const blocking = installed.rows
+  const versions = new Map(offered.map(({ name, version }) => [name, version]));
+  const blocking = installed
     .filter(({ name }) => !versions.has(name))
     .map(({ name }) => `extension ${name} is not installed on the target's server`);
-  const notes = installed.rows
+  const notes = installed
     .filter(({ name, version }) => versions.has(name) && versions.get(name) !== version)
     .map(
       ({ name, version }) =>
@@ -76,7 +83,7 @@ async function compareExtensions(source: pg.Client, target: pg.Client): Promise<
   return { blocking, notes };
 }
 
-const user = `${isMovedSchema("n.nspname")}`;
+const user = isMovedSchema("n.nspname");
 const relation = "format('%I.%I', n.nspname, c.relname)";
 const relations = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace`;
 const thisDatabase = "(SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -86,6 +93,10 @@ const stopsFreeze = `
   SELECT 'prepared transaction ' || gid || ' would outlive the freeze' AS text FROM pg_prepared_xacts WHERE database = current_database()
   UNION ALL SELECT 'subscription ' || subname || ' writes to the source: disable it before the switch'
     FROM pg_subscription WHERE subenabled AND subdbid = ${thisDatabase}`;
+
+/** REPLICA IDENTITY USING INDEX whose index was dropped, or is invalid. */
+const identityIndexGone = `(c.relreplident = 'i' AND NOT EXISTS (
+  SELECT FROM pg_index r WHERE r.indrelid = c.oid AND r.indisreplident AND r.indisvalid))`;
 
 /** Things of the source that are not copied as they are. */
 const changes = `
@@ -97,6 +108,8 @@ const changes = `
     FROM pg_constraint WHERE NOT convalidated
   UNION ALL SELECT 'tablespace ' || spcname || ' is not used on the target' FROM pg_tablespace s
     WHERE EXISTS (SELECT FROM pg_class WHERE reltablespace = s.oid AND oid >= 16384)
+  UNION ALL SELECT 'table ' || ${relation} || ' has REPLICA IDENTITY USING INDEX, and the index is gone: it has the default on the target'
+    FROM ${relations} WHERE relkind IN ('r', 'p') AND ${user} AND ${identityIndexGone}
   UNION ALL SELECT 'unlogged table ' || ${relation} || ' is copied, and stays unlogged' FROM ${relations}
     WHERE relkind = 'r' AND relpersistence = 'u' AND ${user}`;
 
@@ -105,7 +118,8 @@ const notReplicated = `
   SELECT 'table ' || ${relation} || ' has no replica identity (a primary key): give it one, or name it in cutover.replicaIdentityFull' AS text
     FROM ${relations} WHERE relkind = 'r' AND relpersistence = 'p' AND ${user} AND ${relation} <> ALL ($1)
     AND ${isNotOfExtension("pg_class", "c.oid")}
-    AND (relreplident = 'n' OR (relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary AND indimmediate)))
+    AND (relreplident = 'n' OR (relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary AND indimmediate))
+      OR ${identityIndexGone})
   UNION ALL SELECT 'unlogged table ' || ${relation} || ' is not replicated: make it logged, or use method copy' FROM ${relations}
     WHERE relkind = 'r' AND relpersistence = 'u' AND ${user}
   UNION ALL SELECT 'large objects are not replicated: use method copy' WHERE EXISTS (SELECT FROM pg_largeobject_metadata)
@@ -116,26 +130,55 @@ const notReplicated = `
     WHERE current_setting('max_replication_slots')::int < 2 + (SELECT count(*) FROM pg_replication_slots WHERE slot_name <> ALL ($2))`;
 
 async function texts(client: pg.Client, statement: string, args: unknown[] = []): Promise<string[]> {
-  return (await client.query(statement, args)).rows.map(({ text }) => text);
+  return (await rowsOf<{ text: string }>(client, statement, args)).map(({ text }) => text);
 }
 
-async function rolesWithoutCounterpart(
-  source: pg.Client,
-  target: pg.Client,
-  owner: string,
-): Promise<string[]> {
-  const { rows } = await source.query(
-    `SELECT DISTINCT pg_get_userbyid(refobjid) AS name, deptype FROM pg_shdepend
-     WHERE dbid = ${thisDatabase} AND refclassid = 'pg_authid'::regclass AND deptype IN ('o', 'a') ORDER BY 1, 2 DESC`,
+/** Roles that own something or hold a right on the source, with `o` or `a` for the one and the other. */
+async function rolesInUse(source: pg.Client): Promise<{ name: string; use: "o" | "a" }[]> {
+  const owners = new Set((await listOwners(source)).map(({ owner }) => owner));
+  const holders = await rowsOf<{ name: string }>(
+    source,
+    `SELECT DISTINCT pg_get_userbyid(refobjid) AS name FROM pg_shdepend
+     WHERE dbid = ${thisDatabase} AND refclassid = 'pg_authid'::regclass AND deptype = 'a' ORDER BY 1`,
   );
+  return [
+    ...[...owners].sort().map((name) => ({ name, use: "o" as const })),
+    ...holders.map(({ name }) => ({ name, use: "a" as const })),
+  ];
+}
+
+/** What names a role that the target lacks. A policy cannot be left out: without it rows would be seen, or not. */
+async function compareRoles(source: pg.Client, target: pg.Client, owner: string): Promise<PreflightIssues> {
   const here = await existingRoles(target);
-  return rows
-    .filter(({ name }) => name !== owner && !here.has(name))
-    .map(({ name, deptype }) =>
-      deptype === "o"
-        ? `role ${name} is missing on the target: what it owns goes to the owner`
-        : `role ${name} is missing on the target: its grants are left out`,
-    );
+  const missing = (name: string) => name !== owner && !here.has(name);
+  const inUse = (await rolesInUse(source)).filter(({ name }) => missing(name));
+  const mappings = (await listUserMappings(source)).filter(
+    ({ user }) => user !== "public" && !here.has(user),
+  );
+  const policies = await rowsOf<{ policy: string; role: string }>(
+    source,
+    `SELECT format('%I on %s', p.polname, p.polrelid::regclass) AS policy, r.rolname AS role
+     FROM pg_policy p JOIN pg_roles r ON r.oid = ANY (p.polroles) ORDER BY 1, 2`,
+  );
+  return {
+    blocking: policies
+      .filter(({ role }) => !here.has(role))
+      .map(
+        ({ policy, role }) =>
+          `policy ${policy} is for role ${role}, which is missing on the target: create it`,
+      ),
+    notes: [
+      ...inUse.map(({ name, use }) =>
+        use === "o"
+          ? `role ${name} is missing on the target: what it owns goes to the owner`
+          : `role ${name} is missing on the target: its grants are left out`,
+      ),
+      ...mappings.map(
+        ({ user: name, server }) =>
+          `user mapping of ${name} on server ${server} is left out: role ${name} is missing on the target`,
+      ),
+    ],
+  };
 }
 
 /** Looks for what stands in the way of a copy and a switch. It changes nothing. */
@@ -146,6 +189,7 @@ export async function findPreflightIssues(
 ): Promise<PreflightIssues> {
   const servers = compareServers(await factsOf(source), await factsOf(target));
   const extensions = await compareExtensions(source, target);
+  const roles = await compareRoles(source, target, cutover.owners.source);
   const replication =
     cutover.method === "replicate"
       ? await texts(source, notReplicated, [cutover.replicaIdentityFull, slotsOf(cutover)])
@@ -154,14 +198,10 @@ export async function findPreflightIssues(
     blocking: [
       ...servers.blocking,
       ...extensions.blocking,
+      ...roles.blocking,
       ...(await texts(source, stopsFreeze)),
       ...replication,
     ],
-    notes: [
-      ...servers.notes,
-      ...extensions.notes,
-      ...(await texts(source, changes)),
-      ...(await rolesWithoutCounterpart(source, target, cutover.owners.source)),
-    ],
+    notes: [...servers.notes, ...extensions.notes, ...(await texts(source, changes)), ...roles.notes],
   };
 }

@@ -142,7 +142,7 @@ test("what a cutover reads of a schema is read with the run's connection", async
         target: cluster.admin,
         major: cluster.place.programs.major,
         snapshot: rows[0].snapshot,
-        presentSchemas: ["public"],
+        leftOut: { presentSchemas: ["public"], userMappings: [] },
         searchPath: "public",
       });
       assert.match(dump.preData, /CREATE TABLE public\.t/);

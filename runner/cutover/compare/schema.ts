@@ -4,7 +4,7 @@ import { isNotOfExtension } from "../../postgres/sql.ts";
 import { listContents } from "../copy/clear-target.ts";
 import { existingRoles, listGrants, listOwners } from "../copy/ownership.ts";
 import { writeBlockName } from "../freeze/write-block.ts";
-import { isMovedSchema } from "../moved-objects.ts";
+import { isMovedSchema, isNotOurs, ownPrefix } from "../moved-objects.ts";
 import type { RoleMapping } from "../settings.ts";
 import { stateSchema } from "../state/state.ts";
 
@@ -14,10 +14,14 @@ const own = (catalog: string, oid: string, namespace: string) => `
   AND ${isNotOfExtension(catalog, oid)}`;
 const ownClass = own("pg_class", "c.oid", "c.relnamespace");
 
+/** USING INDEX falls back to the default once its index is gone or invalid: the server keeps the letter, a dump does not. */
+const replicaIdentity = `CASE WHEN c.relreplident = 'i' AND NOT EXISTS (
+  SELECT FROM pg_index r WHERE r.indrelid = c.oid AND r.indisreplident AND r.indisvalid) THEN 'd' ELSE c.relreplident END`;
+
 /** Each part answers with an object's name and its definition, as the server prints it. */
 const parts = [
   `SELECT 'relation ' || c.oid::regclass, concat_ws(' ', c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
-     c.reloptions, c.relreplident, pg_get_expr(c.relpartbound, c.oid), CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
+     c.reloptions, ${replicaIdentity}, pg_get_expr(c.relpartbound, c.oid), CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
      CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
      (SELECT string_agg(i.inhparent::regclass::text, ',' ORDER BY i.inhseqno) FROM pg_inherits i WHERE i.inhrelid = c.oid))
    FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND ${ownClass}`,
@@ -54,10 +58,10 @@ const parts = [
      AND ${isNotOfExtension("pg_event_trigger", "e.oid")}`,
   `SELECT 'publication ' || quote_ident(p.pubname), concat_ws(' ', puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
      (SELECT string_agg(r.prrelid::regclass::text, ',' ORDER BY r.prrelid::regclass::text) FROM pg_publication_rel r WHERE r.prpubid = p.oid))
-   FROM pg_publication p WHERE p.pubname NOT LIKE 'pgstack\\_%'`,
+   FROM pg_publication p WHERE ${isNotOurs("p.pubname")}`,
   `SELECT 'comment on ' || i.type || ' ' || i.identity, o.description
    FROM pg_description o CROSS JOIN LATERAL pg_identify_object(o.classoid, o.objoid, o.objsubid) i
-   WHERE o.objoid >= 16384 AND coalesce(i.schema, '') <> '${stateSchema}' AND i.type NOT IN ('extension', 'event trigger')
+   WHERE o.objoid >= 16384 AND coalesce(i.schema, '') <> '${stateSchema}' AND i.type NOT IN ('extension', 'event trigger') AND NOT (i.type = 'publication' AND i.identity LIKE '${ownPrefix}%')
      AND o.description NOT LIKE '${tokenMark}%' -- each stack has its own
      AND ${isNotOfExtension("o.classoid", "o.objoid")}`,
 ];

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
 import { identifier, isNotOfExtension, literal } from "../../postgres/sql.ts";
 import { writeBlockName } from "../freeze/write-block.ts";
-import { isMovedSchema } from "../moved-objects.ts";
+import { isMovedSchema, isNotOurs } from "../moved-objects.ts";
 import { stateSchema } from "../state/state.ts";
 
 /** Objects of a target that no extension, no catalog and no state of ours owns, without what lies inside another one. */
@@ -16,7 +16,7 @@ const contents = `
     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.objsubid = 0 AND e.deptype IN ('e', 'i'))
   UNION ALL
   SELECT i.type, i.identity
-  FROM (SELECT 'pg_publication'::regclass AS classid, oid FROM pg_publication WHERE pubname NOT LIKE 'pgstack\\_%'
+  FROM (SELECT 'pg_publication'::regclass AS classid, oid FROM pg_publication WHERE ${isNotOurs("pubname")}
         UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger WHERE evtname <> '${writeBlockName}'
         UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid FROM pg_foreign_data_wrapper
         UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server

@@ -8,7 +8,7 @@ import { listSchemas } from "./clear-target.ts";
 import { applySettings } from "./database-settings.ts";
 import { copyLargeObjects } from "./large-objects.ts";
 import { applyGrants, applyOwners, existingRoles, revokeDefaults } from "./ownership.ts";
-import { refreshViews, runPostData, splitPostData } from "./post-data.ts";
+import { execute, refreshViews, runPostData, splitPostData } from "./post-data.ts";
 import { dumpSchema } from "./schema.ts";
 import { copySequences } from "./sequences.ts";
 import { type Snapshot, TablesInUse, withSnapshot } from "./snapshot.ts";
@@ -76,7 +76,11 @@ async function load(
   const seconds: Record<string, number> = {};
   const time = timer(seconds, log);
   const [reader, writer] = [readers[0], writers[0]] as [pg.Client, pg.Client];
-  const presentSchemas = await listSchemas(writer);
+  const roles = await existingRoles(writer);
+  const leftOut = {
+    presentSchemas: await listSchemas(writer),
+    userMappings: snapshot.userMappings.filter(({ user }) => user !== "public" && !roles.has(user)),
+  };
   const { postData } = await time("schema", async () => {
     const { id, major, searchPath } = snapshot;
     const dump = await dumpSchema({
@@ -84,10 +88,10 @@ async function load(
       target: move.target,
       major,
       snapshot: id,
-      presentSchemas,
+      leftOut,
       searchPath,
     });
-    await writer.query(dump.preData);
+    await execute(writer, { type: "the definitions", name: "before the rows", sql: dump.preData });
     return dump;
   });
   for (const client of writers) await client.query(`SET search_path = ${snapshot.searchPath}`);

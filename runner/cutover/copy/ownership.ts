@@ -1,6 +1,7 @@
 import type pg from "pg";
+import { rowsOf } from "../../postgres/rows.ts";
 import { identifier, isNotOfExtension, literal } from "../../postgres/sql.ts";
-import { isMovedSchema } from "../moved-objects.ts";
+import { isMovedSchema, isNotOurs } from "../moved-objects.ts";
 
 /** One privilege of one role on one object. */
 export interface Grant {
@@ -12,6 +13,17 @@ export interface Grant {
   readonly grantee: string | null;
   readonly privilege: string;
   readonly grantable: boolean;
+}
+
+/** A user of a foreign server: https://www.postgresql.org/docs/current/sql-createusermapping.html */
+export interface UserMapping {
+  readonly user: string;
+  readonly server: string;
+}
+
+/** Mappings by the names of user and server; those of PUBLIC have the user "public". */
+export async function listUserMappings(client: pg.Client): Promise<UserMapping[]> {
+  return rowsOf<UserMapping>(client, "SELECT usename AS user, srvname AS server FROM pg_user_mappings");
 }
 
 /** An object and the role that owns it. */
@@ -33,22 +45,47 @@ const userObjects = `
   ${isNotOfExtension("o.classid", "o.objid")}
   AND ${isMovedSchema("coalesce(i.schema, i.name, '')")}`;
 
-/**
- * Every object with the role that owns it, as the server itself keeps track of it. What its first superuser
- * owns is not listed there: that role is the one that makes the objects on the other side.
- */
+/** No row type of a table, no array, no multirange: these follow another type. */
+const ownType = `x.typtype <> 'm' AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = x.oid)
+  AND (x.typrelid = 0 OR (SELECT relkind = 'c' FROM pg_class WHERE oid = x.typrelid))`;
+
+/** The catalogs of objects that have an owner, its column, and the condition on the rows that count. */
+const owned = [
+  ["pg_class", "relowner", "x.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"],
+  ["pg_proc", "proowner", "true"],
+  ["pg_namespace", "nspowner", "x.nspname <> 'public' OR x.nspowner >= 16384"], // as the server has made it
+  ["pg_type", "typowner", ownType],
+  ["pg_operator", "oprowner", "true"],
+  ["pg_opclass", "opcowner", "true"],
+  ["pg_opfamily", "opfowner", "true"],
+  ["pg_collation", "collowner", "true"],
+  ["pg_conversion", "conowner", "true"],
+  ["pg_ts_dict", "dictowner", "true"],
+  ["pg_ts_config", "cfgowner", "true"],
+  ["pg_statistic_ext", "stxowner", "true"],
+  ["pg_language", "lanowner", "x.oid >= 16384"],
+  ["pg_foreign_data_wrapper", "fdwowner", "true"],
+  ["pg_foreign_server", "srvowner", "true"],
+  ["pg_publication", "pubowner", isNotOurs("x.pubname")],
+  ["pg_largeobject_metadata", "lomowner", "true"],
+] as const;
+
+/** Sequences of columns go with their tables. */
+const ownSequence = `NOT (i.type = 'sequence' AND EXISTS (
+  SELECT FROM pg_depend s WHERE s.classid = o.classid AND s.objid = o.objid AND s.deptype IN ('a', 'i')))`;
+
+const owners = owned.map(
+  ([catalog, column, condition]) => `
+  SELECT i.type, i.identity, pg_get_userbyid(x.${column}) AS owner
+  FROM ${catalog} x
+  CROSS JOIN LATERAL (SELECT '${catalog.replace("_metadata", "")}'::regclass::oid AS classid, x.oid AS objid) o
+  CROSS JOIN LATERAL pg_identify_object(o.classid, o.objid, 0) i
+  WHERE (${condition}) AND ${ownSequence} AND ${userObjects}`,
+);
+
+/** Every object that people made, with the role that owns it. What has no role of its own (an index, a rule) follows its table. */
 export async function listOwners(client: pg.Client): Promise<Owned[]> {
-  const { rows } = await client.query(
-    `SELECT i.type, i.identity, pg_get_userbyid(o.refobjid) AS owner
-     FROM pg_shdepend o, LATERAL pg_identify_object(o.classid, o.objid, 0) i
-     WHERE o.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND o.deptype = 'o'
-       AND i.type NOT IN ('default acl', 'event trigger', 'subscription', 'extension', 'user mapping', 'composite type')
-       AND NOT (i.type = 'sequence' AND EXISTS ( -- goes with its table
-         SELECT FROM pg_depend s WHERE s.classid = o.classid AND s.objid = o.objid AND s.deptype IN ('a', 'i')))
-       AND ${userObjects}
-     ORDER BY i.type, i.identity`,
-  );
-  return rows;
+  return rowsOf<Owned>(client, `${owners.join(" UNION ALL ")} ORDER BY 1, 2`);
 }
 
 /** Makes the roles of the list own the objects, as far as the role exists here. */
@@ -62,8 +99,8 @@ export async function applyOwners(client: pg.Client, owned: readonly Owned[]): P
 
 /** Names of the roles of a server. */
 export async function existingRoles(client: pg.Client): Promise<Set<string>> {
-  const { rows } = await client.query("SELECT rolname FROM pg_roles");
-  return new Set(rows.map(({ rolname }) => rolname));
+  const roles = await rowsOf<{ name: string }>(client, "SELECT rolname AS name FROM pg_roles");
+  return new Set(roles.map(({ name }) => name));
 }
 
 /** The catalogs of objects that have an access list, and its column. */
@@ -98,10 +135,10 @@ const columnGrants = `
 
 /** Every privilege that was granted on an object; defaults that nobody touched are not listed. */
 export async function listGrants(client: pg.Client): Promise<Grant[]> {
-  const { rows } = await client.query(
+  return rowsOf<Grant>(
+    client,
     `${[...objectGrants, columnGrants].join(" UNION ALL ")} ORDER BY 1, 2, 3 NULLS FIRST, 4, 5`,
   );
-  return rows;
 }
 
 /** The word after ON; relations of all kinds are granted on as tables, sequences apart. */

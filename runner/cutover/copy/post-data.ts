@@ -1,15 +1,30 @@
-import type pg from "pg";
+import pg from "pg";
 import { isNotOfExtension } from "../../postgres/sql.ts";
+import { UserError } from "../../util/errors.ts";
 import { distribute } from "../../util/task-pool.ts";
 
 /** Two foreign keys that are made side by side may want each other's tables: the server ends one, which comes again. */
 const deadlock = "40P01";
 
-async function execute(client: pg.Client, { sql }: SchemaEntry): Promise<void> {
+/**
+ * Runs an entry of the dump, alone: its text may end in a comment, so that nothing may follow it on its last line. Throws
+ * UserError that names the object and the target's reason.
+ */
+export async function execute(client: pg.Client, { type, name, sql }: SchemaEntry): Promise<void> {
+  try {
+    await client.query(sql);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code === deadlock) throw error;
+    throw new UserError(`The target refused ${type} ${name} of the source: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function executeAgain(client: pg.Client, entry: SchemaEntry): Promise<void> {
   for (;;) {
     try {
-      await client.query(sql);
-      return;
+      return await execute(client, entry);
     } catch (error) {
       if ((error as { code?: string }).code !== deadlock) throw error;
     }
@@ -51,7 +66,7 @@ export async function runPostData(
   const rest = entries.filter((entry) => !isIndex(entry) && !isForeignKey(entry));
   await distribute(entries.filter(isIndex), writers, (entry, client) => execute(client, entry));
   for (const entry of rest.filter((one) => !late(one))) await execute(first, entry);
-  await distribute(entries.filter(isForeignKey), writers, (entry, client) => execute(client, entry));
+  await distribute(entries.filter(isForeignKey), writers, (entry, client) => executeAgain(client, entry));
   for (const entry of rest.filter(late)) await execute(first, entry);
 }
 

@@ -9,7 +9,9 @@ import { findPrograms } from "../../postgres/programs.ts";
 import { programEnvironment } from "../../postgres/run-program.ts";
 import { UserError } from "../../util/errors.ts";
 import { writeBlockName } from "../freeze/write-block.ts";
+import { ownPrefix } from "../moved-objects.ts";
 import { stateSchema } from "../state/state.ts";
+import type { UserMapping } from "./ownership.ts";
 import type { SchemaEntry } from "./post-data.ts";
 import { lockSeconds, TablesInUse } from "./snapshot.ts";
 
@@ -37,11 +39,23 @@ function parseList(list: string): TocLine[] {
   });
 }
 
-/** The freeze does not travel, and neither do schemas that the target has. */
-function travels({ type, rest }: TocLine, presentSchemas: readonly string[]): boolean {
+/** What a target has already, or cannot have. */
+interface LeftOut {
+  /** Schemas that the target has and keeps. */
+  readonly presentSchemas: readonly string[];
+  /** Mappings of users that are no roles of the target. */
+  readonly userMappings: readonly UserMapping[];
+}
+
+/** Neither our own objects travel, nor schemas that the target has, nor mappings of users that it has not. */
+function travels({ type, rest }: TocLine, { presentSchemas, userMappings }: LeftOut): boolean {
   if (type === "SCHEMA") return !presentSchemas.some((name) => rest.startsWith(`- ${name} `));
+  if (type === "USER MAPPING")
+    return !userMappings.some(({ user, server }) =>
+      rest.startsWith(`- USER MAPPING ${user} SERVER ${server} `),
+    );
   if (type === "TRIGGER" || type === "EVENT TRIGGER") return !rest.includes(` ${writeBlockName} `);
-  if (type.startsWith("PUBLICATION")) return !/^\S+ pgstack_/.test(rest);
+  if (type.startsWith("PUBLICATION")) return !rest.includes(` ${ownPrefix}`);
   return type !== "SUBSCRIPTION";
 }
 
@@ -76,8 +90,7 @@ export interface DumpOptions {
   readonly major: number;
   /** An exported snapshot. */
   readonly snapshot: string;
-  /** Schemas that the target has and keeps. */
-  readonly presentSchemas: readonly string[];
+  readonly leftOut: LeftOut;
   /** As SQL writes it: what the database's sessions have. */
   readonly searchPath: string;
 }
@@ -126,7 +139,7 @@ async function dumpInto(directory: string, options: DumpOptions): Promise<Schema
   const print = async (section: string) => {
     const args = ["--no-owner", "--no-acl", `--section=${section}`];
     const { stdout } = await run(restore as string, [...args, "--list", file], { env, ...large });
-    const lines = parseList(stdout).filter((line) => travels(line, options.presentSchemas));
+    const lines = parseList(stdout).filter((line) => travels(line, options.leftOut));
     const list = join(directory, `${section}.list`);
     await writeFile(list, lines.map(({ line }) => `${line}\n`).join(""));
     const text = await run(restore as string, [...args, `--use-list=${list}`, "--file=-", file], {

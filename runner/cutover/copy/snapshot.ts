@@ -1,11 +1,20 @@
 import type pg from "pg";
 import type { ConnectionSettings } from "../../postgres/connection.ts";
+import { oneRow } from "../../postgres/rows.ts";
+import { readServerVersion } from "../../postgres/server-version.ts";
 import { UserError } from "../../util/errors.ts";
 import { withMany } from "../../util/task-pool.ts";
 import { type CopyTable, listTables } from "../compare/catalog.ts";
 import { withAdmin } from "../connections.ts";
 import { type DatabaseSetting, listSettings } from "./database-settings.ts";
-import { type Grant, listGrants, listOwners, type Owned } from "./ownership.ts";
+import {
+  type Grant,
+  listGrants,
+  listOwners,
+  listUserMappings,
+  type Owned,
+  type UserMapping,
+} from "./ownership.ts";
 import { listPopulatedViews } from "./post-data.ts";
 
 /** What the source looked like at one moment. */
@@ -20,6 +29,7 @@ export interface Snapshot {
   readonly owners: readonly Owned[];
   readonly grants: readonly Grant[];
   readonly settings: readonly DatabaseSetting[];
+  readonly userMappings: readonly UserMapping[];
 }
 
 /** Output that does not depend on what the database or the role has set. */
@@ -33,8 +43,8 @@ const begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 export class TablesInUse extends UserError {
   constructor(cause: unknown) {
     super(
-      "Tables of the source are being changed in form (ALTER TABLE, TRUNCATE, LOCK, VACUUM FULL): they cannot be read at one " +
-        "moment. Try again when that has ended. PostgreSQL says: " +
+      "Cannot take a consistent snapshot of the source: a session holds an ACCESS EXCLUSIVE lock on a table being changed in " +
+        "form (ALTER TABLE, TRUNCATE, LOCK, VACUUM FULL). Try again when it has finished. PostgreSQL says: " +
         (cause as Error).message,
       { cause },
     );
@@ -64,11 +74,12 @@ async function lockTables(client: pg.Client, tables: readonly CopyTable[], secon
 
 /** How many tables may be locked, of what all sessions share (max_locks_per_transaction in PostgreSQL's manual): half of it. */
 async function roomForLocks(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ room: number }>(
+  const { room } = await oneRow<{ room: number }>(
+    client,
     `SELECT current_setting('max_locks_per_transaction')::int
        * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) / 2 AS room`,
   );
-  return rows[0]?.room ?? 0;
+  return room;
 }
 
 /** Where there are too many tables for that, a session that waits in vain for one ends, and the copy with it. */
@@ -78,11 +89,11 @@ async function lockOrEnd(client: pg.Client, tables: readonly CopyTable[], fit: b
 }
 
 async function describeSnapshot(client: pg.Client, id: string): Promise<Snapshot> {
-  const { rows } = await client.query(
-    `SELECT current_setting('server_version_num')::int / 10000 AS major, current_setting('server_encoding') AS encoding,
-       current_setting('search_path') AS path`,
+  const { major } = await readServerVersion(client);
+  const { encoding, path } = await oneRow<{ encoding: string; path: string }>(
+    client,
+    "SELECT current_setting('server_encoding') AS encoding, current_setting('search_path') AS path",
   );
-  const { major, encoding, path } = rows[0];
   await client.query("SET search_path = ''"); // so that every name is printed with its schema
   const tables = await listTables(client);
   await lockTables(client, tables, 60);
@@ -102,6 +113,7 @@ async function describeSnapshot(client: pg.Client, id: string): Promise<Snapshot
     owners,
     grants,
     settings,
+    userMappings: await listUserMappings(client),
   };
 }
 
@@ -124,8 +136,8 @@ export async function withSnapshot<T>(
     withMany(options.readers, open, async (readers) => {
       if (options.given === undefined) await client.query(begin);
       else await joinSnapshot(client, options.given);
-      const { rows } = await client.query("SELECT pg_export_snapshot() AS id");
-      const snapshot = await describeSnapshot(client, rows[0].id);
+      const { id } = await oneRow<{ id: string }>(client, "SELECT pg_export_snapshot() AS id");
+      const snapshot = await describeSnapshot(client, id);
       const fit = snapshot.tables.length * (1 + readers.length) <= (await roomForLocks(client));
       await Promise.all(
         readers.map(async (reader) => {

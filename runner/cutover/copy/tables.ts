@@ -1,9 +1,11 @@
 import type pg from "pg";
+import { withTransaction } from "../../postgres/connection.ts";
 import { type Copied, relayCopy } from "../../postgres/copy.ts";
 import { isSlowIndex, slowIndexMegabytes } from "../../postgres/index-memory.ts";
+import { readServerVersion } from "../../postgres/server-version.ts";
 import { runTasks, type Task } from "../../util/task-pool.ts";
 import type { CopyTable } from "../compare/catalog.ts";
-import type { SchemaEntry } from "./post-data.ts";
+import { execute, type SchemaEntry } from "./post-data.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** A session that reads the snapshot, and one that writes to the target. */
@@ -15,9 +17,9 @@ export interface CopyPair {
 /** Tables above this size are read in pieces of it, side by side. */
 const pieceBytes = 2 ** 25;
 
-/** Conditions that cut a table into pieces by where its rows lie; PostgreSQL reads such a range alone from 14 on. */
-function piecesOf({ bytes, blocks, where }: CopyTable, major: number): string[] {
-  const count = major < 14 || where !== "" ? 1 : Math.min(Math.ceil(bytes / pieceBytes), blocks);
+/** Conditions that cut a table into pieces by where its rows lie. */
+function piecesOf({ bytes, blocks, where }: CopyTable): string[] {
+  const count = where !== "" ? 1 : Math.min(Math.ceil(bytes / pieceBytes), blocks);
   if (count <= 1) return [where];
   const bound = (at: number) => `'(${Math.floor((blocks * at) / count)},0)'`;
   return Array.from({ length: count }, (_, at) => {
@@ -49,12 +51,19 @@ async function copyPiece(
   const list = columns.length === 0 ? "" : ` (${columns.join(", ")})`;
   const format = binary && plain ? "binary" : "text";
   const from = piece === "" ? `${name}${list}` : `(SELECT ${columns.join(", ")} FROM ONLY ${name} ${piece})`;
-  await writer.query("BEGIN");
-  if (where !== "") await writer.query(`DELETE FROM ONLY ${name} ${where}`);
   const into = `COPY ${name}${list} FROM STDIN (FORMAT ${format})`;
-  const copied = await relayCopy(reader, `COPY ${from} TO STDOUT (FORMAT ${format})`, writer, into);
-  await writer.query("COMMIT");
-  return copied;
+  return withTransaction(writer, async () => {
+    if (where !== "") await writer.query(`DELETE FROM ONLY ${name} ${where}`);
+    return relayCopy(reader, `COPY ${from} TO STDOUT (FORMAT ${format})`, writer, into);
+  });
+}
+
+/** Makes an index with the memory that its kind wants; for the session's other work that would be too much. */
+async function makeSlowIndex(writer: pg.Client, entry: SchemaEntry, bytes: number): Promise<void> {
+  await withTransaction(writer, async () => {
+    await writer.query(`SET LOCAL maintenance_work_mem = '${slowIndexMegabytes(bytes)}MB'`);
+    await execute(writer, entry);
+  });
 }
 
 /** Makes indexes of one table side by side, the slow kinds first, and then its statistics. */
@@ -65,19 +74,13 @@ function makeIndexes({ name, bytes }: CopyTable, indexes: readonly SchemaEntry[]
   };
   let left = indexes.length;
   if (left === 0) return [analyze];
-  const memory = `SET LOCAL maintenance_work_mem = '${slowIndexMegabytes(bytes)}MB'`;
-  const [slow, quick] = [
-    indexes.filter(({ sql }) => isSlowIndex(sql)),
-    indexes.filter(({ sql }) => !isSlowIndex(sql)),
-  ];
-  return [...slow.map(({ sql }) => `BEGIN; ${memory}; ${sql}; COMMIT`), ...quick.map(({ sql }) => sql)].map(
-    (sql) =>
-      async ({ writer }) => {
-        await writer.query(sql);
-        left--;
-        return left === 0 ? [analyze] : [];
-      },
-  );
+  const isSlow = ({ sql }: SchemaEntry) => isSlowIndex(sql);
+  const inOrder = [...indexes.filter(isSlow), ...indexes.filter((entry) => !isSlow(entry))];
+  return inOrder.map((entry) => async ({ writer }) => {
+    await (isSlow(entry) ? makeSlowIndex(writer, entry, bytes) : execute(writer, entry));
+    left--;
+    return left === 0 ? [analyze] : [];
+  });
 }
 
 /**
@@ -90,7 +93,7 @@ function afterRows(table: CopyTable, entries: readonly SchemaEntry[]): Task<Copy
   if (constraint === undefined) return makeIndexes(table, indexes);
   return [
     async ({ writer }) => {
-      await writer.query(constraint.sql);
+      await execute(writer, constraint);
       return afterRows(table, [...constraints, ...indexes]);
     },
   ];
@@ -107,13 +110,11 @@ export async function loadTables(
   pairs: readonly CopyPair[],
   log: (line: string) => void,
 ): Promise<Copied> {
-  const { rows } = await (pairs[0] as CopyPair).writer.query(
-    "SELECT current_setting('server_version_num')::int / 10000 AS major",
-  );
-  const binary = rows[0].major === snapshot.major;
+  const { major } = await readServerVersion((pairs[0] as CopyPair).writer);
+  const binary = major === snapshot.major;
   const total = { rows: 0, bytes: 0 };
   const tasks = snapshot.tables.flatMap((table): Task<CopyPair>[] => {
-    const pieces = piecesOf(table, snapshot.major);
+    const pieces = piecesOf(table);
     let left = pieces.length;
     return pieces.map((piece) => async (pair) => {
       const copied = await withEncoding(pair, snapshot.encoding, () => copyPiece(table, piece, pair, binary));
