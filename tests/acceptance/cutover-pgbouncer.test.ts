@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import type { CutoverSettings } from "../../runner/cutover/settings.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
@@ -217,4 +218,72 @@ test("what stands in the way of leading the clients is said at a rehearsal", asy
     /may not pause/,
   );
   await sql(cutover.source, "INSERT INTO acknowledged VALUES (1, 'untouched', 1)");
+});
+
+test("clients that reach the source by another line of PgBouncer are named before anything is frozen", async () => {
+  const [cutover, bouncer] = await pairBehind("ways");
+  await using _ = bouncer;
+  const { configFile } = cutover.pgbouncer ?? assert.fail();
+  const { port } = cutover.source;
+  const text = bouncer.config();
+  const reload = (lines: string) => {
+    writeFileSync(configFile, text.replace("[databases]\n", `[databases]\n${lines}\n`));
+    return withClient(connectionFromUrl(bouncer.adminUrl, {}), (console) => console.query("RELOAD"));
+  };
+  await reload(`* = host=127.0.0.1 port=${port} dbname=ways`);
+  assert.match(
+    (await rehearse(cutover)).blocking.join("\n"),
+    /fallback "\* = host=127\.0\.0\.1 .*" leads clients of any name/,
+  );
+  await sql({ ...bouncer.through("app"), database: "anything" }, "SELECT 1");
+  assert.match(
+    (await rehearse(cutover)).blocking.join("\n"),
+    /PgBouncer leads clients of "anything" to the source/,
+  );
+  await assert.rejects(reachPause(cutover), /leads clients of "anything"/);
+  const included = `${configFile}.included`;
+  writeFileSync(included, `[databases]\nelsewhere = host=127.0.0.1 port=${port} dbname=ways\n`, {
+    mode: 0o644,
+  });
+  await reload(`%include ${included}`);
+  assert.match(
+    (await rehearse(cutover)).blocking.join("\n"),
+    /PgBouncer leads clients of "elsewhere" to the source/,
+  );
+  await reload(`* = host=127.0.0.1 port=${port}\nelsewhere = host=localhost port=${port} dbname=ways`);
+  assert.deepEqual((await rehearse(cutover)).blocking, [], "the fallback leads to other databases only");
+  await sql(cutover.source, "INSERT INTO acknowledged VALUES (1, 'untouched', 1)");
+});
+
+test("logins that have to ask the server are said to end before the pause does", async () => {
+  const settings = "client_login_timeout = 1\nauth_user = boss\nquery_wait_timeout = 120";
+  const [cutover, bouncer] = await pairBehind("asking", { poolMode: "transaction", settings });
+  await using _ = bouncer;
+  assert.match(
+    (await rehearse(cutover)).blocking.join("\n"),
+    /auth_query.*client_login_timeout \(1 s\), and a switch would take about [\d.]+ s: raise it/,
+  );
+});
+
+test("nobody logs in at a server that only PgBouncer's configuration names", async () => {
+  const [cutover, bouncer] = await pairBehind("spied");
+  await using _ = bouncer;
+  const { configFile } = cutover.pgbouncer ?? assert.fail();
+  let visits = 0;
+  const spy = createServer((socket) => {
+    visits++;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => spy.listen(cutover.source.port, "127.0.0.2", resolve));
+  try {
+    const line = `spied = host=127.0.0.2 port=${cutover.source.port} dbname=spied\nother_spy = host=127.0.0.2 port=${cutover.source.port} dbname=spied`;
+    writeFileSync(configFile, bouncer.config().replace(/^spied = .*$/m, line));
+    await withClient(connectionFromUrl(bouncer.adminUrl, {}), (console) => console.query("RELOAD"));
+    const { blocking } = await rehearse(cutover);
+    assert.match(blocking.join("\n"), /"spied" leads to another server, 127\.0\.0\.2:/);
+    await assert.rejects(reachPause(cutover), /leads to another server/);
+    assert.equal(visits, 0);
+  } finally {
+    spy.close();
+  }
 });

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
+import { rowsOf } from "../../postgres/rows.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
 import { type Entry, type Place, valuesOf } from "./config-file.ts";
 
 /** A database as the console shows it: https://www.pgbouncer.org/usage.html#show-databases */
 export interface ShownDatabase extends Place {
+  /** For clients. */
+  readonly name: string;
   readonly paused: boolean;
   /** Its own pool mode, where it has one. */
   readonly poolMode: string | null;
@@ -27,18 +30,37 @@ export async function withConsole<T>(
   });
 }
 
+/** A row of the console's list; it shows numbers as text or as numbers, as its version does. */
+interface DatabaseRow {
+  readonly name: string;
+  readonly host: string | null;
+  readonly port: string | number;
+  readonly database: string;
+  readonly paused: string | number;
+  readonly pool_mode: string | null;
+}
+
+/** Every database for clients, those of included files and of the fallback `*` as well. */
+export async function showDatabases(console: pg.Client): Promise<ShownDatabase[]> {
+  const rows = await rowsOf<DatabaseRow>(console, "SHOW DATABASES");
+  return rows.map(({ name, host, port, database, paused, pool_mode: poolMode }) => ({
+    name,
+    host: host ?? "",
+    port: Number(port),
+    database,
+    paused: Number(paused) === 1,
+    poolMode,
+  }));
+}
+
 /** The database of that name for clients, or undefined. */
 export async function showDatabase(console: pg.Client, name: string): Promise<ShownDatabase | undefined> {
-  const { rows } = await console.query("SHOW DATABASES");
-  const found = rows.find((row) => row.name === name);
-  if (found === undefined) return undefined;
-  const { host, port, database, paused, pool_mode: poolMode } = found;
-  return { host: host ?? "", port: Number(port), database, paused: Number(paused) === 1, poolMode };
+  return (await showDatabases(console)).find((one) => one.name === name);
 }
 
 /** Its settings by name. */
 export async function showConfig(console: pg.Client): Promise<Record<string, string | null>> {
-  const { rows } = await console.query("SHOW CONFIG");
+  const rows = await rowsOf<{ key: string; value: string | null }>(console, "SHOW CONFIG");
   return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
 }
 
@@ -60,15 +82,31 @@ export async function mayPause(console: pg.Client, name: string): Promise<boolea
   return !(answer instanceof Error && /admin access/.test(answer.message));
 }
 
+/** A session of the server, and the client that has it. */
+interface ServerRow {
+  readonly database: string;
+  readonly user: string;
+  readonly link: string;
+  readonly remote_pid: string | number;
+}
+
+interface ClientRow {
+  readonly ptr: string;
+  readonly addr: string;
+  readonly port: string | number;
+  readonly application_name?: string;
+}
+
 /** Who keeps a session of the server, so that a pause cannot come to its end. */
 async function holdersOf(console: pg.Client, name: string): Promise<string[]> {
-  const { rows: servers } = await console.query("SHOW SERVERS");
-  const { rows: clients } = await console.query("SHOW CLIENTS");
+  const servers = await rowsOf<ServerRow>(console, "SHOW SERVERS");
+  const clients = await rowsOf<ClientRow>(console, "SHOW CLIENTS");
   return servers
     .filter(({ database, link }) => database === name && link !== "")
     .map(({ user, link, remote_pid: pid }) => {
-      const { addr, port, application_name: application } = clients.find(({ ptr }) => ptr === link) ?? {};
-      return `user ${user} from ${addr}:${port} (${application || "no application name"}), process ${pid} of the server`;
+      const client = clients.find(({ ptr }) => ptr === link);
+      const application = client?.application_name || "no application name";
+      return `user ${user} from ${client?.addr}:${client?.port} (${application}), process ${pid} of the server`;
     });
 }
 
