@@ -23,17 +23,11 @@ const CheckRequest = v.object({
   wait: v.boolean("true or false"),
 });
 
-const cutoverCheck = queryCommand<unknown>(
+const cutoverCheck = queryCommand<v.InferOutput<typeof CheckRequest>>(
   "cutover-check",
   "tells whether a switch was completed, what keeps the source from being written to, and whether a copy is out of date",
-  async (request, environment, log) => {
-    const { settings, wait } = parseRequest(
-      CheckRequest,
-      JSON.stringify(request),
-      "a question about a cutover",
-    );
-    return checkCutover(parseCutover(settings, environment), log, wait);
-  },
+  ({ settings, wait }, environment, log) => checkCutover(parseCutover(settings, environment), log, wait),
+  CheckRequest,
 );
 
 const cutoverVerify = cutoverCommand("cutover-verify", "compares both sides", reachVerify);
