@@ -13,6 +13,7 @@ import { Restore } from "./components/restore.ts";
 import { proveAtEnd, RoleGrants } from "./components/roles/grants.ts";
 import { LoginRole } from "./components/roles/login-role.ts";
 import { checkRights } from "./components/roles/preview-check.ts";
+import { checkProvider } from "./components/roles/provider-check.ts";
 import { Roles } from "./components/roles/roles.ts";
 import { QueryProcess } from "./components/runner/query-process.ts";
 import type { DumpConfig } from "./runner/config/dump.ts";
@@ -31,7 +32,8 @@ await beforeChanges(checkPrevious(config), files);
 const server = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
 const { administrator, resource: instance } = server;
 const rights = checkRights(queries, config, server);
-await beforeChanges(rights);
+const instants = checkProvider(queries, config, server);
+await beforeChanges(rights, instants);
 const providers = [createProvider(administrator, server)];
 
 const ownerRole = new LoginRole(
@@ -53,7 +55,7 @@ const { database: stackDatabase, contents } = new Database(
 const target = { config: config.database, database: stackDatabase, instance, administrator };
 const stackRoles = new Roles(
   "roles",
-  { roles: config.roles, passwords, target, adopt, after: contents },
+  { roles: config.roles, passwords, target, adopt, instants, after: contents },
   { providers },
 );
 

@@ -33,17 +33,17 @@ export class Database extends pulumi.ComponentResource {
   }
 }
 
-/** What no configuration says: an imported database keeps its own. */
-const unsaid = [
-  "connectionLimit",
-  "allowConnections",
-  "isTemplate",
-  "tablespaceName",
-  "alterObjectOwnership",
+/**
+ * What a change must never do: `encoding` to `template` count only when a database is made, and would replace it. The others
+ * no configuration says, so a database that was there before keeps its own: a connection limit, say.
+ */
+const settled = [
+  ...["encoding", "lcCollate", "lcCtype", "template", "tablespaceName"],
+  ...["connectionLimit", "allowConnections", "isTemplate", "alterObjectOwnership"],
 ];
 
-/** What counts only when a database is made; a change must never replace it. */
-const creationOnly = ["encoding", "lcCollate", "lcCtype", "template"];
+/** Flags of the provider for creating and dropping, which an import leaves out of the state. */
+const flags = ["ifNotExists", "createCascade", "dropCascade"];
 
 function createDatabase(name: string, args: DatabaseArgs, parent: pulumi.Resource): postgresql.Database {
   return new postgresql.Database(
@@ -58,9 +58,9 @@ function createDatabase(name: string, args: DatabaseArgs, parent: pulumi.Resourc
     },
     {
       parent,
-      ignoreChanges: creationOnly,
+      ignoreChanges: settled,
       protect: args.protect,
-      ...(args.importOnly && { import: args.config.name, ignoreChanges: [...creationOnly, ...unsaid] }),
+      ...(args.importOnly && { import: args.config.name }),
       ...(args.instance && { deletedWith: args.instance }),
     },
   );
@@ -94,10 +94,8 @@ function createContents(
     parent,
     deletedWith: database,
     dependsOn: made.at(-1) ?? database,
-    ...(args.importOnly && {
-      import: `${args.config.name}.${name}`,
-      ignoreChanges: ["owner", "schema", "version"],
-    }),
+    ignoreChanges: args.importOnly ? [...flags, "owner", "schema", "version"] : flags,
+    ...(args.importOnly && { import: `${args.config.name}.${name}` }),
   });
   for (const name of args.config.schemas)
     made.push(

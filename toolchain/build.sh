@@ -49,13 +49,13 @@ command -v go >/dev/null || {
   exit 1
 }
 modules=$(cat go.mod go.sum | cksum | tr ' ' -)
-# keyed FOLDER: changes with the program's own sources too.
-keyed() { find "$1" -name '*.go' ! -name '*_test.go' | sort | xargs cat go.mod go.sum | cksum | tr ' ' -; }
+# keyed FOLDER...: changes with the program's own sources too.
+keyed() { find "$@" -name '*.go' ! -name '*_test.go' | sort | xargs cat go.mod go.sum | cksum | tr ' ' -; }
 
 build bin/pulumi "$pulumi/pkg/v3/cmd/pulumi" "$modules" "about 5 minutes on two cores, once" \
   -ldflags "-s -w -X $pulumi/sdk/v3/go/common/version.Version=$release"
 build bin/pulumi-language-nodejs ./cmd/pulumi-language-nodejs "$(keyed cmd/pulumi-language-nodejs)" "seconds" -ldflags "-s -w"
 for name in command postgresql; do
   build "plugins/resource-$name-v$(version_of $name)/pulumi-resource-$name" "./cmd/pulumi-resource-$name" \
-    "$(keyed "cmd/pulumi-resource-$name")" "seconds" -ldflags "-s -w"
+    "$(keyed "cmd/pulumi-resource-$name" "internal/$name" internal/serve)" "seconds" -ldflags "-s -w"
 done

@@ -1,6 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import type { RoleConfig } from "../../runner/config/roles.ts";
+import { instantOf, type RoleConfig } from "../../runner/config/roles.ts";
 import { RunnerCommand } from "../runner/command.ts";
 import { scramVerifier } from "./scram.ts";
 
@@ -22,6 +22,8 @@ export interface LoginRoleArgs {
   readonly settings: LoginRoleSettings;
   /** From the stack's config; without one, a password is generated. */
   readonly password?: pulumi.Input<string> | undefined;
+  /** By instant in UTC, its text as the server writes it, as far as the server could be asked. */
+  readonly instants?: Promise<Readonly<Record<string, string>>>;
   /** What must be there before the role. */
   readonly after?: readonly pulumi.Resource[];
   /** It was there before the stack: its password stays, unless one is given or its version is raised. */
@@ -45,9 +47,15 @@ function generatedPassword(settings: LoginRoleSettings, options: pulumi.CustomRe
   return command.result<{ password: string }>().password;
 }
 
-/** As PostgreSQL prints it where the server's time zone is UTC, so that a refresh finds no difference. */
-function timestamp(text: string): string {
-  return text === "infinity" ? text : `${new Date(text).toISOString().slice(0, 19).replace("T", " ")}+00`;
+/**
+ * When a role's password ends, as the server writes it; where nobody could ask it, as a server writes it whose time zone is
+ * UTC. The provider compares the texts.
+ */
+function validUntilOf({ settings, instants }: LoginRoleArgs): string | Promise<string> {
+  if (settings.validUntil === undefined || settings.validUntil === "infinity") return "infinity";
+  const instant = instantOf(settings.validUntil);
+  const text = `${instant.slice(0, 19).replace("T", " ")}+00`;
+  return instants?.then((known) => known[instant] ?? text) ?? text;
 }
 
 /** Attributes that no configuration says: an adopted role keeps its own. */
@@ -56,14 +64,15 @@ const unsaid = [
   ...["inherit", "searchPaths", "assumeRole", "encryptedPassword"],
 ];
 
-function attributesOf(settings: LoginRoleSettings): postgresql.RoleArgs {
+function attributesOf(args: LoginRoleArgs): postgresql.RoleArgs {
+  const { settings } = args;
   return {
     name: settings.name,
     login: true,
     connectionLimit: settings.connectionLimit ?? -1,
     statementTimeout: settings.statementTimeout ?? 0,
     idleInTransactionSessionTimeout: settings.idleInTransactionTimeout ?? 0,
-    validUntil: timestamp(settings.validUntil ?? "infinity"),
+    validUntil: validUntilOf(args),
     roles: [...(settings.memberOf ?? [])].sort(),
   };
 }
@@ -88,12 +97,13 @@ export class LoginRole extends pulumi.ComponentResource {
     this.registerOutputs({ role: this.role.name });
   }
 
-  #createRole(name: string, { settings, adopted, importOnly, after = [], deletedWith }: LoginRoleArgs) {
+  #createRole(name: string, args: LoginRoleArgs) {
+    const { settings, adopted, importOnly, after = [], deletedWith } = args;
     const identity = JSON.stringify([pulumi.getStack(), settings.name, settings.passwordVersion ?? 1]);
     const verifier = this.password?.apply((password) => scramVerifier(password, identity));
     return new postgresql.Role(
       `${name}-role`,
-      { ...attributesOf(settings), ...(verifier && { password: verifier }) },
+      { ...attributesOf(args), ...(verifier && { password: verifier }) },
       {
         parent: this,
         dependsOn: [...after],

@@ -31,6 +31,8 @@ export interface RolesArgs {
   readonly target: RolesTarget;
   /** What existed before the stack. */
   readonly adopt: AdoptConfig;
+  /** By instant in UTC, its text as the server writes it. */
+  readonly instants: Promise<Readonly<Record<string, string>>>;
   /** What must be there first, such as schemas and extensions. */
   readonly after: readonly pulumi.Resource[];
 }
@@ -104,12 +106,24 @@ export class Roles extends pulumi.ComponentResource {
     });
   }
 
-  #logIn(config: RoleConfig, { adopt, passwords }: RolesArgs, after: readonly pulumi.Resource[]): LoginRole {
+  #logIn(
+    config: RoleConfig,
+    { adopt, passwords, instants }: RolesArgs,
+    after: readonly pulumi.Resource[],
+  ): LoginRole {
     const { name } = config;
     const adopted = adopt.roles.includes(name);
     const { importOnly } = adopt;
     const deletedWith = this.target.instance;
-    const args = { settings: config, password: passwords[name], adopted, importOnly, after, deletedWith };
+    const args = {
+      settings: config,
+      password: passwords[name],
+      adopted,
+      importOnly,
+      instants,
+      after,
+      deletedWith,
+    };
     return new LoginRole(name, args, { parent: this });
   }
 

@@ -33,6 +33,7 @@ const modules: Readonly<Record<string, () => Promise<{ commands: Commands }>>> =
   migration: () => import("./internal/migrations.ts"),
   migrations: () => import("./internal/migrations.ts"),
   password: () => import("./internal/roles.ts"),
+  provider: () => import("./internal/roles.ts"),
   restore: () => import("./internal/restore.ts"),
   rights: () => import("./internal/roles.ts"),
   role: () => import("./internal/roles.ts"),

@@ -13,6 +13,16 @@ const ValidUntil = v.pipe(
   ),
 );
 
+/**
+ * A `validUntil` other than infinity as ISO 8601 in UTC. A time without a zone is UTC's, so that the machine that runs
+ * the program does not count.
+ */
+export function instantOf(validUntil: string): string {
+  const hasTime = /\d:\d/.test(validUntil);
+  const hasZone = /([a-z]|[+-]\d\d(:?\d\d)?)$/i.test(validUntil.trim());
+  return new Date(hasTime && !hasZone ? `${validUntil.trim()}Z` : validUntil).toISOString();
+}
+
 const Exclusion = v.pipe(v.string(exclusionForm), v.check(isExclusion, exclusionForm));
 
 const Role = v.strictObject({

@@ -26,10 +26,23 @@ const cases: RevisionCase[] = [
     up: [
       /nobody can read or write it; FAILS where public\.t\.a holds NULL: fill those rows first$/m,
       /\(see CONCURRENTLY\); FAILS where two rows have the same values\nCREATE UNIQUE INDEX/,
-      /write to it; FAILS where two rows have the same values\nALTER TABLE public\.t\n {2}ADD CONSTRAINT t_b_key/,
+      /read or write it; FAILS where two rows have the same values\nALTER TABLE public\.t\n {2}ADD CONSTRAINT t_b_key/,
       /FAILS where a row does not meet it$/m,
       /FAILS where a row refers to nothing$/m,
     ],
+  },
+  {
+    name: "comments say what a server locks, reads and rewrites",
+    live: "CREATE TABLE t (id int, a timestamptz(3), n varchar(10)); INSERT INTO t VALUES (1)",
+    models:
+      "CREATE TABLE t (id bigint CHECK (id > 0), a timestamptz, n varchar(20), u uuid DEFAULT gen_random_uuid(), s int DEFAULT 0, EXCLUDE (id WITH =))",
+    up: [
+      /LONG LOCK: every row of public\.t is written anew while nobody can read or write it\nALTER TABLE public\.t\s+ADD COLUMN u uuid/,
+      /LONG LOCK: every row of public\.t is written anew while nobody can read or write it\nALTER TABLE public\.t\s+ALTER COLUMN id TYPE/,
+      /LONG LOCK: every row of public\.t is read while nobody can read or write it; FAILS where a row does not meet it\nALTER TABLE public\.t\s+ADD CONSTRAINT t_id_check/,
+      /LONG LOCK: an index of public\.t is built while nobody can read or write it; FAILS where two rows exclude each other\n/,
+    ],
+    without: [/--[^\n]*\nALTER TABLE public\.t\s+(?:ALTER COLUMN [an] TYPE|ADD COLUMN s)/],
   },
   {
     name: "a constraint that every row meets says nothing of rows that refuse it",
@@ -38,9 +51,9 @@ const cases: RevisionCase[] = [
       "CREATE TABLE u (id int PRIMARY KEY, a int, b text, c int REFERENCES u UNIQUE, d serial UNIQUE, UNIQUE (a, b), e text NOT NULL DEFAULT '' UNIQUE)",
     up: [
       /write to it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_c_fkey/,
-      /write to it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_c_key/,
-      /write to it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_d_key/,
-      /write to it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_a_b_key/,
+      /read or write it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_c_key/,
+      /read or write it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_d_key/,
+      /read or write it\nALTER TABLE public\.u\s+ADD CONSTRAINT u_a_b_key/,
       /FAILS where two rows have the same values\nALTER TABLE public\.u\s+ADD CONSTRAINT u_e_key/,
     ],
     down: [/FAILS where two rows have the same values\nCREATE UNIQUE INDEX u_a /],

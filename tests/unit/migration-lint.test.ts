@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parseSqlFile } from "../../runner/migrations/files/sql-file.ts";
 import { suspect } from "../../runner/migrations/lint/lint.ts";
-import { lintRules } from "../../runner/migrations/lint/rules.ts";
+import { lintRules, preparedStatements } from "../../runner/migrations/lint/rules.ts";
 import { projectPath } from "../../runner/util/project.ts";
 
 async function rulesFor(up: string): Promise<string[]> {
@@ -37,6 +37,7 @@ const dangerous: Record<string, string> = {
   "ALTER TABLE a RENAME b TO c": 'rename "a" b',
   "VACUUM FULL a": 'vacuum-full "a"',
   "CLUSTER a": 'cluster "a"',
+  "ALTER TABLE a SET UNLOGGED": 'set-logged "a"',
   "REINDEX TABLE a": 'reindex "a"',
   "REFRESH MATERIALIZED VIEW a": 'refresh-view "a"',
 };
@@ -83,6 +84,8 @@ test("a rule is silenced for one statement, and only with a reason", async () =>
 
 test("the page on migrations lists every rule", () => {
   const page = readFileSync(projectPath("docs/migrations.md"), "utf8").replace(/ +/g, " ");
-  for (const { id, risk, advice } of lintRules)
+  for (const { id, risk, advice } of [...lintRules, preparedStatements])
     assert.ok(page.includes(`| \`${id}\` | ${risk} | ${advice} |`), id);
+  for (const { id, partitioned } of lintRules)
+    if (partitioned !== undefined) assert.ok(page.includes(`| \`${id}\` | ${partitioned} |`), id);
 });

@@ -14,6 +14,7 @@ import { prepareRoleDrop } from "../../roles/plan/drop-role.ts";
 import { readProbed } from "../../roles/probe/run-probes.ts";
 import { verifyRole } from "../../roles/probe/verify.ts";
 import { checkRights } from "../../roles/review/preview.ts";
+import { checkProvider, type ProviderCheckRequest } from "../../roles/review/provider-check.ts";
 import { ExitCode, UserError } from "../../util/errors.ts";
 import { parseRequest } from "../../util/request.ts";
 
@@ -49,6 +50,12 @@ const rightsCheck = queryCommand<RightsCheckRequest>(
   "rights-check",
   "what the admin cannot do of what a stack asks for, and which rights are not as declared, as JSON",
   (request, environment) => checkRights(connectionFromEnvironment(environment), request),
+);
+
+const providerCheck = queryCommand<ProviderCheckRequest>(
+  "provider-check",
+  "what Pulumi's postgresql provider has to be told as the server writes it, and what it cannot read, as JSON",
+  (request, environment) => checkProvider(connectionFromEnvironment(environment), request),
 );
 
 interface Request {
@@ -110,6 +117,7 @@ export const commands = {
   "role-grants": roleGrants,
   "password-generate": passwordGenerate,
   "rights-check": rightsCheck,
+  "provider-check": providerCheck,
   "roles-probe": rolesProbe,
   "role-retire": roleDrop,
   "role-probe": roleProbe,

@@ -1,10 +1,19 @@
 import type { Node } from "libpg-query";
 import type pg from "pg";
+import { maybeRow, rowsOf } from "../../postgres/rows.ts";
+import { isStoredAlike } from "../../statement-facts/type-changes.ts";
 import { InvalidScriptError } from "../files/lexer.ts";
 import { readScript, type Script } from "../files/script.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { type ParsedStatement, parseStatements } from "./parse.ts";
-import { lintRules, relationName } from "./rules.ts";
+import {
+  type Danger,
+  type LintRule,
+  lintRules,
+  partitionedRules,
+  preparedStatements,
+  relationName,
+} from "./rules.ts";
 
 /** Something in a pending migration that may hurt. */
 export interface Warning {
@@ -16,13 +25,15 @@ export interface Warning {
 }
 
 /** A danger that the catalog has yet to confirm. */
-export interface Suspicion {
+export interface Suspicion extends Danger {
   readonly migration: string;
   readonly rule: string;
   readonly where: string;
-  readonly object: string;
-  readonly part: string | undefined;
   readonly advice: string;
+  /** The advice where the table is partitioned; undefined where it is the same. */
+  readonly partitioned?: string | undefined;
+  /** True where there is no danger but on a partitioned table. */
+  readonly onlyPartitioned?: boolean | undefined;
 }
 
 const allowance = /^--[ \t]*lint:[ \t]*allow[ \t]+(\S+)(?:[ \t]+because[ \t]+(\S.*))?[ \t]*$/i;
@@ -43,26 +54,25 @@ function createdBy(node: Node): string | undefined {
   return undefined;
 }
 
-/** What the rules say of one up script, whatever the database holds. Throws InvalidScriptError for what is no SQL. */
-export async function suspect(file: MigrationFile): Promise<Suspicion[]> {
+/** What rules say of one up script, whatever the database holds. Throws InvalidScriptError for what is no SQL. */
+export async function suspect(
+  file: MigrationFile,
+  rules: readonly LintRule[] = lintRules,
+): Promise<Suspicion[]> {
   const script = readScript(file.up, { label: file.file, firstLine: file.upLine });
   const statements = await parseStatements(script.text, script.statements);
   const created = new Set(statements.map(({ node }) => createdBy(node)));
   return statements.flatMap((statement, index) => {
     const allowed = allowedIn(script, statement, statements[index - 1]?.end ?? 0);
-    return lintRules
+    const where = script.placeOf(statement.start);
+    return rules
       .filter(({ id }) => !allowed.has(id))
-      .flatMap(({ id, advice, find }) =>
+      .flatMap(({ id, find, advice, partitioned, onlyPartitioned }) =>
         find(statement.node)
           .filter(({ object }) => !created.has(object))
-          .map(({ object, part }) => ({
-            migration: file.name,
-            rule: id,
-            where: script.placeOf(statement.start),
-            object,
-            part,
-            advice,
-          })),
+          .map((danger) => {
+            return { ...danger, migration: file.name, rule: id, where, advice, partitioned, onlyPartitioned };
+          }),
       );
   });
 }
@@ -73,34 +83,88 @@ function unreadable(file: MigrationFile, error: unknown): Warning[] {
   return [{ migration: file.name, rule: "syntax", where, message: `${where}: ${error.message}` }];
 }
 
-interface Size {
+/** A table or an index as the catalog has it; with its partitions, where it has any. */
+interface Relation {
   readonly object: string;
+  readonly partitioned: boolean;
   readonly rows: string;
   readonly size: string;
 }
 
-async function sizesOf(client: pg.Client, objects: readonly string[]): Promise<Map<string, Size>> {
-  const { rows } = await client.query<Size>(
-    `SELECT o.object, pg_catalog.pg_size_pretty(pg_catalog.pg_total_relation_size(c.oid)) AS size,
-            CASE WHEN c.reltuples < 0 THEN 'rows not counted yet' ELSE 'about ' || c.reltuples::bigint || ' rows' END AS rows
-       FROM pg_catalog.unnest($1::text[]) AS o (object) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(o.object)`,
+async function relationsOf(client: pg.Client, objects: readonly string[]): Promise<Map<string, Relation>> {
+  const rows = await rowsOf<Relation>(
+    client,
+    `SELECT o.object, c.relkind IN ('p', 'I') AS partitioned, pg_catalog.pg_size_pretty(t.bytes) AS size,
+            CASE WHEN t.uncounted THEN 'rows not counted yet' ELSE 'about ' || t.rows || ' rows' END
+              || CASE WHEN c.relkind IN ('p', 'I') THEN ' in ' || t.leaves || ' partitions' ELSE '' END AS rows
+       FROM pg_catalog.unnest($1::text[]) AS o (object) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(o.object),
+            LATERAL (SELECT COALESCE(pg_catalog.sum(pg_catalog.pg_total_relation_size(l.oid)), 0)::bigint AS bytes,
+                            COALESCE(pg_catalog.sum(GREATEST(l.reltuples, 0)), 0)::bigint AS rows,
+                            COALESCE(pg_catalog.bool_or(l.reltuples < 0), false) AS uncounted, pg_catalog.count(*) AS leaves
+                       FROM pg_catalog.pg_class l
+                      WHERE l.oid = c.oid AND c.relkind NOT IN ('p', 'I')
+                         OR l.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) WHERE isleaf)
+                            AND l.relkind NOT IN ('p', 'I')) AS t`,
     [objects],
   );
   return new Map(rows.map((row) => [row.object, row]));
 }
 
-function warningOf(
-  { migration, rule, where, object, part, advice }: Suspicion,
-  { rows, size }: Size,
-): Warning {
+/** False where the catalog shows that a statement does no harm. */
+function isReal({ only, onlyPartitioned }: Suspicion, { partitioned }: Relation): boolean {
+  return partitioned ? only !== true : onlyPartitioned !== true;
+}
+
+function warningOf(suspicion: Suspicion, relation: Relation): Warning {
+  const { migration, rule, where, object, part, advice, partitioned } = suspicion;
+  const { rows, size } = relation;
   const subject = `${object}${part === undefined ? "" : ` (${part})`}, ${rows}, ${size}`;
-  const silence = `-- lint: allow ${rule} because …`;
+  const said = relation.partitioned ? (partitioned ?? advice) : advice;
   return {
     migration,
     rule,
     where,
-    message: `${where}: ${rule} on ${subject}: ${advice}. Meant so? ${silence}`,
+    message: `${where}: ${rule} on ${subject}: ${said}. Meant so? -- lint: allow ${rule} because …`,
   };
+}
+
+/** Whether a column keeps its rows as they are when it gets another type. A type that the server does not know is no reason. */
+async function isWidening(client: pg.Client, { object, part, type }: Suspicion): Promise<boolean> {
+  if (type === undefined) return false;
+  const [field] = await client.query(`SELECT NULL::${type}`).then(
+    ({ fields }) => fields,
+    () => [],
+  );
+  if (field === undefined) return false;
+  const row = await maybeRow<{ old: string; now: string }>(
+    client,
+    `SELECT pg_catalog.format_type(atttypid, atttypmod) AS old, pg_catalog.format_type($3, $4) AS now
+       FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass($1) AND attname = $2`,
+    [object, part, field.dataTypeID, field.dataTypeModifier],
+  );
+  return row !== undefined && isStoredAlike(row.old, row.now);
+}
+
+/** Leaves out changes of a column's type that PostgreSQL makes in its catalog alone. */
+async function withoutWidening(
+  client: pg.Client,
+  suspicions: readonly Suspicion[],
+): Promise<readonly Suspicion[]> {
+  const harmful: Suspicion[] = [];
+  for (const one of suspicions)
+    if (one.type === undefined || !(await isWidening(client, one))) harmful.push(one);
+  return harmful;
+}
+
+/** Of warnings that hold for a table as a whole the first in each migration. */
+function onceForTable(suspicions: readonly Suspicion[]): Suspicion[] {
+  const firsts = new Map(suspicions.toReversed().map((one) => [`${one.migration} ${one.object}`, one]));
+  return suspicions.filter((one) => firsts.get(`${one.migration} ${one.object}`) === one);
+}
+
+async function suspectFile(file: MigrationFile): Promise<Suspicion[]> {
+  const found = await suspect(file, [...lintRules, ...partitionedRules]);
+  return [...found, ...onceForTable(await suspect(file, [preparedStatements]))];
 }
 
 /**
@@ -112,17 +176,18 @@ export async function lint(client: pg.Client, pending: readonly MigrationFile[])
   const suspicions: Suspicion[] = [];
   for (const file of pending) {
     if (file.language !== "sql") continue;
-    const found = await suspect(file).catch((error: unknown) => {
+    const found = await suspectFile(file).catch((error: unknown) => {
       faults.push(...unreadable(file, error));
       return [];
     });
     suspicions.push(...found);
   }
   if (suspicions.length === 0) return faults;
-  const sizes = await sizesOf(client, [...new Set(suspicions.map(({ object }) => object))]);
-  const real = suspicions.flatMap((one) => {
-    const size = sizes.get(one.object);
-    return size === undefined ? [] : [warningOf(one, size)];
+  const harmful = await withoutWidening(client, suspicions);
+  const relations = await relationsOf(client, [...new Set(harmful.map(({ object }) => object))]);
+  const real = harmful.flatMap((one) => {
+    const relation = relations.get(one.object);
+    return relation === undefined || !isReal(one, relation) ? [] : [warningOf(one, relation)];
   });
   return [...faults, ...real];
 }

@@ -1,4 +1,5 @@
 import type { Node } from "libpg-query";
+import { describeBlocking, type StatementForm } from "../../statement-facts/facts.ts";
 
 /** The shape that every node of PostgreSQL's parse tree has, for a rule that asks for a few fields of it. */
 // biome-ignore lint/suspicious/noExplicitAny: libpg-query types a node as a union of some 270 kinds, and a rule reads fields of several
@@ -10,6 +11,10 @@ export interface Danger {
   readonly object: string;
   /** What precisely, such as a column. */
   readonly part?: string | undefined;
+  /** True where the statement leaves the partitions of a partitioned table alone (ON ONLY). */
+  readonly only?: boolean;
+  /** Of a changed column: its new type, as SQL. */
+  readonly type?: string | undefined;
 }
 
 /** One rule: what it looks for, why, and what to do instead. */
@@ -19,6 +24,10 @@ export interface LintRule {
   readonly risk: "data" | "lock" | "clients";
   /** What happens, and the safer way, in a sentence. */
   readonly advice: string;
+  /** The same where the table is partitioned, and the safer way another one. */
+  readonly partitioned?: string;
+  /** True for a rule on partitioned tables alone. */
+  readonly onlyPartitioned?: true;
   readonly find: (node: Node) => readonly Danger[];
 }
 
@@ -50,6 +59,7 @@ function onAlter(subtype: string, matches: (command: Fields) => boolean, part?: 
           .map((command: Fields) => ({
             object: relationName(relation),
             part: part?.(command) ?? command.name,
+            ...(relation?.inh === true ? {} : { only: true }),
           })),
   );
 }
@@ -60,6 +70,9 @@ const constraint = (type: string, matches: (fields: Fields) => boolean) =>
     ({ def }) => def?.Constraint?.contype === type && matches(def.Constraint),
     ({ def }) => def.Constraint.conname,
   );
+
+const keys = (matches: (fields: Fields) => boolean) => (node: Node) =>
+  ["CONSTR_UNIQUE", "CONSTR_PRIMARY"].flatMap((type) => constraint(type, matches)(node));
 
 function drop(kind: string, matches: (fields: Fields) => boolean = () => true) {
   return on("DropStmt", (fields) =>
@@ -101,9 +114,46 @@ function requiredWithoutDefault(command: Fields): boolean {
 
 const columnName = ({ def }: Fields) => def?.ColumnDef?.colname;
 const always = () => true;
-const target = (fields: Fields): readonly Danger[] => [{ object: relationName(fields.relation) }];
 
-/** The rules that squawk and strong_migrations agree on, and those on lost data. */
+/** A type's name as SQL, or undefined for one with a part that is no plain number. */
+function typeText({ names = [], typmods = [], arrayBounds = [] }: Fields): string | undefined {
+  const parts = typmods.map((one: Fields) => one.A_Const?.ival?.ival ?? (one.A_Const?.ival ? 0 : undefined));
+  if (parts.includes(undefined)) return undefined;
+  const name = names.map((one: Fields) => quote(one.String?.sval ?? "")).join(".");
+  return name + (parts.length === 0 ? "" : `(${parts.join(", ")})`) + "[]".repeat(arrayBounds.length);
+}
+
+const changedTypes = on("AlterTableStmt", ({ relation, cmds = [], objtype }) =>
+  cmds
+    .map((one: Fields) => one.AlterTableCmd)
+    .filter((command: Fields) => objtype === "OBJECT_TABLE" && command?.subtype === "AT_AlterColumnType")
+    .map((command: Fields) => ({
+      object: relationName(relation),
+      part: command.name,
+      type: command.def?.ColumnDef?.raw_default // USING
+        ? undefined
+        : typeText(command.def?.ColumnDef?.typeName ?? {}),
+    })),
+);
+
+const target = (fields: Fields): readonly Danger[] => [{ object: relationName(fields.relation) }];
+const onlyOf = (fields: Fields) => (fields.relation?.inh === true ? {} : { only: true });
+
+const blocks = (form: StatementForm, way: string) => `${describeBlocking(form)}; ${way}`;
+
+const eachLeaf =
+  "on a partitioned table, CREATE INDEX … ON ONLY the table, CREATE INDEX CONCURRENTLY on each partition with transaction=off, " +
+  "then ALTER INDEX … ATTACH PARTITION for each";
+
+const eachForeignKey =
+  "on a partitioned table, add it to each partition NOT VALID, VALIDATE CONSTRAINT on each, then add it to the table, which takes over those of " +
+  "the partitions";
+
+const eachUnique =
+  "on a partitioned table, ADD CONSTRAINT … to ONLY the table, CREATE UNIQUE INDEX CONCURRENTLY on each partition with transaction=off and " +
+  "ADD CONSTRAINT … USING INDEX there, then ALTER INDEX … ATTACH PARTITION for each";
+
+/** The rules that squawk and strong_migrations agree on, and those on lost data. What a statement does is told by `statementFacts`. */
 export const lintRules: readonly LintRule[] = [
   {
     id: "drop-table",
@@ -142,65 +192,67 @@ export const lintRules: readonly LintRule[] = [
   {
     id: "create-index",
     risk: "lock",
-    advice: "keeps writers waiting while it is built; use CREATE INDEX CONCURRENTLY with transaction=off",
-    find: on("IndexStmt", (fields) => (fields.concurrent === true ? [] : target(fields))),
+    advice: blocks("create-index", "use CREATE INDEX CONCURRENTLY with transaction=off"),
+    partitioned: blocks("create-index", eachLeaf),
+    find: on("IndexStmt", (fields) =>
+      fields.concurrent === true ? [] : target(fields).map((one) => ({ ...one, ...onlyOf(fields) })),
+    ),
   },
   {
     id: "drop-index",
     risk: "lock",
     advice:
       "waits for, and then blocks, everyone on the table; use DROP INDEX CONCURRENTLY with transaction=off",
+    partitioned:
+      "waits for, and then blocks, everyone on the partitioned table and all of its partitions, and PostgreSQL has no " +
+      "CONCURRENTLY for it; choose a quiet hour, and a short lock_timeout",
     find: drop("OBJECT_INDEX", ({ concurrent }) => concurrent !== true),
   },
   {
     id: "change-column-type",
     risk: "lock",
-    advice:
-      "may write the whole table anew while nobody can read it; add a new column, fill it in batches, then swap the two",
-    find: onAlter("AT_AlterColumnType", always),
+    advice: blocks("change-column-type", "add a new column, fill it in batches, then swap the two"),
+    find: changedTypes,
   },
   {
     id: "set-not-null",
     risk: "lock",
-    advice:
-      "reads the whole table while nobody else can; add CHECK (… IS NOT NULL) NOT VALID, validate it in a later migration, then set NOT NULL",
+    advice: blocks(
+      "set-not-null",
+      "add CHECK (… IS NOT NULL) NOT VALID, validate it in a later migration, then set NOT NULL",
+    ),
     find: onAlter("AT_SetNotNull", always),
   },
   {
     id: "add-foreign-key",
     risk: "lock",
-    advice:
-      "checks every row while writers of both tables wait; add it NOT VALID, and VALIDATE CONSTRAINT in a later migration",
+    advice: `${describeBlocking("add-foreign-key")}, nor to the table that it refers to; add it NOT VALID, and VALIDATE CONSTRAINT in a later migration`,
+    partitioned: `${describeBlocking("add-foreign-key")}, nor to the table that it refers to; ${eachForeignKey}`,
     find: constraint("CONSTR_FOREIGN", ({ skip_validation }) => skip_validation !== true),
   },
   {
     id: "add-check",
     risk: "lock",
-    advice:
-      "checks every row while nobody else can read; add it NOT VALID, and VALIDATE CONSTRAINT in a later migration",
+    advice: blocks("add-check", "add it NOT VALID, and VALIDATE CONSTRAINT in a later migration"),
     find: constraint("CONSTR_CHECK", ({ skip_validation }) => skip_validation !== true),
   },
   {
     id: "add-unique",
     risk: "lock",
-    advice:
-      "builds an index while nobody else can read; build it CONCURRENTLY first, then ADD CONSTRAINT … USING INDEX",
-    find: (node) =>
-      ["CONSTR_UNIQUE", "CONSTR_PRIMARY"].flatMap((type) =>
-        constraint(type, ({ indexname }) => indexname === undefined)(node),
-      ),
+    advice: blocks("add-unique", "build it CONCURRENTLY first, then ADD CONSTRAINT … USING INDEX"),
+    partitioned: blocks("add-unique", eachUnique),
+    find: keys(({ indexname }) => indexname === undefined),
   },
   {
     id: "add-exclusion",
     risk: "lock",
-    advice: "builds an index while nobody else can read, and there is no way around it: choose a quiet hour",
+    advice: blocks("add-exclusion", "there is no way around it: choose a quiet hour"),
     find: constraint("CONSTR_EXCLUSION", always),
   },
   {
     id: "add-column-rewrite",
     risk: "lock",
-    advice:
-      "computes the new column for each row while nobody else can read; add it without a default, then fill it in batches",
+    advice: blocks("add-column-rewrite", "add it without a default, then fill it in batches"),
     find: onAlter("AT_AddColumn", rewrites, columnName),
   },
   {
@@ -224,7 +276,7 @@ export const lintRules: readonly LintRule[] = [
   {
     id: "vacuum-full",
     risk: "lock",
-    advice: "writes the whole table anew while nobody can read it; a plain VACUUM does not",
+    advice: blocks("vacuum-full", "a plain VACUUM does not"),
     find: on("VacuumStmt", ({ options = [], rels = [] }) =>
       options.some((one: Fields) => one.DefElem?.defname === "full")
         ? rels.map((one: Fields) => ({ object: relationName(one.VacuumRelation?.relation) }))
@@ -234,13 +286,19 @@ export const lintRules: readonly LintRule[] = [
   {
     id: "cluster",
     risk: "lock",
-    advice: "writes the whole table anew while nobody can read it; choose a quiet hour",
+    advice: blocks("cluster", "choose a quiet hour"),
     find: on("ClusterStmt", (fields) => (fields.relation === undefined ? [] : target(fields))),
+  },
+  {
+    id: "set-logged",
+    risk: "lock",
+    advice: blocks("set-logged", "choose a quiet hour"),
+    find: (node) => ["AT_SetLogged", "AT_SetUnLogged"].flatMap((type) => onAlter(type, always)(node)),
   },
   {
     id: "reindex",
     risk: "lock",
-    advice: "keeps writers waiting; use REINDEX … CONCURRENTLY with transaction=off",
+    advice: blocks("reindex", "use REINDEX … CONCURRENTLY with transaction=off"),
     find: on("ReindexStmt", (fields) =>
       fields.relation === undefined || JSON.stringify(fields.params ?? []).includes('"concurrently"')
         ? []
@@ -250,10 +308,65 @@ export const lintRules: readonly LintRule[] = [
   {
     id: "refresh-view",
     risk: "lock",
-    advice:
-      "keeps readers of the materialized view waiting; give it a unique index and use REFRESH … CONCURRENTLY",
+    advice: blocks("refresh-view", "give it a unique index and use REFRESH … CONCURRENTLY"),
     find: on("RefreshMatViewStmt", (fields) =>
       fields.concurrent === true || fields.skipData === true ? [] : target(fields),
     ),
   },
 ];
+
+const refused = (way: string) => `is refused by PostgreSQL; ${way}`;
+
+/** What works on a plain table and PostgreSQL refuses on a partitioned one. */
+export const partitionedRules: readonly LintRule[] = [
+  {
+    id: "create-index",
+    risk: "lock",
+    onlyPartitioned: true,
+    advice: refused(eachLeaf),
+    find: on("IndexStmt", (fields) => (fields.concurrent === true ? target(fields) : [])),
+  },
+  {
+    id: "drop-index",
+    risk: "lock",
+    onlyPartitioned: true,
+    advice: refused("drop it without CONCURRENTLY, in a quiet hour and with a short lock_timeout"),
+    find: drop("OBJECT_INDEX", ({ concurrent }) => concurrent === true),
+  },
+  {
+    id: "add-foreign-key",
+    risk: "lock",
+    onlyPartitioned: true,
+    advice: refused(eachForeignKey),
+    find: constraint("CONSTR_FOREIGN", ({ skip_validation }) => skip_validation === true),
+  },
+  {
+    id: "add-unique",
+    risk: "lock",
+    onlyPartitioned: true,
+    advice: refused(eachUnique),
+    find: keys(({ indexname }) => indexname !== undefined),
+  },
+];
+
+const changesColumns = ["AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType"];
+
+/**
+ * What a client meets whose session goes on over a change of columns: PostgreSQL refuses a prepared statement whose result has
+ * other columns than when it was prepared. Said once for each table of a migration.
+ */
+export const preparedStatements: LintRule = {
+  id: "prepared-statements",
+  risk: "clients",
+  advice:
+    'clients that keep a prepared SELECT * of it get "cached plan must not change result type" (0A000) until they prepare it anew; ' +
+    "name the columns in queries, or let clients reconnect after the migration (RECONNECT in PgBouncer)",
+  find: (node) => [
+    ...changesColumns
+      .flatMap((type) => onAlter(type, always, () => "")(node))
+      .map(({ object }) => ({ object })),
+    ...on("RenameStmt", (fields) =>
+      fields.renameType === "OBJECT_COLUMN" && fields.relation !== undefined ? target(fields) : [],
+    )(node),
+  ],
+};

@@ -1,6 +1,7 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
+import { isStoredAlike } from "../../statement-facts/type-changes.ts";
 import { type ColumnId, pathOf } from "../catalog/managed-view.ts";
 import { columnOf, isString } from "./conversions.ts";
 
@@ -16,22 +17,6 @@ function fits(old: string, type: string): boolean {
   const [before, after] = [widths.indexOf(old), widths.indexOf(type)];
   const days = old === "date" && type.startsWith("timestamp");
   return days || (before >= 0 && before <= after);
-}
-
-const precisionOf = (type: string) =>
-  type
-    .match(/^numeric\((\d+),(\d+)\)$/)
-    ?.slice(1)
-    .map(Number);
-
-/** True where values of one type are the other's as they are stored: PostgreSQL leaves the rows alone. */
-function isStoredAlike(old: string, type: string): boolean {
-  const varies = (one: string) => /^(text|character varying(\(\d+\))?)$/.test(one);
-  if (varies(old) && varies(type)) return lengthOf(old) <= lengthOf(type);
-  const [before, after] = [precisionOf(old), precisionOf(type)];
-  if (before === undefined || (after === undefined && type !== "numeric")) return false;
-  const [digits = 0, scale] = after ?? [Number.POSITIVE_INFINITY, before[1]];
-  return digits >= (before[0] ?? 0) && scale === before[1];
 }
 
 /** True for a change of a column's type that takes no longer where there are many rows. */

@@ -1,6 +1,8 @@
 import type { StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
+import { blocksForLong, describeLongLock } from "../../statement-facts/facts.ts";
 import { isColumn, pathOf } from "../catalog/managed-view.ts";
+import { formOf } from "./statement-form.ts";
 
 /** The table (or view) that an action works on. */
 function relationOf({ produces, consumes, destroys }: Action): string | undefined {
@@ -41,16 +43,11 @@ const refusals: readonly (readonly [definition: RegExp, rows: string])[] = [
 ];
 
 /** What others wait for while a statement works through all rows of a table. */
-function lockOf({ sql, rewriteRisk }: Action, relation: string): string | undefined {
-  if (rewriteRisk && /\bTYPE\b|STORED|\bUSING\b/.test(sql))
-    return `LONG LOCK: ${relation} may be rewritten while nobody can read or write it`;
-  if (/^CREATE (UNIQUE )?INDEX (?!CONCURRENTLY)/.test(sql))
-    return `LONG LOCK: nobody can write to ${relation} while the index is built (see CONCURRENTLY)`;
-  if (/ ALTER COLUMN .* SET NOT NULL$/s.test(sql))
-    return `LONG LOCK: every row of ${relation} is checked while nobody can read or write it`;
-  if (refusals.some(([definition]) => definition.test(sql)))
-    return `LONG LOCK: every row of ${relation} is checked while nobody can write to it`;
-  return undefined;
+function lockOf(action: Action, relation: string): string | undefined {
+  const form = formOf(action);
+  if (form === undefined || !blocksForLong(form)) return undefined;
+  const gentler = form === "create-index" ? " (see CONCURRENTLY)" : "";
+  return `LONG LOCK: ${describeLongLock(form, relation)}${gentler}`;
 }
 
 function refusalOf({ sql, consumes }: Action): string[] {

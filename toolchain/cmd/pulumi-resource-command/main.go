@@ -7,40 +7,17 @@ import (
 	"fmt"
 	"os"
 
-	p "github.com/pulumi/pulumi-go-provider"
-	"github.com/pulumi/pulumi-go-provider/infer"
-	"github.com/pulumi/pulumi/sdk/v3/go/property"
+	"pgstack/toolchain/internal/command"
+	"pgstack/toolchain/internal/serve"
 )
 
 // version is that of the official plugin whose behaviour this one follows.
 const version = "1.2.1"
 
-func newProvider() (p.Provider, error) {
-	provider, err := infer.NewProviderBuilder().WithResources(infer.Resource(Command{})).Build()
-	update := provider.Update
-	provider.Update = func(ctx context.Context, req p.UpdateRequest) (p.UpdateResponse, error) {
-		response, err := update(ctx, req)
-		if req.DryRun {
-			response.Properties = withUnknownOutputs(response.Properties)
-		}
-		return response, err
-	}
-	return provider, err
-}
-
-// withUnknownOutputs says that an update to come may print something else. The library says so by itself where an input
-// has another value than before, but not where one is new.
-func withUnknownOutputs(state property.Map) property.Map {
-	for _, name := range []string{"stdout", "stderr"} {
-		state = state.Set(name, property.New(property.Computed).WithSecret(state.Get(name).Secret()))
-	}
-	return state
-}
-
 func main() {
-	provider, err := newProvider()
+	provider, err := command.New()
 	if err == nil {
-		err = provider.Run(context.Background(), "command", version)
+		err = serve.Run(context.Background(), "command", version, provider)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -6,13 +6,16 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"pgstack/toolchain/internal/postgresql"
+	"pgstack/toolchain/internal/serve"
 )
 
-// version is that of the official plugin whose names, defaults, ids and behaviour this one follows.
+// version is that of the official plugin whose names, types, defaults, ids and behaviour this one follows.
 const version = "3.18.1"
 
 func main() {
-	if err := newProvider().Run(context.Background(), "postgresql", version); err != nil {
+	if err := serve.Run(context.Background(), "postgresql", version, postgresql.New()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

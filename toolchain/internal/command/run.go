@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -21,13 +21,15 @@ const grace = 5 * time.Second
 // run runs one command line with the inputs in state and keeps there what it printed.
 func run(ctx context.Context, command string, state *State) error {
 	cmd := newCmd(ctx, command, state)
-	defer killLater(ctx, cmd)()
 	var stdout, stderr, both bytes.Buffer
 	log := &lineLogger{log: p.GetLogger(ctx).InfoStatus}
 	var lock sync.Mutex
 	cmd.Stdout = &lockedWriter{&lock, io.MultiWriter(writers(state, "stdout", &stdout, &both, log)...)}
 	cmd.Stderr = &lockedWriter{&lock, io.MultiWriter(writers(state, "stderr", &stderr, &both, log)...)}
 	err := cmd.Run()
+	if ctx.Err() != nil {
+		signalGroup(cmd, syscall.SIGKILL) // what is left of it after the grace
+	}
 	log.flush()
 	if err != nil {
 		return fmt.Errorf("%w: running %q:\n%s", err, command, both.String())
@@ -47,7 +49,7 @@ func newCmd(ctx context.Context, command string, state *State) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, args[0], append(args[1:len(args):len(args)], command)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return signalGroup(cmd, syscall.SIGTERM) }
-	cmd.WaitDelay = grace + time.Second
+	cmd.WaitDelay = grace
 	cmd.Env = environment(state)
 	if state.Dir != nil {
 		cmd.Dir = *state.Dir
@@ -56,20 +58,6 @@ func newCmd(ctx context.Context, command string, state *State) *exec.Cmd {
 		cmd.Stdin = strings.NewReader(*state.Stdin)
 	}
 	return cmd
-}
-
-// killLater ends for good what is left of a cancelled command's group after the grace; call what it returns when the
-// command has ended.
-func killLater(ctx context.Context, cmd *exec.Cmd) func() {
-	ended := make(chan struct{})
-	context.AfterFunc(ctx, func() {
-		select {
-		case <-ended:
-		case <-time.After(grace):
-			signalGroup(cmd, syscall.SIGKILL)
-		}
-	})
-	return func() { close(ended) }
 }
 
 func signalGroup(cmd *exec.Cmd, signal syscall.Signal) error {

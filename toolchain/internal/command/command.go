@@ -1,4 +1,5 @@
-package main
+// Package command is a plugin of one resource type, command:local:Command.
+package command
 
 import (
 	"context"
@@ -8,7 +9,39 @@ import (
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
 )
+
+// New makes the plugin.
+func New() (p.Provider, error) {
+	provider, err := infer.NewProviderBuilder().WithResources(infer.Resource(Command{})).Build()
+	diff, update := provider.Diff, provider.Update
+	provider.Diff = func(ctx context.Context, req p.DiffRequest) (p.DiffResponse, error) {
+		// State that an older build wrote holds the default, which a program does not name.
+		const previous = "addPreviousOutputInEnv"
+		if was := req.State.Get(previous); was.IsBool() && was.AsBool() && req.Inputs.Get(previous).IsNull() {
+			req.State = req.State.Delete(previous)
+		}
+		return diff(ctx, req)
+	}
+	provider.Update = func(ctx context.Context, req p.UpdateRequest) (p.UpdateResponse, error) {
+		response, err := update(ctx, req)
+		if req.DryRun {
+			response.Properties = withUnknownOutputs(response.Properties)
+		}
+		return response, err
+	}
+	return provider, err
+}
+
+// withUnknownOutputs says that an update to come may print something else. The library says so by itself where an input
+// has another value than before, but not where one is new.
+func withUnknownOutputs(state property.Map) property.Map {
+	for _, name := range []string{"stdout", "stderr"} {
+		state = state.Set(name, property.New(property.Computed).WithSecret(state.Get(name).Secret()))
+	}
+	return state
+}
 
 // Command is a resource whose life is a command line for each of create, update and delete.
 type Command struct{}
@@ -43,11 +76,8 @@ var (
 
 var loggings = []string{"stdout", "stderr", "stdoutAndStderr", "none"}
 
-// Annotate gives the official token and default.
+// Annotate gives the official token.
 func (c *Command) Annotate(a infer.Annotator) { a.SetToken("local", "Command") }
-
-// Annotate gives the official default.
-func (i *Inputs) Annotate(a infer.Annotator) { a.SetDefault(&i.AddPreviousOutputInEnv, true) }
 
 // Check refuses what only the official plugin can do, instead of leaving it out silently.
 func (Command) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[Inputs], error) {

@@ -1,4 +1,4 @@
-package main
+package plugintest
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"pgstack/toolchain/internal/enginetest"
+	"github.com/lib/pq"
 )
 
 const adminPassword = "admin's \\ secret"
@@ -115,16 +115,16 @@ func findProgram(name string) string {
 // as opens a database as a user, for as long as the test lasts.
 func as(t *testing.T, database, role, password string) *sql.DB {
 	t.Helper()
-	s, err := newServer(values{
-		"host": enginetest.Text("127.0.0.1"), "port": enginetest.Number(float64(cluster.port)), "username": enginetest.Text(role), "password": enginetest.Text(password), "sslmode": enginetest.Text("disable"),
-	})
+	config, err := pq.NewConfig("sslmode=disable host=127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := s.open(database)
+	config.Port, config.User, config.Password, config.Database = uint16(cluster.port), role, password, database
+	connector, err := pq.NewConnectorConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	db := sql.OpenDB(connector)
 	t.Cleanup(func() { db.Close() })
 	return db
 }

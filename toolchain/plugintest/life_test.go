@@ -1,9 +1,11 @@
-// Package enginetest calls a resource plugin as the engine does, by its gRPC messages.
-package enginetest
+// Package plugintest calls the resource plugins as the engine does, by their gRPC messages.
+package plugintest
 
 import (
 	"fmt"
 	"testing"
+
+	"pgstack/toolchain/internal/serve"
 
 	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -13,16 +15,15 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Props are properties as a program writes them.
-type Props = map[string]property.Value
+// props are properties as a program writes them.
+type props = map[string]property.Value
 
-// Text, Number, Flag and List make the values of properties.
-func Text(s string) property.Value    { return property.New(s) }
-func Number(n float64) property.Value { return property.New(n) }
-func Flag(b bool) property.Value      { return property.New(b) }
+func txt(s string) property.Value  { return property.New(s) }
+func num(n float64) property.Value { return property.New(n) }
+func flag(b bool) property.Value   { return property.New(b) }
 
-// List makes a list of texts.
-func List(texts ...string) property.Value {
+// strs makes a list of texts.
+func strs(texts ...string) property.Value {
 	elements := make([]property.Value, len(texts))
 	for i, text := range texts {
 		elements[i] = property.New(text)
@@ -30,13 +31,13 @@ func List(texts ...string) property.Value {
 	return property.New(property.NewArray(elements))
 }
 
-// Unknown is what a value is at preview while the resource that gives it is not made.
-func Unknown() property.Value { return property.New(property.Computed) }
+// unknown is what a value is at preview while the resource that gives it is not made.
+func unknown() property.Value { return property.New(property.Computed) }
 
-// Serve starts a plugin, configured.
-func Serve(t *testing.T, name, version string, provider p.Provider, config Props) rpc.ResourceProviderServer {
+// serveFor starts a plugin, configured.
+func serveFor(t *testing.T, name string, provider p.Provider, config props) rpc.ResourceProviderServer {
 	t.Helper()
-	server, err := p.RawServer(name, version, provider)(nil)
+	server, err := serve.Server(name, "1.0.0", provider, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,23 +48,24 @@ func Serve(t *testing.T, name, version string, provider p.Provider, config Props
 	return server
 }
 
-// Life is one resource in one stack.
-type Life struct {
+// life is one resource in one stack.
+type life struct {
 	*testing.T
 	Server rpc.ResourceProviderServer
 	URN    string
 	ID     string
 	Inputs property.Map
 	State  property.Map
+	Ignore []string // as `ignoreChanges` of the program
 }
 
-// Begin names a resource of a type that is not made yet.
-func Begin(t *testing.T, server rpc.ResourceProviderServer, token string) *Life {
-	return &Life{T: t, Server: server, URN: fmt.Sprintf("urn:pulumi:test::test::%s::it", token)}
+// beginOf names a resource of a type that is not made yet.
+func beginOf(t *testing.T, server rpc.ResourceProviderServer, token string) *life {
+	return &life{T: t, Server: server, URN: fmt.Sprintf("urn:pulumi:test::test::%s::it", token)}
 }
 
 // Check gives the inputs with what the plugin adds, and its objections.
-func (l *Life) Check(in Props) (property.Map, []*rpc.CheckFailure) {
+func (l *life) Check(in props) (property.Map, []*rpc.CheckFailure) {
 	l.Helper()
 	response, err := l.Server.Check(l.Context(), &rpc.CheckRequest{
 		Urn: l.URN, Olds: marshal(l, l.Inputs), News: marshal(l, property.NewMap(in)), RandomSeed: []byte("a seed that is the same each time"),
@@ -74,7 +76,7 @@ func (l *Life) Check(in Props) (property.Map, []*rpc.CheckFailure) {
 	return unmarshal(l, response.Inputs), response.Failures
 }
 
-func (l *Life) checked(in Props) property.Map {
+func (l *life) checked(in props) property.Map {
 	l.Helper()
 	inputs, failures := l.Check(in)
 	if len(failures) > 0 {
@@ -84,10 +86,10 @@ func (l *Life) checked(in Props) property.Map {
 }
 
 // Diff tells what the plugin would change.
-func (l *Life) Diff(in Props) *rpc.DiffResponse {
+func (l *life) Diff(in props) *rpc.DiffResponse {
 	l.Helper()
 	response, err := l.Server.Diff(l.Context(), &rpc.DiffRequest{
-		Id: l.ID, Urn: l.URN, Olds: marshal(l, l.State), OldInputs: marshal(l, l.Inputs), News: marshal(l, l.checked(in)),
+		Id: l.ID, Urn: l.URN, Olds: marshal(l, l.State), OldInputs: marshal(l, l.Inputs), News: marshal(l, l.checked(in)), IgnoreChanges: l.Ignore,
 	})
 	if err != nil {
 		l.Fatal(err)
@@ -96,7 +98,7 @@ func (l *Life) Diff(in Props) *rpc.DiffResponse {
 }
 
 // Preview gives the outputs as a program sees them at preview.
-func (l *Life) Preview(in Props) property.Map {
+func (l *life) Preview(in props) property.Map {
 	l.Helper()
 	state, err := l.write(l.checked(in), true)
 	if err != nil {
@@ -106,7 +108,7 @@ func (l *Life) Preview(in Props) property.Map {
 }
 
 // Up creates the resource, or updates it.
-func (l *Life) Up(in Props) error {
+func (l *life) Up(in props) error {
 	l.Helper()
 	inputs := l.checked(in)
 	state, err := l.write(inputs, false)
@@ -117,14 +119,14 @@ func (l *Life) Up(in Props) error {
 }
 
 // MustUp is Up where nothing should fail.
-func (l *Life) MustUp(in Props) {
+func (l *life) MustUp(in props) {
 	l.Helper()
 	if err := l.Up(in); err != nil {
 		l.Fatal(err)
 	}
 }
 
-func (l *Life) write(inputs property.Map, preview bool) (property.Map, error) {
+func (l *life) write(inputs property.Map, preview bool) (property.Map, error) {
 	if l.ID == "" {
 		response, err := l.Server.Create(l.Context(), &rpc.CreateRequest{Urn: l.URN, Properties: marshal(l, inputs), Preview: preview})
 		if err == nil && !preview {
@@ -133,13 +135,13 @@ func (l *Life) write(inputs property.Map, preview bool) (property.Map, error) {
 		return unmarshal(l, response.GetProperties()), err
 	}
 	response, err := l.Server.Update(l.Context(), &rpc.UpdateRequest{
-		Id: l.ID, Urn: l.URN, Olds: marshal(l, l.State), OldInputs: marshal(l, l.Inputs), News: marshal(l, inputs), Preview: preview,
+		Id: l.ID, Urn: l.URN, Olds: marshal(l, l.State), OldInputs: marshal(l, l.Inputs), News: marshal(l, inputs), Preview: preview, IgnoreChanges: l.Ignore,
 	})
 	return unmarshal(l, response.GetProperties()), err
 }
 
 // Refresh reads what is there. It is false where the resource is gone.
-func (l *Life) Refresh() bool {
+func (l *life) Refresh() bool {
 	l.Helper()
 	if err := l.read(); err != nil {
 		l.Fatal(err)
@@ -148,12 +150,12 @@ func (l *Life) Refresh() bool {
 }
 
 // Import reads a resource by its id alone.
-func (l *Life) Import(id string) error {
+func (l *life) Import(id string) error {
 	l.ID = id
 	return l.read()
 }
 
-func (l *Life) read() error {
+func (l *life) read() error {
 	response, err := l.Server.Read(l.Context(), &rpc.ReadRequest{
 		Id: l.ID, Urn: l.URN, Properties: marshal(l, l.State), Inputs: marshal(l, l.Inputs),
 	})
@@ -164,7 +166,7 @@ func (l *Life) read() error {
 }
 
 // Delete removes the resource.
-func (l *Life) Delete() error {
+func (l *life) Delete() error {
 	_, err := l.Server.Delete(l.Context(), &rpc.DeleteRequest{
 		Id: l.ID, Urn: l.URN, Properties: marshal(l, l.State), OldInputs: marshal(l, l.Inputs),
 	})
@@ -172,7 +174,7 @@ func (l *Life) Delete() error {
 }
 
 // Expect compares one text of the state.
-func (l *Life) Expect(name, want string) {
+func (l *life) Expect(name, want string) {
 	l.Helper()
 	if got := l.State.Get(name); !got.IsString() || got.AsString() != want {
 		l.Errorf("%s: expected %q, found %v", name, want, got)

@@ -1,10 +1,9 @@
-package main
+package plugintest
 
 import (
+	"slices"
 	"strings"
 	"testing"
-
-	"pgstack/toolchain/internal/enginetest"
 
 	rpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
@@ -22,7 +21,7 @@ var lifecycles = []struct {
 }{
 	{
 		title: "role", token: "role", id: "life er", unknown: "",
-		in:      props{"name": txt("life er"), "login": flag(true), "password": txt(`p@:/%'" #?\é`).WithSecret(true), "connectionLimit": num(3), "statementTimeout": num(1500), "roles": strs("grp"), "searchPaths": strs("app", `a"b`), "validUntil": txt("2031-01-01")},
+		in:      props{"name": txt("life er"), "login": flag(true), "password": txt(verifier).WithSecret(true), "connectionLimit": num(3), "statementTimeout": num(1500), "roles": strs("grp"), "validUntil": txt("2031-01-01 00:00:00+00")},
 		changed: props{"name": txt("life er"), "login": flag(true), "password": txt("other").WithSecret(true), "createDatabase": flag(true), "idleInTransactionSessionTimeout": num(5)},
 		drift:   `ALTER ROLE "life er" CONNECTION LIMIT 7`, drifted: "connectionLimit",
 		vanish: `DROP ROLE "life er"`,
@@ -52,7 +51,7 @@ var lifecycles = []struct {
 	{
 		title: "grant on a database", token: "grant", id: "reader_Work 1_database",
 		in:       props{"role": txt("reader"), "database": txt("Work 1"), "objectType": txt("database"), "privileges": strs("CONNECT")},
-		changed:  props{"role": txt("reader"), "database": txt("Work 1"), "objectType": txt("database"), "privileges": strs("TEMP", "CONNECT")},
+		changed:  props{"role": txt("reader"), "database": txt("Work 1"), "objectType": txt("database"), "privileges": strs("TEMPORARY", "CONNECT")},
 		replaces: props{"role": txt("public"), "database": txt("Work 1"), "objectType": txt("database"), "privileges": strs("CONNECT")},
 		drift:    `REVOKE CONNECT ON DATABASE "Work 1" FROM reader`, drifted: "privileges",
 		vanish: `DROP OWNED BY reader; DROP ROLE reader`,
@@ -80,14 +79,6 @@ var lifecycles = []struct {
 		vanish: `DROP SCHEMA app CASCADE`,
 	},
 	{
-		title: "grant on a column", token: "grant", id: "reader_Work 1_app_column_t_E mail_id",
-		in:       props{"role": txt("reader"), "database": txt("Work 1"), "schema": txt("app"), "objectType": txt("column"), "objects": strs("t"), "columns": strs("id", "E mail"), "privileges": strs("SELECT")},
-		changed:  props{"role": txt("reader"), "database": txt("Work 1"), "schema": txt("app"), "objectType": txt("column"), "objects": strs("t"), "columns": strs("id", "E mail"), "privileges": strs("UPDATE")},
-		replaces: props{"role": txt("reader"), "database": txt("Work 1"), "schema": txt("app"), "objectType": txt("column"), "objects": strs("t"), "columns": strs("id"), "privileges": strs("SELECT")},
-		drift:    `REVOKE SELECT ("E mail") ON app.t FROM reader`, drifted: "columns",
-		vanish: `DROP SCHEMA app CASCADE`,
-	},
-	{
 		title: "grant on sequences", token: "grant", id: "reader_Work 1_app_sequence",
 		in:      props{"role": txt("reader"), "database": txt("Work 1"), "schema": txt("app"), "objectType": txt("sequence"), "privileges": strs("USAGE", "SELECT")},
 		changed: props{"role": txt("reader"), "database": txt("Work 1"), "schema": txt("app"), "objectType": txt("sequence"), "privileges": strs("USAGE")},
@@ -99,13 +90,6 @@ var lifecycles = []struct {
 		in:      props{"role": txt("public"), "database": txt("Work 1"), "schema": txt("app"), "objectType": txt("function"), "privileges": strs()},
 		changed: props{"role": txt("public"), "database": txt("Work 1"), "schema": txt("app"), "objectType": txt("function"), "privileges": strs("EXECUTE")},
 		drift:   `GRANT EXECUTE ON FUNCTION app.f TO public`, drifted: "privileges",
-		vanish: `DROP SCHEMA app CASCADE`,
-	},
-	{
-		title: "grant on a function by its signature", token: "grant", id: "reader_Work 1_app_function_f(int)",
-		in:      props{"role": txt("reader"), "database": txt("Work 1"), "schema": txt("app"), "objectType": txt("function"), "objects": strs("f(int)"), "privileges": strs("EXECUTE")},
-		changed: props{"role": txt("reader"), "database": txt("Work 1"), "schema": txt("app"), "objectType": txt("function"), "objects": strs("f(int)"), "privileges": strs("ALL")},
-		drift:   `REVOKE EXECUTE ON FUNCTION app.f FROM reader`, drifted: "privileges",
 		vanish: `DROP SCHEMA app CASCADE`,
 	},
 	{
@@ -198,18 +182,19 @@ func TestLifecycles(t *testing.T) {
 
 func vanishPlace(token string) string {
 	if token == "database" {
-		return ""
+		return "postgres"
 	}
 	return "Work 1"
 }
 
-// expectDiff wants a difference in one property, or none.
-func expectDiff(l *enginetest.Life, in props, name string) {
+// expectDiff wants differences in properties, by name, or none.
+func expectDiff(l *life, in props, name string) {
 	l.Helper()
 	found := []string{}
 	for property := range l.Diff(in).DetailedDiff {
 		found = append(found, property)
 	}
+	slices.Sort(found)
 	if strings.Join(found, " ") != name {
 		l.Errorf("expected the differences %q, found %q", name, found)
 	}

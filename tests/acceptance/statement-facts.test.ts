@@ -1,0 +1,277 @@
+// Compares what pgstack says of each form of a statement with a server: its locks, the files of its tables, its scans.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type pg from "pg";
+import { openClient, withClient } from "../../runner/postgres/connection.ts";
+import { oneRow, rowsOf } from "../../runner/postgres/rows.ts";
+import {
+  factOf,
+  type Partitioned,
+  type StatementForm,
+  statementFacts,
+  type TableLock,
+  tableLocks,
+} from "../../runner/statement-facts/facts.ts";
+import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
+import { until } from "../support/wait.ts";
+
+let cluster: ThrowawayCluster;
+before(async () => {
+  cluster = await startThrowawayCluster();
+});
+after(() => cluster.close());
+
+/** A statement of each form on table `t`, which may be partitioned, with partition `leaf`. */
+interface Example {
+  readonly sql: string;
+  readonly setup?: string;
+  /** What the statement names, where it is not `t`. */
+  readonly on?: string;
+  /** What another session does that keeps a statement waiting which takes no transaction. */
+  readonly against?: string;
+  /** The only kind of table that has the form. */
+  readonly only?: "plain" | "partitioned";
+}
+
+const other =
+  "CREATE TABLE apart (id int PRIMARY KEY, a int, n varchar(10), p point); INSERT INTO apart VALUES (200)";
+
+const examples: Readonly<Record<StatementForm, Example>> = {
+  "create-index": { sql: "CREATE INDEX i ON t (a)" },
+  "create-index-concurrently": { sql: "CREATE INDEX CONCURRENTLY i ON t (a)" },
+  "create-index-only": { sql: "CREATE INDEX i ON ONLY t (a)", only: "partitioned" },
+  "drop-index": { setup: "CREATE INDEX i ON t (a)", sql: "DROP INDEX i" },
+  "drop-index-concurrently": { setup: "CREATE INDEX i ON t (a)", sql: "DROP INDEX CONCURRENTLY i" },
+  reindex: { sql: "REINDEX TABLE t", only: "plain" }, // on a partitioned table it runs by itself, a partition a transaction
+  "reindex-concurrently": { sql: "REINDEX TABLE CONCURRENTLY t" },
+  "add-column": { sql: "ALTER TABLE t ADD b int NOT NULL DEFAULT 0" },
+  "add-column-rewrite": { sql: "ALTER TABLE t ADD b uuid DEFAULT gen_random_uuid()" },
+  "drop-column": { sql: "ALTER TABLE t DROP COLUMN a" },
+  "change-column-type": { sql: "ALTER TABLE t ALTER a TYPE bigint" },
+  "widen-column-type": { sql: "ALTER TABLE t ALTER n TYPE varchar(20)" },
+  "set-not-null": { sql: "ALTER TABLE t ALTER a SET NOT NULL" },
+  "drop-not-null": {
+    setup: "ALTER TABLE t ALTER a SET NOT NULL",
+    sql: "ALTER TABLE t ALTER a DROP NOT NULL",
+  },
+  "set-default": { sql: "ALTER TABLE t ALTER a SET DEFAULT 1" },
+  "add-check": { sql: "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)" },
+  "add-check-not-valid": { sql: "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID" },
+  "validate-check": {
+    setup: "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID",
+    sql: "ALTER TABLE t VALIDATE CONSTRAINT c",
+  },
+  "add-foreign-key": { sql: "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES r" },
+  "add-foreign-key-not-valid": {
+    sql: "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES r NOT VALID",
+  },
+  "validate-foreign-key": {
+    setup: "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES r NOT VALID",
+    sql: "ALTER TABLE t VALIDATE CONSTRAINT c",
+  },
+  "add-unique": { sql: "ALTER TABLE t ADD CONSTRAINT c UNIQUE (id, a)" },
+  "add-unique-using-index": {
+    setup: "CREATE UNIQUE INDEX i ON t (id, a)",
+    sql: "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i",
+  },
+  "add-exclusion": { sql: "ALTER TABLE t ADD CONSTRAINT c EXCLUDE USING gist (p WITH ~=)" },
+  "drop-constraint": {
+    setup: "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)",
+    sql: "ALTER TABLE t DROP CONSTRAINT c",
+  },
+  "alter-constraint": {
+    setup: "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES r",
+    sql: "ALTER TABLE t ALTER CONSTRAINT c DEFERRABLE",
+  },
+  "rename-table": { sql: "ALTER TABLE t RENAME TO t2" },
+  "rename-column": { sql: "ALTER TABLE t RENAME a TO b" },
+  "set-logged": { sql: "ALTER TABLE t SET UNLOGGED" },
+  "set-storage-parameter": { sql: "ALTER TABLE t SET (fillfactor = 80)" },
+  "set-statistics": { sql: "ALTER TABLE t ALTER a SET STATISTICS 100" },
+  "enable-row-security": { sql: "ALTER TABLE t ENABLE ROW LEVEL SECURITY" },
+  "create-policy": { sql: "CREATE POLICY c ON t USING (true)" },
+  "create-trigger": { sql: "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()" },
+  "drop-trigger": {
+    setup: "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+    sql: "DROP TRIGGER g ON t",
+  },
+  comment: { sql: "COMMENT ON TABLE t IS 'x'" },
+  "drop-table": { setup: "DROP MATERIALIZED VIEW v", sql: "DROP TABLE t" },
+  truncate: { sql: "TRUNCATE t" },
+  "delete-all": { sql: "DELETE FROM t" },
+  "update-all": { sql: "UPDATE t SET a = a" },
+  "vacuum-full": { sql: "VACUUM FULL t" },
+  cluster: { setup: "ALTER TABLE t CLUSTER ON t_pkey", sql: "CLUSTER t", only: "plain" },
+  "refresh-view": { sql: "REFRESH MATERIALIZED VIEW v", on: "v", only: "plain" },
+  "refresh-view-concurrently": { sql: "REFRESH MATERIALIZED VIEW CONCURRENTLY v", on: "v", only: "plain" },
+  "attach-partition": {
+    setup: other,
+    sql: "ALTER TABLE t ATTACH PARTITION apart FOR VALUES FROM (100) TO (300)",
+    only: "partitioned",
+  },
+  "detach-partition": { sql: "ALTER TABLE t DETACH PARTITION leaf", only: "partitioned" },
+  "detach-partition-concurrently": {
+    sql: "ALTER TABLE t DETACH PARTITION leaf CONCURRENTLY",
+    against: "BEGIN; LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE",
+    only: "partitioned",
+  },
+};
+
+const columns = "(id int PRIMARY KEY, a int, n varchar(10), p point)";
+const bases = {
+  plain: `CREATE TABLE t ${columns}`,
+  partitioned: `CREATE TABLE t ${columns} PARTITION BY RANGE (id); CREATE TABLE leaf PARTITION OF t FOR VALUES FROM (0) TO (100)`,
+};
+type Kind = keyof typeof bases;
+
+async function makeTables(client: pg.Client, kind: Kind, setup = "SELECT 1"): Promise<void> {
+  await client.query(`DROP SCHEMA public CASCADE; CREATE SCHEMA public;
+    CREATE TABLE r (id int PRIMARY KEY); INSERT INTO r SELECT generate_series(1, 9);
+    CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    ${bases[kind]}; INSERT INTO t SELECT i, i FROM generate_series(1, 9) AS i;
+    CREATE MATERIALIZED VIEW v AS SELECT id FROM t; CREATE UNIQUE INDEX ON v (id); ${setup}`);
+}
+
+/** What a server shows of a statement. */
+interface Seen {
+  /** The strongest lock by name of the table. */
+  readonly locks: Readonly<Record<string, TableLock | undefined>>;
+  readonly rows: "untouched" | "read" | "rewritten";
+}
+
+type Oids = Readonly<Record<string, number>>;
+
+async function oidsOf(client: pg.Client): Promise<Oids> {
+  const rows = await rowsOf<{ name: string; oid: number }>(
+    client,
+    "SELECT relname::text AS name, oid::int FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm')",
+  );
+  return Object.fromEntries(rows.map(({ name, oid }) => [name, oid]));
+}
+
+async function filesOf(client: pg.Client, oids: Oids): Promise<string> {
+  const sql =
+    "SELECT string_agg(relfilenode::text, ' ' ORDER BY oid) AS files FROM pg_class WHERE oid = ANY ($1) AND relkind <> 'p'";
+  return (await oneRow<{ files: string }>(client, sql, [Object.values(oids)])).files;
+}
+
+const lockName = (mode: string) =>
+  mode
+    .replace(/Lock$/, "")
+    .replace(/(?<=[a-z])(?=[A-Z])/g, " ")
+    .toUpperCase() as TableLock;
+
+async function locksOf(client: pg.Client, pid: number, oids: Oids): Promise<Seen["locks"]> {
+  const rows = await rowsOf<{ oid: number; mode: string }>(
+    client,
+    "SELECT relation::int AS oid, mode FROM pg_locks WHERE pid = $1 AND locktype = 'relation'",
+    [pid],
+  );
+  const strongest = (wanted: number) =>
+    rows
+      .filter(({ oid }) => oid === wanted)
+      .map(({ mode }) => lockName(mode))
+      .sort((a, b) => tableLocks.indexOf(b) - tableLocks.indexOf(a))[0];
+  return Object.fromEntries(Object.entries(oids).map(([name, oid]) => [name, strongest(oid)]));
+}
+
+/** Scans of whole tables that the session has not reported yet. */
+async function scansOf(client: pg.Client): Promise<number> {
+  const sql =
+    "SELECT COALESCE(sum(seq_scan), 0)::int AS scans FROM pg_stat_xact_user_tables WHERE schemaname = 'public'";
+  return (await oneRow<{ scans: number }>(client, sql)).scans;
+}
+
+/** Runs a statement in a transaction and looks at it from within. */
+async function watchInside(client: pg.Client, sql: string): Promise<Seen> {
+  const oids = await oidsOf(client);
+  const files = await filesOf(client, oids);
+  await client.query("BEGIN");
+  const before = await scansOf(client);
+  await client.query(sql);
+  const { pid } = await oneRow<{ pid: number }>(client, "SELECT pg_backend_pid() AS pid");
+  const locks = await locksOf(client, pid, oids);
+  const scanned = (await scansOf(client)) > before;
+  const now = await filesOf(client, oids);
+  await client.query("ROLLBACK");
+  const rewritten = now !== files && now.split(" ").length === files.split(" ").length;
+  return { locks, rows: rewritten ? "rewritten" : scanned ? "read" : "untouched" };
+}
+
+/** Runs a statement that takes no transaction against a reader that keeps it waiting, and looks at it from beside. */
+async function watchBeside(
+  client: pg.Client,
+  { sql, against = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM t" }: Example,
+): Promise<Pick<Seen, "locks"> & { rewritten: boolean }> {
+  const oids = await oidsOf(client);
+  const files = await filesOf(client, oids);
+  const { pid } = await oneRow<{ pid: number }>(client, "SELECT pg_backend_pid() AS pid");
+  const reader = await openClient(cluster.admin);
+  const watcher = await openClient(cluster.admin);
+  try {
+    await reader.query(against);
+    const running = client.query(sql);
+    running.catch(() => {});
+    const waits =
+      "SELECT wait_event_type IS NOT DISTINCT FROM 'Lock' AS waits FROM pg_stat_activity WHERE pid = $1";
+    await until(async () => (await oneRow<{ waits: boolean }>(watcher, waits, [pid])).waits);
+    const locks = await locksOf(watcher, pid, oids);
+    await reader.query("COMMIT");
+    await running;
+    return { locks, rewritten: (await filesOf(client, oids)) !== files };
+  } finally {
+    await Promise.all([reader.end(), watcher.end()]);
+  }
+}
+
+async function check(form: StatementForm, kind: Kind): Promise<void> {
+  const { sql, setup, on = "t" } = examples[form];
+  const fact = factOf(form);
+  const { partitioned } = fact;
+  await withClient(cluster.admin, async (client) => {
+    if (kind === "partitioned" && partitioned === "refused") {
+      await assert.rejects(
+        makeTables(client, kind, setup).then(() => client.query(sql)),
+        { severity: "ERROR" },
+      );
+      return;
+    }
+    await makeTables(client, kind, setup);
+    const seen = fact.alone ? await watchBeside(client, examples[form]) : await watchInside(client, sql);
+    const differs: Partitioned = kind === "partitioned" && typeof partitioned === "object" ? partitioned : {};
+    const alike = kind === "plain" || partitioned === "alike";
+    const [lock, leaf, rows] = alike
+      ? [fact.lock, fact.lock, fact.rows]
+      : [differs.parent, differs.leaf, differs.rows ?? fact.rows];
+    assert.equal(seen.locks[on], lock, `${kind}: the lock on ${on}`);
+    if (kind === "partitioned" && leaf !== undefined)
+      assert.equal(seen.locks.leaf, leaf, "the lock on a partition");
+    if (fact.referenced !== undefined)
+      assert.equal(seen.locks.r, fact.referenced, "the lock on what it refers to");
+    if ("rows" in seen) assert.equal(seen.rows, rows, `${kind}: what happens to the rows`);
+    else assert.equal(seen.rewritten, rows === "rewritten", `${kind}: whether the rows get new files`);
+  });
+}
+
+for (const form of Object.keys(statementFacts) as StatementForm[])
+  for (const kind of ["plain", "partitioned"] as const)
+    if ((examples[form].only ?? kind) === kind)
+      test(`${form} on a ${kind} table locks, reads and rewrites what is said`, () => check(form, kind));
+
+test("a client's prepared SELECT * fails after the forms that are said to change its result, and after no other", async () => {
+  for (const form of Object.keys(statementFacts) as StatementForm[]) {
+    const { sql, setup, on = "t", only } = examples[form];
+    const fact = factOf(form);
+    if (fact.alone || fact.loses === "rows" || form === "rename-table" || only === "partitioned") continue;
+    await withClient(cluster.admin, async (client) => {
+      await makeTables(client, "plain", setup);
+      await client.query(`PREPARE all_of AS SELECT * FROM ${on}; EXECUTE all_of`);
+      await client.query(sql);
+      const failed = await client.query("EXECUTE all_of").then(
+        () => undefined,
+        (error: { code?: string }) => error.code,
+      );
+      assert.equal(failed, fact.changesResult ? "0A000" : undefined, form);
+    });
+  }
+});
