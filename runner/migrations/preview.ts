@@ -3,8 +3,16 @@ import type pg from "pg";
 import { isMissingDatabase } from "../postgres/connection.ts";
 import { UserError } from "../util/errors.ts";
 import type { MigrationFile } from "./files/types.ts";
-import { type History, historyTable, readHistory } from "./history/history.ts";
-import type { Warning } from "./lint/lint.ts";
+import {
+  type History,
+  type HistoryRow,
+  type HistoryTable,
+  historyTable,
+  readApplied,
+  readHistory,
+} from "./history/history.ts";
+import type { LintedScript, Warning } from "./lint/lint.ts";
+import { missingRights } from "./lint/rights.ts";
 import { type Finding, findingsOf } from "./plan/findings.ts";
 import { adoptable, makePlan, type Plan } from "./plan/plan.ts";
 import { keptFiles } from "./plan/target-revision.ts";
@@ -36,7 +44,7 @@ export interface CheckResult {
   /** Goes into the `migrations` resource: as long as nothing is missing it is what the last run left in the database. */
   readonly token: string;
   readonly findings: readonly Finding[];
-  /** Dangers in what is pending. */
+  /** Dangers in what is pending, and in what leaves. */
   readonly warnings: readonly Warning[];
 }
 
@@ -45,13 +53,33 @@ function tokenOf(history: History, plan: Plan): string {
   return plan.pending.length === 0 ? (history.token ?? "") : randomUUID();
 }
 
-/** The parser is loaded only where there is something to read. */
-export async function lintPending(client: pg.Client, pending: readonly MigrationFile[]): Promise<Warning[]> {
-  return pending.length === 0 ? [] : (await import("./lint/lint.ts")).lint(client, pending);
+/** What `up` reverts: applied, not kept, and no part of the baseline. */
+export function leavingRows({ rows }: History, kept: ReadonlySet<string>): HistoryRow[] {
+  return rows.filter(({ name, baseline, language }) => !baseline && language === "sql" && !kept.has(name));
+}
+
+/** Dangers in the scripts that `up` would run: those up of what is pending, and those down of what leaves. */
+export async function lintScripts(
+  client: pg.Client,
+  table: HistoryTable,
+  pending: readonly MigrationFile[],
+  leaving: readonly HistoryRow[],
+): Promise<Warning[]> {
+  if (pending.length + leaving.length === 0) return []; // the parser is loaded only where there is something to read
+  const { lint, upOf } = await import("./lint/lint.ts");
+  const ups = pending.filter(({ language }) => language === "sql").map(upOf);
+  const downs: LintedScript[] = [];
+  for (const { name } of leaving.toReversed()) {
+    const down = (await readApplied(client, table, name))?.down;
+    const origin = { label: `${name}, down script as recorded`, firstLine: 1 };
+    if (down != null) downs.push({ migration: name, section: down, origin, recorded: true });
+  }
+  return lint(client, [...ups, ...downs]);
 }
 
 async function check(client: pg.Client, { settings, files }: CheckRequest): Promise<CheckResult> {
-  const history = await readHistory(client, historyTable(settings.table));
+  const table = historyTable(settings.table);
+  const history = await readHistory(client, table);
   const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
   const plan = makePlan(files, history, kept, settings.baseline);
   const adopting = new Set((await adoptable(client, settings, files, history)).map(({ name }) => name));
@@ -62,8 +90,8 @@ async function check(client: pg.Client, { settings, files }: CheckRequest): Prom
     adopting: [...adopting],
     pending: pending.map(({ name }) => name),
     token: tokenOf(history, plan),
-    findings: findingsOf(plan, settings, "any"),
-    warnings: await lintPending(client, pending),
+    findings: [...findingsOf(plan, settings, "any"), ...(await missingRights(client, pending))],
+    warnings: await lintScripts(client, table, pending, leavingRows(history, kept)),
   };
 }
 

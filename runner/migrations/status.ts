@@ -1,11 +1,12 @@
 import type { MigrationFile } from "./files/types.ts";
 import { historyTable, readHistory } from "./history/history.ts";
 import type { Warning } from "./lint/lint.ts";
+import { missingRights } from "./lint/rights.ts";
 import { type Finding, findingsOf } from "./plan/findings.ts";
 import { compareNames } from "./plan/order.ts";
 import { makePlan, type Standing, type State } from "./plan/plan.ts";
 import { keptFiles } from "./plan/target-revision.ts";
-import { lintPending } from "./preview.ts";
+import { leavingRows, lintScripts } from "./preview.ts";
 import { type Access, withSession } from "./run/session.ts";
 import type { MigrationSettings } from "./settings.ts";
 
@@ -28,7 +29,7 @@ export interface Status {
   readonly clean: boolean;
   readonly migrations: readonly StatusRow[];
   readonly findings: readonly Finding[];
-  /** Dangers in what is pending. */
+  /** Dangers in what is pending, and in what leaves. */
   readonly warnings: readonly Warning[];
 }
 
@@ -77,7 +78,8 @@ export function readStatus(
   expected?: Expected,
 ): Promise<Status> {
   return withSession(access, async ({ client }) => {
-    const history = await readHistory(client, historyTable(settings.table));
+    const table = historyTable(settings.table);
+    const history = await readHistory(client, table);
     const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
     const plan = makePlan(files, history, kept, settings.baseline);
     const missing = missingFrom(plan.standings, expected?.head);
@@ -89,8 +91,12 @@ export function readStatus(
       pending: plan.pending.length,
       clean: migrations.every(({ state }) => clean.includes(state)),
       migrations,
-      findings: [...missingFinding(missing), ...findingsOf(plan, settings, new Set())],
-      warnings: await lintPending(client, plan.pending),
+      findings: [
+        ...missingFinding(missing),
+        ...findingsOf(plan, settings, new Set()),
+        ...(await missingRights(client, plan.pending)),
+      ],
+      warnings: await lintScripts(client, table, plan.pending, leavingRows(history, kept)),
     };
   });
 }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type pg from "pg";
@@ -59,15 +59,27 @@ async function printed(command: string, cwd: string): Promise<SqlSource> {
 export async function readModels(directory: string, root: string): Promise<SqlSource[]> {
   const settings = join(directory, "models.json");
   if (existsSync(settings)) return [await printed(commandIn(settings), root)];
-  const names = existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith(".sql")) : [];
+  const names = existsSync(directory) ? readdirSync(directory, { withFileTypes: true }).filter(isModel) : [];
   if (names.length === 0)
     throw new RefusedError(
       `${directory} holds no models: expected *.sql files, or models.json with { "command": "…" }`,
     );
-  return names.sort().map((name) => {
-    const path = join(directory, name);
-    return { name: path, sql: readFileSync(path, "utf8").replace(/^\uFEFF/, "") };
-  });
+  return names
+    .map(({ name }) => join(directory, name))
+    .sort()
+    .map((name) => ({ name, sql: readText(name).replace(/^\uFEFF/, "") }));
+}
+
+/** Names that begin with a dot are other programs', such as an editor's lock. */
+const isModel = (entry: Dirent) =>
+  !entry.isDirectory() && !entry.name.startsWith(".") && entry.name.endsWith(".sql");
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new RefusedError(`${path}: cannot be read: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** The line, from 1, on which a position of PostgreSQL's (characters, from 1) lies. */

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parseSqlFile } from "../../runner/migrations/files/sql-file.ts";
-import { suspect } from "../../runner/migrations/lint/lint.ts";
+import { suspect, upOf } from "../../runner/migrations/lint/lint.ts";
 import { lintRules, preparedStatements } from "../../runner/migrations/lint/rules.ts";
 import { projectPath } from "../../runner/util/project.ts";
 
 async function rulesFor(up: string): Promise<string[]> {
   const file = parseSqlFile(`-- migrate: up\n${up}\n-- migrate: down irreversible`, "1_x", "m/1_x.sql");
-  return (await suspect(file)).map(({ rule, object, part }) =>
+  return (await suspect(upOf(file))).map(({ rule, object, part }) =>
     [rule, object, part].filter(Boolean).join(" "),
   );
 }

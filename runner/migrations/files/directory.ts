@@ -38,8 +38,14 @@ function findDuplicates(migrations: readonly MigrationFile[]): string[] {
   });
 }
 
+/** Names that begin with a dot are other programs': an editor's lock and copy (`.#x.sql`), macOS's attributes (`._x.sql`). */
 function isMigration(entry: Dirent): boolean {
-  return !entry.isDirectory() && /\.(sql|ts)$/i.test(entry.name) && !entry.name.endsWith(".d.ts");
+  return (
+    !entry.isDirectory() &&
+    !entry.name.startsWith(".") &&
+    /\.(sql|ts)$/i.test(entry.name) &&
+    !entry.name.endsWith(".d.ts")
+  );
 }
 
 /** So many files are read at a stretch; what else the process has to do comes in between. */

@@ -1,9 +1,9 @@
 import type { Node } from "libpg-query";
-import type pg from "pg";
-import { maybeRow, rowsOf } from "../../postgres/rows.ts";
+import pg from "pg";
+import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
 import { isStoredAlike } from "../../statement-facts/type-changes.ts";
 import { InvalidScriptError } from "../files/lexer.ts";
-import { readScript, type Script } from "../files/script.ts";
+import { type Origin, readScript, type Script } from "../files/script.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { type ParsedStatement, parseStatements } from "./parse.ts";
 import {
@@ -28,7 +28,10 @@ export interface Warning {
 export interface Suspicion extends Danger {
   readonly migration: string;
   readonly rule: string;
+  readonly risk: LintRule["risk"];
   readonly where: string;
+  /** As `LintedScript`. */
+  readonly recorded?: boolean | undefined;
   readonly advice: string;
   /** The advice where the table is partitioned; undefined where it is the same. */
   readonly partitioned?: string | undefined;
@@ -54,12 +57,28 @@ function createdBy(node: Node): string | undefined {
   return undefined;
 }
 
-/** What rules say of one up script, whatever the database holds. Throws InvalidScriptError for what is no SQL. */
+/** A script that is about to run. */
+export interface LintedScript {
+  readonly migration: string;
+  readonly section: string;
+  readonly origin: Origin;
+  /** True for a script that a person cannot change any more: the down script of an applied migration. */
+  readonly recorded?: boolean;
+}
+
+/** The up script of a file. */
+export const upOf = ({ name, up, file, upLine }: MigrationFile): LintedScript => ({
+  migration: name,
+  section: up,
+  origin: { label: file, firstLine: upLine },
+});
+
+/** What rules say of one script, whatever the database holds. Throws InvalidScriptError for what is no SQL. */
 export async function suspect(
-  file: MigrationFile,
+  { migration, section, origin, recorded }: LintedScript,
   rules: readonly LintRule[] = lintRules,
 ): Promise<Suspicion[]> {
-  const script = readScript(file.up, { label: file.file, firstLine: file.upLine });
+  const script = readScript(section, origin);
   const statements = await parseStatements(script.text, script.statements);
   const created = new Set(statements.map(({ node }) => createdBy(node)));
   return statements.flatMap((statement, index) => {
@@ -67,20 +86,21 @@ export async function suspect(
     const where = script.placeOf(statement.start);
     return rules
       .filter(({ id }) => !allowed.has(id))
-      .flatMap(({ id, find, advice, partitioned, onlyPartitioned }) =>
+      .flatMap(({ id, risk, find, advice, partitioned, onlyPartitioned }) =>
         find(statement.node)
           .filter(({ object }) => !created.has(object))
           .map((danger) => {
-            return { ...danger, migration: file.name, rule: id, where, advice, partitioned, onlyPartitioned };
+            const rule = { rule: id, risk, advice, partitioned, onlyPartitioned };
+            return { ...danger, ...rule, migration, where, recorded };
           }),
       );
   });
 }
 
-function unreadable(file: MigrationFile, error: unknown): Warning[] {
+function unreadable({ migration, section, origin }: LintedScript, error: unknown): Warning[] {
   if (!(error instanceof InvalidScriptError)) throw error;
-  const where = readScript(file.up, { label: file.file, firstLine: file.upLine }).placeOf(error.offset);
-  return [{ migration: file.name, rule: "syntax", where, message: `${where}: ${error.message}` }];
+  const where = readScript(section, origin).placeOf(error.offset);
+  return [{ migration, rule: "syntax", where, message: `${where}: ${error.message}` }];
 }
 
 /** A table or an index as the catalog has it; with its partitions, where it has any. */
@@ -116,16 +136,34 @@ function isReal({ only, onlyPartitioned }: Suspicion, { partitioned }: Relation)
 }
 
 function warningOf(suspicion: Suspicion, relation: Relation): Warning {
-  const { migration, rule, where, object, part, advice, partitioned } = suspicion;
+  const { migration, rule, where, object, part, advice, partitioned, recorded } = suspicion;
   const { rows, size } = relation;
   const subject = `${object}${part === undefined ? "" : ` (${part})`}, ${rows}, ${size}`;
   const said = relation.partitioned ? (partitioned ?? advice) : advice;
-  return {
-    migration,
-    rule,
-    where,
-    message: `${where}: ${rule} on ${subject}: ${said}. Meant so? -- lint: allow ${rule} because …`,
-  };
+  const silence = recorded === true ? "" : ` Meant so? -- lint: allow ${rule} because …`;
+  return { migration, rule, where, message: `${where}: ${rule} on ${subject}: ${said}.${silence}` };
+}
+
+/** How long to count the rows that a revert loses, in milliseconds; an estimate has to do where that is not enough. */
+const countingTime = 2000;
+
+/** The rows of a table that a down script takes with it, counted. */
+async function counted(client: pg.Client, relation: Relation): Promise<Relation> {
+  try {
+    await client.query(
+      `BEGIN READ ONLY; SET LOCAL statement_timeout = ${countingTime}; SET LOCAL lock_timeout = 200`,
+    );
+    const { rows } = await oneRow<{ rows: string }>(
+      client,
+      `SELECT count(*) AS rows FROM ${relation.object}`,
+    );
+    return { ...relation, rows: `${rows} row${rows === "1" ? "" : "s"}` };
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    return relation;
+  } finally {
+    await client.query("ROLLBACK");
+  }
 }
 
 /** Whether a column keeps its rows as they are when it gets another type. A type that the server does not know is no reason. */
@@ -162,32 +200,37 @@ function onceForTable(suspicions: readonly Suspicion[]): Suspicion[] {
   return suspicions.filter((one) => firsts.get(`${one.migration} ${one.object}`) === one);
 }
 
-async function suspectFile(file: MigrationFile): Promise<Suspicion[]> {
-  const found = await suspect(file, [...lintRules, ...partitionedRules]);
-  return [...found, ...onceForTable(await suspect(file, [preparedStatements]))];
+async function suspectAll(script: LintedScript): Promise<Suspicion[]> {
+  const found = await suspect(script, [...lintRules, ...partitionedRules]);
+  return [...found, ...onceForTable(await suspect(script, [preparedStatements]))];
+}
+
+async function warningsOf(client: pg.Client, suspicions: readonly Suspicion[]): Promise<Warning[]> {
+  const harmful = await withoutWidening(client, suspicions);
+  const relations = await relationsOf(client, [...new Set(harmful.map(({ object }) => object))]);
+  const warnings: Warning[] = [];
+  for (const one of harmful) {
+    const relation = relations.get(one.object);
+    if (relation === undefined || !isReal(one, relation)) continue;
+    const isLoss = one.recorded === true && one.risk === "data";
+    warnings.push(warningOf(one, isLoss ? await counted(client, relation) : relation));
+  }
+  return warnings;
 }
 
 /**
- * Warns of statements in pending migrations that lose data, or hold a lock that others wait for, on tables that exist.
- * Modules, whose SQL only a run shows, are left out.
+ * Warns of statements in scripts that lose data, or hold a lock that others wait for, on tables that exist. Modules, whose SQL only a
+ * run shows, are left out by the caller.
  */
-export async function lint(client: pg.Client, pending: readonly MigrationFile[]): Promise<Warning[]> {
+export async function lint(client: pg.Client, scripts: readonly LintedScript[]): Promise<Warning[]> {
   const faults: Warning[] = [];
   const suspicions: Suspicion[] = [];
-  for (const file of pending) {
-    if (file.language !== "sql") continue;
-    const found = await suspectFile(file).catch((error: unknown) => {
-      faults.push(...unreadable(file, error));
+  for (const script of scripts) {
+    const found = await suspectAll(script).catch((error: unknown) => {
+      faults.push(...unreadable(script, error));
       return [];
     });
     suspicions.push(...found);
   }
-  if (suspicions.length === 0) return faults;
-  const harmful = await withoutWidening(client, suspicions);
-  const relations = await relationsOf(client, [...new Set(harmful.map(({ object }) => object))]);
-  const real = harmful.flatMap((one) => {
-    const relation = relations.get(one.object);
-    return relation === undefined || !isReal(one, relation) ? [] : [warningOf(one, relation)];
-  });
-  return [...faults, ...real];
+  return suspicions.length === 0 ? faults : [...faults, ...(await warningsOf(client, suspicions))];
 }

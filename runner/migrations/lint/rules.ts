@@ -3,7 +3,7 @@ import { describeBlocking, type StatementForm } from "../../statement-facts/fact
 
 /** The shape that every node of PostgreSQL's parse tree has, for a rule that asks for a few fields of it. */
 // biome-ignore lint/suspicious/noExplicitAny: libpg-query types a node as a union of some 270 kinds, and a rule reads fields of several
-type Fields = any;
+export type Fields = any;
 
 /** A danger in a statement. */
 export interface Danger {

@@ -5,9 +5,11 @@ import { RefusedError } from "../../util/errors.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { ensureHistory, type History, historyTable, readHistory } from "../history/history.ts";
 import { withMigrationLock } from "../history/lock.ts";
+import { missingRights } from "../lint/rights.ts";
 import { findingsOf, type Leaving } from "../plan/findings.ts";
 import { isFolded } from "../plan/manifest.ts";
 import { adoptable, makePlan, type Plan } from "../plan/plan.ts";
+
 import type { MigrationSettings } from "../settings.ts";
 import type { Run } from "./job.ts";
 import { StrayErrors } from "./module.ts";
@@ -89,6 +91,7 @@ async function applyLocked(
   const keptNames = kept(before, files);
   const plan = makePlan(files, before, keptNames, settings.baseline);
   refuse(plan, request);
+  for (const { message } of await missingRights(session.client, plan.pending)) request.log(message);
   if (plan.pending.length > 0) {
     const { applyPending } = await import("./umzug.ts"); // most runs find nothing to do, and Umzug is slow to load
     await applyPending(

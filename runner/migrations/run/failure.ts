@@ -1,7 +1,8 @@
 import pg from "pg";
 import type { MigrationError } from "umzug";
+import { explainSessionEnd } from "../../postgres/session/end.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
-import type { Job } from "./job.ts";
+import type { Job, Run } from "./job.ts";
 import { StrayError } from "./module.ts";
 import { type FailurePlace, StatementError } from "./script.ts";
 
@@ -58,17 +59,14 @@ export class MigrationFailure extends UserError {
  */
 export function explainFailure(
   { cause, migration }: MigrationError,
+  run: Run,
   job: Job | undefined,
   after: string,
 ): Error {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   if (error instanceof RefusedError || error instanceof StrayError || job === undefined) return error;
   const failed = error instanceof StatementError ? error : undefined;
+  const reason = explainSessionEnd(run.session.client, "the database", failed?.cause ?? error) as Error;
   const stays = job.script.options.transaction ? "" : "Its statements before that one are done, and stay. ";
-  return new MigrationFailure(
-    migration,
-    failed?.place ?? { where: job.origin.label },
-    failed?.cause ?? error,
-    stays + after,
-  );
+  return new MigrationFailure(migration, failed?.place ?? { where: job.origin.label }, reason, stays + after);
 }

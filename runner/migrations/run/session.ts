@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { type ConnectionSettings, connectionFromEnvironment, openClient } from "../../postgres/connection.ts";
+import {
+  type ConnectionSettings,
+  connectionFromEnvironment,
+  describe,
+  openClient,
+} from "../../postgres/connection.ts";
+import { explainSessionEnd } from "../../postgres/session/end.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
 
 /** Who a run of migrations connects as. */
@@ -93,9 +99,21 @@ async function prepare(client: pg.Client, statements: readonly string[], owner: 
   });
 }
 
+/**
+ * The session's own queries fail where row security would hide rows of the history from the owner, instead of going on as if
+ * nothing were applied. Scripts run with what the role and the database say.
+ */
+const seeAll = "SET row_security = off";
+
 /** What migrations keep is their owner's; a right that is missing is no bug of the program. */
 function explainRights(error: unknown, { user, database }: ConnectionSettings): unknown {
   if (!(error instanceof pg.DatabaseError) || error.code !== "42501") return error;
+  if (/row-level security/.test(error.message))
+    return new RefusedError(
+      `Row security hides the history of migrations in database "${database}" from "${user}": ${error.message}. Expected a history table ` +
+        "without row security: ALTER TABLE … DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY. Nothing was run.",
+      { cause: error },
+    );
   return new UserError(
     `"${user}" lacks a right in database "${database}": ${error.message}. Migrations are run, and their history is read, as the ` +
       "database's owner: connect as that role.",
@@ -109,7 +127,7 @@ export async function withSession<T>(access: Access, use: (session: Session) => 
   try {
     const backend = await backendOf(client);
     await refuseTransactionPooler(client, backend.pid, () => openClient(settings));
-    const standing = [...watchClient(backend), ...identity];
+    const standing = [...watchClient(backend), seeAll, ...identity];
     await prepare(client, standing, access.owner.user);
     return await use({
       client,
@@ -119,7 +137,7 @@ export async function withSession<T>(access: Access, use: (session: Session) => 
       resetSql: [...reset, ...standing].join("; "),
     });
   } catch (error) {
-    throw explainRights(error, access.owner);
+    throw explainRights(explainSessionEnd(client, describe(settings), error), access.owner);
   } finally {
     await client.end().catch(() => {});
   }

@@ -30,7 +30,7 @@ async function walkFrom(walk: Walk, done: number, resumed: boolean): Promise<voi
   const { session, log } = walk.run;
   const { lockTimeout, statementTimeout } = timeoutsOf(walk.run, walk.job);
   await session.client.query(
-    `SET lock_timeout = ${lockTimeout}; SET statement_timeout = ${statementTimeout}`,
+    `SET lock_timeout = ${lockTimeout}; SET statement_timeout = ${statementTimeout}; RESET row_security`,
   );
   if (resumed) log(`${walk.job.migration.name} goes on at statement ${done + 1} of ${walk.steps.length}`);
   await replay(walk, done);

@@ -16,6 +16,7 @@ function beginning(run: Run, job: Job, marker: string): string[] {
     "BEGIN",
     `SET LOCAL lock_timeout = ${lockTimeout}`,
     `SET LOCAL statement_timeout = ${statementTimeout}`,
+    "SET LOCAL row_security TO DEFAULT",
     `SET LOCAL pgstack.migration = '${marker}'`,
   ];
 }

@@ -121,9 +121,9 @@ function createMigrator(run: Run, files: readonly MigrationFile[]): Migrator {
 }
 
 /** Umzug wraps what a migration throws, and says which one it was. */
-function explain(error: unknown, { jobs }: Migrator, after: string): unknown {
+function explain(error: unknown, run: Run, { jobs }: Migrator, after: string): unknown {
   if (!(error instanceof MigrationError)) return error;
-  return explainFailure(error, jobs.get(error.migration.name), after);
+  return explainFailure(error, run, jobs.get(error.migration.name), after);
 }
 
 function describeApplied(applied: number, head: string | undefined, left: number): string {
@@ -147,7 +147,7 @@ export async function applyPending(run: Run, files: readonly MigrationFile[]): P
   });
   await umzug.up().catch((error: unknown) => {
     const left = pending - (done.length - before);
-    throw explain(error, migrator, describeApplied(done.length, done.at(-1), left));
+    throw explain(error, run, migrator, describeApplied(done.length, done.at(-1), left));
   });
   run.strays.check();
 }
@@ -173,7 +173,7 @@ export async function revertApplied(
   await migrator.umzug
     .down({ migrations: [...names], rerun: RerunBehavior.ALLOW })
     .catch((error: unknown) => {
-      throw explain(error, migrator, after(reverted));
+      throw explain(error, run, migrator, after(reverted));
     });
   run.strays.check();
 }
