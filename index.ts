@@ -10,7 +10,7 @@ import { checkPrevious } from "./components/previous-update.ts";
 import { Protection } from "./components/protection.ts";
 import { beforeChanges } from "./components/refusal.ts";
 import { Restore } from "./components/restore.ts";
-import { proveAtEnd, RoleGrants } from "./components/roles/grants.ts";
+import { verifyAtEnd, RoleGrants } from "./components/roles/grants.ts";
 import { LoginRole } from "./components/roles/login-role.ts";
 import { checkRights } from "./components/roles/preview-check.ts";
 import { checkProvider } from "./components/roles/provider-check.ts";
@@ -25,6 +25,8 @@ const config = loadConfig();
 const { protect, passwords, adopt } = config;
 const { importOnly } = adopt;
 const { owner: ownerName, name: databaseName } = config.database;
+const adopted = adopt.roles.includes(ownerName);
+const adminUser = config.instance.kind === "existing" ? config.instance.adminUser : undefined;
 
 const files = meanwhile(importOnly ? [] : readFiles(queries, config.migrations));
 await beforeChanges(checkPrevious(config), files);
@@ -41,7 +43,8 @@ const ownerRole = new LoginRole(
   {
     settings: { name: ownerName },
     password: passwords[ownerName],
-    adopted: adopt.roles.includes(ownerName),
+    adopted,
+    isAdmin: ownerName === adminUser,
     importOnly,
     deletedWith: instance,
   },
@@ -49,13 +52,13 @@ const ownerRole = new LoginRole(
 );
 const { database: stackDatabase, contents } = new Database(
   "database",
-  { config: config.database, owner: ownerRole.role, instance, administrator, protect, importOnly },
+  { config: config.database, owner: ownerRole.role, instance, administrator, protect, adopted, importOnly },
   { providers },
 );
 const target = { config: config.database, database: stackDatabase, instance, administrator };
 const stackRoles = new Roles(
   "roles",
-  { roles: config.roles, passwords, target, adopt, instants, after: contents },
+  { roles: config.roles, passwords, target, adopt, instants, adminUser, after: contents },
   { providers },
 );
 
@@ -114,7 +117,7 @@ const grants =
 const backupAfter = grants && backup("after", grants);
 const switchover =
   move && new Switchover("switchover", { cutover: move, after: present<pulumi.Resource>(grants) });
-if (grants) proveAtEnd({ grants, after: switchover?.output, queries });
+if (grants) verifyAtEnd({ grants, after: switchover?.output, queries });
 new Protection("protection", {
   protect,
   before: present<pulumi.Resource>(

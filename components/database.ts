@@ -14,6 +14,8 @@ export interface DatabaseArgs {
   readonly administrator: Administrator;
   /** Whether `destroy` refuses to drop it. */
   readonly protect: boolean;
+  /** It was there before the stack: its schemas keep their owners. */
+  readonly adopted: boolean;
   /** It is not made but imported, as it is. */
   readonly importOnly: boolean;
 }
@@ -66,10 +68,13 @@ function createDatabase(name: string, args: DatabaseArgs, parent: pulumi.Resourc
   );
 }
 
-/** Before anything is in it: PUBLIC may not connect any more, and an admin who is no superuser may make extensions. */
+/**
+ * An admin who is no superuser may make extensions, and PUBLIC may not connect to a new database. To one that was there
+ * before PUBLIC may, until the stack's roles may by name: both change in the transaction of `Roles`.
+ */
 function closeDatabase(
   name: string,
-  { config, administrator }: DatabaseArgs,
+  { config, administrator, adopted }: DatabaseArgs,
   database: postgresql.Database,
   parent: pulumi.Resource,
 ): pulumi.Resource {
@@ -77,7 +82,12 @@ function closeDatabase(
     `${name}-access`,
     {
       ensure: "role-grants",
-      request: JSON.stringify({ owner: config.owner, creators: [], roles: [] }),
+      request: JSON.stringify({
+        owner: config.owner,
+        creators: [],
+        roles: [],
+        ...(adopted && { publicStays: true }),
+      }),
       environment: connectionEnvironment(administrator, { ...administrator, database: config.name }),
     },
     { parent, deletedWith: database, dependsOn: [database] },
@@ -94,7 +104,7 @@ function createContents(
     parent,
     deletedWith: database,
     dependsOn: made.at(-1) ?? database,
-    ignoreChanges: args.importOnly ? [...flags, "owner", "schema", "version"] : flags,
+    ignoreChanges: args.importOnly ? [...flags, "owner", "schema", "version"] : args.adopted ? [...flags, "owner"] : flags,
     ...(args.importOnly && { import: `${args.config.name}.${name}` }),
   });
   for (const name of args.config.schemas)

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import type { ProviderLimit } from "../../runner/roles/catalog/provider-limits.ts";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
 import { orFail } from "../refusal.ts";
 import { type Rollback, RunnerCommand } from "../runner/command.ts";
 import { askRunner, knownValue } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
+import { declareRights, providerRights } from "./provider-rights.ts";
 import type { Roles, StackRole } from "./roles.ts";
 
 export interface RoleGrantsArgs {
@@ -16,7 +18,7 @@ export interface RoleGrantsArgs {
   readonly after: readonly pulumi.Input<pulumi.Resource>[];
   /** What the server said of the rights as they are; undefined where there is none yet. */
   readonly check: RightsCheck | undefined;
-  /** A cutover that waits for the grants and their proof. */
+  /** A cutover that waits for the grants and the probes. */
   readonly rollback?: Rollback | undefined;
   readonly queries: Queries;
 }
@@ -34,23 +36,49 @@ function rerunning(drifted: boolean) {
 }
 
 /**
- * The roles' rights on the objects that exist, their default privileges again (a restore that replaces schemas drops
- * them), and the proof: a probe that tries, connected as the role, what it can do and cannot. Made after the
- * migrations, and again whenever `epoch` changes or rights are not as declared.
+/**
+ * The roles' rights once the migrations have made their objects, in three steps. The runner's pass gives every role exactly
+ * its rights, in one transaction: on columns, around exclusions, on what other roles than the owner make, and again after
+ * a restore. What the provider can state follows as resources, so that a preview shows a right as a right. Then a probe
+ * logs in as each role and verifies what it can do and cannot. Made after the migrations; the pass and the probes run again
+ * whenever `epoch` changes or the server has drifted.
  */
 export class RoleGrants extends pulumi.ComponentResource {
   readonly #args: RoleGrantsArgs;
-  readonly probes: readonly ProvenRole[];
+  readonly probes: readonly VerifiedRole[];
 
   constructor(name: string, args: RoleGrantsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:RoleGrants", name, {}, opts);
     this.#args = args;
-    const grants = this.#grant(`roles-${name}`);
-    this.probes = args.roles.all.map((role) => this.#probe(role, grants));
+    const pass = this.#grant(`roles-${name}`);
+    const stated = this.#state(pass);
+    this.probes = args.roles.all.map((role) => this.#probe(role, stated));
     this.registerOutputs({});
   }
 
-  #grant(name: string): pulumi.Resource {
+  async #state(pass: RunnerCommand): Promise<pulumi.Resource> {
+    const { roles } = this.#args;
+    const { config, database } = roles.target;
+    const limits = await this.#limits(pass);
+    const declared = roles.all.map(({ declaration, adopted, config: { memberOf } }) => ({
+      declaration,
+      memberOf: adopted ? [] : memberOf, // the provider would take the ADMIN OPTION that an adopted role may have
+    }));
+    const rights = providerRights(declared, { name: config.name, owner: config.owner, limits });
+    return declareRights(rights, pass, { parent: this, deletedWith: database });
+  }
+
+  /** As the server was when the program started, or, in an update, as it is after the migrations. */
+  async #limits(pass: RunnerCommand): Promise<readonly ProviderLimit[]> {
+    const { roles, check, queries } = this.#args;
+    const before = check?.limits ?? [];
+    if (pulumi.runtime.isDryRun() || (await knownValue(pass.stdout)) === undefined) return before;
+    const names = roles.all.map(({ config }) => config.name);
+    const after = await askRunner<ProviderLimit[]>(queries, "rights-limits", { roles: names }, roles.admin);
+    return after ?? before;
+  }
+
+  #grant(name: string): RunnerCommand {
     const { roles, epoch, after, check, rollback } = this.#args;
     const drifted = check !== undefined && (check.publicDrifted || check.drifted.length > 0);
     const { environment, options } = rerunning(drifted);
@@ -58,7 +86,7 @@ export class RoleGrants extends pulumi.ComponentResource {
       name,
       {
         ensure: "role-grants",
-        request: pulumi.jsonStringify({ ...roles.declarations, epoch }),
+        request: pulumi.jsonStringify({ ...roles.declarations, attributes: roles.attributes, epoch }),
         environment: { ...roles.admin, ...environment },
         rollback,
       },
@@ -66,7 +94,7 @@ export class RoleGrants extends pulumi.ComponentResource {
     );
   }
 
-  #probe({ config, declaration, password }: StackRole, after: pulumi.Resource): ProvenRole {
+  #probe({ config, declaration, password }: StackRole, after: Promise<pulumi.Resource>): VerifiedRole {
     const { roles, epoch, check, rollback } = this.#args;
     const { administrator, config: database, database: resource } = roles.target;
     const { memberOf, validUntil } = config;
@@ -84,14 +112,14 @@ export class RoleGrants extends pulumi.ComponentResource {
         environment: { ...way, ...environment },
         rollback,
       },
-      { parent: this, deletedWith: resource, dependsOn: [after], ...options },
+      { parent: this, deletedWith: resource, dependsOn: after, ...options },
     );
     return { probe, settings, environment: way };
   }
 }
 
 /** A role's probe, and what it takes to repeat it. */
-export interface ProvenRole {
+export interface VerifiedRole {
   readonly probe: RunnerCommand;
   /** What the role can do and cannot, in the form that the runner takes. */
   readonly settings: object;
@@ -106,22 +134,23 @@ function isOfThisUpdate(stdout: string): boolean {
   return (JSON.parse(stdout) as { at: number }).at >= started;
 }
 
-export interface ProofArgs {
+export interface VerificationArgs {
   readonly grants: RoleGrants;
-  /** What the proof waits for: no client is to wait for the proof. */
+  /** What the verification waits for: no client is to wait for the verification. */
   readonly after: pulumi.Input<unknown>;
   readonly queries: Queries;
 }
 
 /**
- * Repeats, at the end of an update, the probes that had no other reason to run: no update ends without a proof of every
- * role. Ends the program where a role can do what it should not, or cannot do what it should. A preview runs none.
+/**
+ * Repeats, at the end of an update, the probes that had no other reason to run: no update ends with a role unverified. Ends
+ * the program where a role can do what it should not, or cannot do what it should. A preview runs none.
  */
-export function proveAtEnd(args: ProofArgs): void {
-  void orFail(proveAgain(args));
+export function verifyAtEnd(args: VerificationArgs): void {
+  void orFail(verifyAgain(args));
 }
 
-async function proveAgain({ grants: { probes: roles }, after, queries }: ProofArgs): Promise<void> {
+async function verifyAgain({ grants: { probes: roles }, after, queries }: VerificationArgs): Promise<void> {
   if (pulumi.runtime.isDryRun() || roles.length === 0) return;
   await knownValue(pulumi.output(after));
   const settled = roles.map(({ probe, settings, environment }) =>

@@ -28,6 +28,8 @@ export interface LoginRoleArgs {
   readonly after?: readonly pulumi.Resource[];
   /** It was there before the stack: its password stays, unless one is given or its version is raised. */
   readonly adopted?: boolean;
+  /** The stack logs in as this role: what it is stays as it is, beside its name. */
+  readonly isAdmin?: boolean;
   /** It is not made but imported, as it is. */
   readonly importOnly?: boolean;
   /** What takes the role with it when it is removed, such as a local instance. */
@@ -58,10 +60,26 @@ function validUntilOf({ settings, instants }: LoginRoleArgs): string | Promise<s
   return instants?.then((known) => known[instant] ?? text) ?? text;
 }
 
-/** Attributes that no configuration says: an adopted role keeps its own. */
+/**
+ * Attributes that no configuration says: an adopted role keeps its own. So it does its memberships: the runner's pass adds
+ * those that are declared, while the official provider, at any change of the role, revokes all that it is not given.
+ */
 const unsaid = [
   ...["superuser", "createDatabase", "createRole", "replication", "bypassRowLevelSecurity"],
-  ...["inherit", "searchPaths", "assumeRole", "encryptedPassword"],
+  ...["inherit", "searchPaths", "assumeRole", "encryptedPassword", "roles"],
+];
+
+/** All that a role has beside its name. */
+const everything = [
+  ...unsaid,
+  ...[
+    "login",
+    "password",
+    "connectionLimit",
+    "validUntil",
+    "statementTimeout",
+    "idleInTransactionSessionTimeout",
+  ],
 ];
 
 function attributesOf(args: LoginRoleArgs): postgresql.RoleArgs {
@@ -98,7 +116,7 @@ export class LoginRole extends pulumi.ComponentResource {
   }
 
   #createRole(name: string, args: LoginRoleArgs) {
-    const { settings, adopted, importOnly, after = [], deletedWith } = args;
+    const { settings, adopted, isAdmin, importOnly, after = [], deletedWith } = args;
     const identity = JSON.stringify([pulumi.getStack(), settings.name, settings.passwordVersion ?? 1]);
     const verifier = this.password?.apply((password) => scramVerifier(password, identity));
     return new postgresql.Role(
@@ -109,6 +127,7 @@ export class LoginRole extends pulumi.ComponentResource {
         dependsOn: [...after],
         ...(deletedWith && { deletedWith }),
         ...(adopted && { ignoreChanges: [...unsaid, ...(verifier ? [] : ["password"])] }),
+        ...(isAdmin && { ignoreChanges: everything, retainOnDelete: true }),
         ...(importOnly && { import: settings.name }),
       },
     );

@@ -1,6 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { StackConfig } from "../../runner/config/parse.ts";
-import { creatorsOf, declare, type RightsCheckRequest } from "../../runner/config/role-declaration.ts";
+import {
+  attributesOf,
+  creatorsOf,
+  declare,
+  type RightsCheckRequest,
+} from "../../runner/config/role-declaration.ts";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
 import type { Instance } from "../instance.ts";
@@ -18,7 +23,12 @@ function requestOf({ database, roles, adopt, passwords }: StackConfig): RightsCh
       extensions,
       ownerByAdmin: adopt.roles.includes(owner) && passwords[owner] === undefined,
     },
-    rights: { owner, creators: creatorsOf(roles, owner), roles: declared },
+    rights: {
+      owner,
+      creators: creatorsOf(roles, owner),
+      roles: declared,
+      attributes: roles.map((role) => attributesOf(role, adopt.roles.includes(role.name))),
+    },
   };
 }
 
@@ -63,6 +73,7 @@ export async function checkRights(
     refuse([
       `"${admin}" cannot do all that this stack asks for; nothing was changed:\n  pgstack:${refusals.join("\n  pgstack:")}`,
     ]);
+  for (const warning of check.warnings) void pulumi.log.warn(warning, instance);
   report(check, instance);
   return check;
 }

@@ -2,10 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import type { AdoptConfig } from "../../runner/config/adopt.ts";
 import type { DatabaseConfig } from "../../runner/config/database.ts";
 import {
+  attributesOf,
   creatorsOf,
   declare,
   inOrderOfMembership,
   type RightsDeclaration,
+  type RoleAttributes,
   type RoleDeclaration,
 } from "../../runner/config/role-declaration.ts";
 import type { RoleConfig } from "../../runner/config/roles.ts";
@@ -33,6 +35,8 @@ export interface RolesArgs {
   readonly adopt: AdoptConfig;
   /** By instant in UTC, its text as the server writes it. */
   readonly instants: Promise<Readonly<Record<string, string>>>;
+  /** The role that the stack logs in as. */
+  readonly adminUser: string | undefined;
   /** What must be there first, such as schemas and extensions. */
   readonly after: readonly pulumi.Resource[];
 }
@@ -41,6 +45,8 @@ export interface RolesArgs {
 export interface StackRole {
   readonly config: RoleConfig;
   readonly declaration: RoleDeclaration;
+  /** It was there before the stack. */
+  readonly adopted: boolean;
   /** Secret; undefined where the role keeps one that nobody here knows. */
   readonly password: pulumi.Output<string> | undefined;
   /** What comes after the role itself. */
@@ -60,6 +66,8 @@ export class Roles extends pulumi.ComponentResource {
   readonly all: readonly StackRole[];
   /** Everybody's rights. */
   readonly declarations: RightsDeclaration;
+  /** What each is beside its rights. */
+  readonly attributes: readonly RoleAttributes[];
 
   constructor(name: string, args: RolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Roles", name, {}, opts);
@@ -77,6 +85,7 @@ export class Roles extends pulumi.ComponentResource {
       creators: creatorsOf(roles, owner),
       roles: this.all.map(({ declaration }) => declaration),
     };
+    this.attributes = this.all.map(({ config, adopted }) => attributesOf(config, adopted));
     if (!adopt.importOnly) this.#allow(name, args.after);
     this.registerOutputs({ roles: roles.map((role) => role.name) });
   }
@@ -93,7 +102,13 @@ export class Roles extends pulumi.ComponentResource {
       const declaration = declare(config, this.target.config);
       const record = this.#recordAccess(login, declaration);
       after = [record];
-      return { config, declaration, password: login.password, record };
+      return {
+        config,
+        declaration,
+        adopted: this.#isAdopted(config, args),
+        password: login.password,
+        record,
+      };
     });
   }
 
@@ -102,23 +117,29 @@ export class Roles extends pulumi.ComponentResource {
     return roles.map((config) => {
       const login = this.#logIn(config, args, args.after);
       const declaration = declare(config, this.target.config);
-      return { config, declaration, password: login.password, record: login.role };
+      return { config, declaration, adopted: true, password: login.password, record: login.role };
     });
+  }
+
+  #isAdopted({ name }: RoleConfig, { adopt }: Pick<RolesArgs, "adopt">): boolean {
+    return adopt.roles.includes(name);
   }
 
   #logIn(
     config: RoleConfig,
-    { adopt, passwords, instants }: RolesArgs,
+    { adopt, passwords, instants, adminUser }: RolesArgs,
     after: readonly pulumi.Resource[],
   ): LoginRole {
     const { name } = config;
-    const adopted = adopt.roles.includes(name);
+    const adopted = this.#isAdopted(config, { adopt });
     const { importOnly } = adopt;
     const deletedWith = this.target.instance;
+    const isAdmin = name === adminUser;
     const args = {
       settings: config,
       password: passwords[name],
       adopted,
+      isAdmin,
       importOnly,
       instants,
       after,

@@ -103,6 +103,12 @@ function remarksOn({ database, roles, versionTables, baseline }: Findings): stri
           `the owner "${database.owner}" is a superuser; an owner of its own is safer: ALTER DATABASE … OWNER TO …`,
         ]
       : []),
+    ...roles
+      .filter(({ name, memberOf }) => name === database.owner && memberOf.length > 0)
+      .map(
+        ({ name, memberOf }) =>
+          `the owner "${name}" is a member of ${memberOf.join(", ")}; it stays a member`,
+      ),
     ...database.foreign.map(
       ({ owner, count }) =>
         `${count} tables, views and sequences belong to "${owner}", not to the database's owner; they stay so`,

@@ -48,7 +48,9 @@ export async function readInstance(client: pg.Client, settings: ConnectionSettin
   checkFacts(facts, settings);
   const { database, roles } = await findDatabase(client);
   const objects = await readObjects(client, { allColumns: true });
-  const effective = await readEffectiveRoles(client, [], objects);
+  const effective = (await readEffectiveRoles(client, [], objects)).filter(({ onDatabase }) =>
+    onDatabase.includes("CONNECT"),
+  );
   await client.query("COMMIT");
   const versionTables = await findVersionTables(client);
   const { host, port, user, sslMode, sslRootCert } = settings;

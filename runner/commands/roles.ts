@@ -2,7 +2,14 @@ import type { Command } from "../cli/command.ts";
 import { jsonFlag, resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
 import type { ReviewedRights } from "../config/role-declaration.ts";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
-import { coloured, matrixOf, plain, renderDifferences, renderMatrix } from "../roles/review/matrix.ts";
+import {
+  coloured,
+  matrixOf,
+  plain,
+  renderDifferences,
+  renderFiltered,
+  renderMatrix,
+} from "../roles/review/matrix.ts";
 import { type Review, reviewRoles } from "../roles/review/review.ts";
 import { declaredRoles } from "../roles/review/stack-roles.ts";
 import { ExitCode } from "../util/errors.ts";
@@ -17,7 +24,13 @@ function asJson(
     declared: declared?.roles.find((one) => one.role === role.name)?.access ?? null,
     owner: declared?.owner === role.name,
   }));
-  return JSON.stringify({ database, roles, matrix: matrixOf(review), differences: review.differences });
+  return JSON.stringify({
+    database,
+    roles,
+    matrix: matrixOf(review),
+    differences: review.differences,
+    rowSecurity: review.filtered,
+  });
 }
 
 const roles: Command = {
@@ -40,6 +53,7 @@ const roles: Command = {
           ? "owner"
           : (declared?.roles.find(({ role }) => role === name)?.access ?? "(not declared)");
       for (const line of renderMatrix(review, label, paint)) call.print(line);
+      for (const line of renderFiltered(review)) call.print(line);
       for (const line of renderDifferences(review, paint)) call.print(line);
     }
     return review.differences.length === 0 ? ExitCode.done : ExitCode.differs;

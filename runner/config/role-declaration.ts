@@ -18,6 +18,27 @@ export const RoleDeclaration = v.object({
 });
 export type RoleDeclaration = Readonly<v.InferOutput<typeof RoleDeclaration>>;
 
+/** What a role is declared to be, beside its rights. */
+export const RoleAttributes = v.object({
+  role: v.string(),
+  /** It was there before the stack: attributes and memberships that no configuration says stay. */
+  adopted: v.boolean(),
+  memberOf: names,
+  connectionLimit: v.number(),
+  /** Milliseconds; 0 is none. */
+  statementTimeout: v.number(),
+  /** Milliseconds; 0 is none. */
+  idleInTransactionTimeout: v.number(),
+  /** `infinity`, or a date and time. */
+  validUntil: v.string(),
+});
+export type RoleAttributes = Readonly<v.InferOutput<typeof RoleAttributes>>;
+
+/** All rights, of which the last two members may be left out. */
+type WithDefaults<Rights extends { attributes: unknown; publicStays: unknown }> = Readonly<
+  Omit<Rights, "attributes" | "publicStays"> & Partial<Pick<Rights, "attributes" | "publicStays">>
+>;
+
 /** All rights in one database. */
 export const RightsDeclaration = v.object({
   /** The database's owner, who makes most objects. */
@@ -25,8 +46,12 @@ export const RightsDeclaration = v.object({
   /** Further roles that make objects, such as one that runs migrations. */
   creators: names,
   roles: v.pipe(v.array(RoleDeclaration), v.readonly()),
+  /** What these roles are beside their rights. Without it, that is left alone. */
+  attributes: v.optional(v.pipe(v.array(RoleAttributes), v.readonly()), []),
+  /** PUBLIC keeps what it has for now: the roles that are to connect by name do not exist yet. */
+  publicStays: v.optional(v.boolean(), false),
 });
-export type RightsDeclaration = Readonly<v.InferOutput<typeof RightsDeclaration>>;
+export type RightsDeclaration = WithDefaults<v.InferOutput<typeof RightsDeclaration>>;
 
 /** A declared role with its memberships. */
 export const ReviewedRole = v.object({ ...RoleDeclaration.entries, memberOf: names });
@@ -37,7 +62,7 @@ export const ReviewedRights = v.object({
   ...RightsDeclaration.entries,
   roles: v.pipe(v.array(ReviewedRole), v.readonly()),
 });
-export type ReviewedRights = Readonly<v.InferOutput<typeof ReviewedRights>>;
+export type ReviewedRights = WithDefaults<v.InferOutput<typeof ReviewedRights>>;
 
 /** A role to verify. */
 export const VerifiedRole = v.object({
@@ -63,7 +88,9 @@ export const RightsCheckRequest = v.object({
   }),
   rights: ReviewedRights,
 });
-export type RightsCheckRequest = Readonly<v.InferOutput<typeof RightsCheckRequest>>;
+export type RightsCheckRequest = Readonly<
+  Omit<v.InferOutput<typeof RightsCheckRequest>, "rights"> & { rights: ReviewedRights }
+>;
 
 /** Roles that are members of the owner make objects of their own: what they make counts like the owner's. */
 export function creatorsOf(roles: readonly RoleConfig[], owner: string): string[] {
@@ -78,6 +105,20 @@ export function declare(role: RoleConfig, database: DatabaseConfig): RoleDeclara
     schemas: role.schemas ?? database.schemas,
     allSchemas: role.schemas === undefined,
     exclude: role.exclude,
+  };
+}
+
+/** What a role is, beside its rights. */
+export function attributesOf(role: RoleConfig, adopted: boolean): RoleAttributes {
+  const { name, memberOf, connectionLimit, statementTimeout, idleInTransactionTimeout, validUntil } = role;
+  return {
+    role: name,
+    adopted,
+    memberOf,
+    connectionLimit,
+    statementTimeout,
+    idleInTransactionTimeout,
+    validUntil,
   };
 }
 

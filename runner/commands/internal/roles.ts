@@ -7,7 +7,9 @@ import {
   VerifiedRole,
 } from "../../config/role-declaration.ts";
 import { withMovedOpen } from "../../cutover/freeze/write-block.ts";
+import { catalogSettings } from "../../postgres/catalog-lock.ts";
 import { connectionFromEnvironment, withClient } from "../../postgres/connection.ts";
+import { readProviderLimits } from "../../roles/catalog/provider-limits.ts";
 import { generatePassword } from "../../roles/password.ts";
 import { applyRights } from "../../roles/plan/apply.ts";
 import { prepareRoleDrop } from "../../roles/plan/drop-role.ts";
@@ -25,7 +27,7 @@ const roleGrants: Command = {
   run: async ({ env, stdin, print, log }) => {
     const declaration = parseRequest(RightsDeclaration, await stdin(), "a declaration of rights");
     const statements = await withClient(connectionFromEnvironment(env), (client) =>
-      applyRights(client, declaration),
+      applyRights(client, declaration, (line) => log(`warning: ${line}`)),
     );
     for (const sql of statements) log(sql.length > 200 ? `${sql.slice(0, 200)} …` : sql);
     print(JSON.stringify({ statements: statements.length }));
@@ -56,6 +58,16 @@ const providerCheck = queryCommand<ProviderCheckRequest>(
   "provider-check",
   "what Pulumi's postgresql provider has to be told as the server writes it, and what it cannot read, as JSON",
   (request, environment) => checkProvider(connectionFromEnvironment(environment), request),
+);
+
+const rightsLimits = queryCommand<{ roles: readonly string[] }>(
+  "rights-limits",
+  "which rights Pulumi's postgresql provider cannot state in a database, as JSON",
+  ({ roles }, environment) =>
+    withClient(connectionFromEnvironment(environment), async (client) => {
+      await client.query(`BEGIN READ ONLY; ${catalogSettings}`);
+      return readProviderLimits(client, roles);
+    }),
 );
 
 interface Request {
@@ -118,6 +130,7 @@ export const commands = {
   "password-generate": passwordGenerate,
   "rights-check": rightsCheck,
   "provider-check": providerCheck,
+  "rights-limits": rightsLimits,
   "roles-probe": rolesProbe,
   "role-retire": roleDrop,
   "role-probe": roleProbe,

@@ -38,8 +38,11 @@ const rolesQuery = `
     ARRAY(SELECT g.rolname::text FROM pg_roles g WHERE (g.oid = r.oid OR g.oid IN (SELECT roleid FROM pg_auth_members)
       OR g.rolname = 'pg_database_owner') AND pg_has_role(r.oid, g.oid, 'USAGE')) AS has
   FROM pg_roles r
-  WHERE r.rolname = ANY($1) OR (r.rolcanlogin AND NOT r.rolsuper AND r.rolname !~ '^pg_'
-    AND has_database_privilege(r.oid, current_database(), 'CONNECT'))
+  WHERE r.rolname = ANY($1) OR (NOT r.rolsuper AND r.rolname !~ '^pg_'
+    AND (r.rolcanlogin AND has_database_privilege(r.oid, current_database(), 'CONNECT')
+      OR EXISTS (SELECT FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
+        AND s.deptype IN ('a', 'o', 'r') AND (s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+          OR s.classid = 'pg_database'::regclass AND s.objid = (SELECT oid FROM pg_database WHERE datname = current_database())))))
   ORDER BY r.rolname`;
 
 interface RoleRow extends Omit<EffectiveRole, "onDatabase" | "rights" | "readableColumns"> {
@@ -83,8 +86,8 @@ function withRights(row: RoleRow, objects: readonly CatalogObject[]): EffectiveR
 }
 
 /**
- * The named roles, and every other that logs in to this database and is no superuser, with what each may do to each
- * object, whichever way the right came. The server says which roles' rights a role has; the objects' own lists say the rest.
+ * The named roles, and every other that is no superuser and logs in to this database or holds anything in it, with what
+ * each may do to each object, whichever way the right came. The server says which roles' rights a role has; the objects' own lists say the rest.
  */
 export async function readEffectiveRoles(
   client: pg.Client,

@@ -147,13 +147,21 @@ function leftToPublic({ kind, securityDefiner }: CatalogObject, held: readonly s
   return kind === "schema" ? held.filter((privilege) => privilege !== "CREATE") : held;
 }
 
-/** PUBLIC does not connect, makes nothing in a schema, and runs no function that lends its owner's rights. */
-export function publicRule(creators: readonly string[]): Rule {
+/**
+ * PUBLIC does not connect, makes nothing in a schema, and runs no function that lends its owner's privileges.
+ * @param extensionCreators those of the creators who make extensions: their functions keep what the extension's script gives
+ */
+export function publicRule(creators: readonly string[], extensionCreators: readonly string[] = []): Rule {
   return {
     on: (object) => ({
       whole: leftToPublic(object, object.acl.get(publicGrantee) ?? []),
       columns: heldOnColumns(object, publicGrantee),
     }),
-    defaults: creators.map((creator) => ({ creator, schema: undefined, kind: "function", held: [] })),
+    defaults: creators.map((creator) => ({
+      creator,
+      schema: undefined,
+      kind: "function",
+      held: extensionCreators.includes(creator) ? ["EXECUTE"] : [],
+    })),
   };
 }

@@ -5,6 +5,7 @@ import { oneRow } from "../../postgres/rows.ts";
 import { identifier, isNotOfExtension, isUserSchema, ownSchema } from "../../postgres/sql.ts";
 import { joinRoles } from "../catalog/membership.ts";
 import { type CatalogObject, readObjects, schemasAmong } from "../catalog/objects.ts";
+import { type FilteredTable, readFilteredTables } from "../catalog/row-security.ts";
 import { ruleOf } from "../plan/desired.ts";
 import { type Probe, probesFor } from "./probes.ts";
 
@@ -14,6 +15,8 @@ export interface Verification {
   readonly faults: readonly string[];
   /** Probes that another session's lock, or a cutover's freeze, kept from an answer. */
   readonly undecided: readonly string[];
+  /** Tables of which the role sees only what row security lets it see. */
+  readonly filtered: readonly FilteredTable[];
 }
 
 const insufficientPrivilege = "42501";
@@ -52,11 +55,12 @@ async function tryOne(
 
 /** What no single statement shows: attributes of the role, its default of read-only, functions that run with others' privileges. */
 async function attributeFaults(client: pg.Client, { access, memberOf }: VerifiedRole): Promise<string[]> {
-  const { attributes, connects, readonly, lending } = await oneRow<{
+  const { attributes, connects, readonly, lending, closed } = await oneRow<{
     attributes: string[];
     connects: boolean;
     readonly: boolean;
     lending: string[];
+    closed: string[];
   }>(
     client,
     `SELECT array_remove(ARRAY[CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END,
@@ -68,7 +72,11 @@ async function attributeFaults(client: pg.Client, { access, memberOf }: Verified
        ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.prosecdef AND p.proowner <> r.oid
          AND p.pronamespace IN (SELECT oid FROM pg_namespace n WHERE ${isUserSchema("nspname")} OR nspname = '${ownSchema}')
          AND ${isNotOfExtension("pg_proc", "p.oid")}
-         AND has_schema_privilege(p.pronamespace, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS lending
+         AND has_schema_privilege(p.pronamespace, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS lending,
+       ARRAY(SELECT extname::text FROM pg_extension x JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass
+           AND d.refobjid = x.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+         WHERE NOT EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = d.objid)
+         GROUP BY 1 HAVING NOT bool_or(has_function_privilege(d.objid, 'EXECUTE'))) AS closed
      FROM pg_roles r WHERE rolname = current_user`,
   );
   const own = access === "readonly" && memberOf.length === 0;
@@ -76,6 +84,7 @@ async function attributeFaults(client: pg.Client, { access, memberOf }: Verified
     ...attributes.map((attribute) => `has the attribute ${attribute}`),
     ...(connects ? [] : ["cannot connect to this database"]),
     ...(access === "readonly" && !readonly ? ["starts its transactions in read-write mode"] : []),
+    ...closed.map((name) => `cannot run any function of extension ${name}`),
     ...(own ? lending.map((name) => `can run ${name} with its owner's rights`) : []),
   ];
 }
@@ -115,6 +124,7 @@ export async function runProbes(
     if (result.fault !== undefined) faults.push(result.fault);
     if (result.undecided !== undefined) undecided.push(result.undecided);
   }
+  const filtered = await readFilteredTables(client, [declaration.role]);
   await client.query("ROLLBACK");
-  return { probes: probes.length, faults, undecided };
+  return { probes: probes.length, faults, undecided, filtered };
 }

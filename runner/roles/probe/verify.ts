@@ -2,7 +2,10 @@ import type pg from "pg";
 import type { VerifiedRole } from "../../config/role-declaration.ts";
 import { type ConnectionSettings, describe, withClient } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
+import { describeFiltered } from "../catalog/row-security.ts";
 import { type readProbed, runProbes, type Verification } from "./run-probes.ts";
+
+const codeOf = (error: unknown) => (((error as Error).cause ?? {}) as pg.DatabaseError).code;
 
 /**
  * Why the role could not log in through no fault of its rights: all its connections are in use, or the server takes
@@ -23,6 +26,12 @@ async function connectAndProbe(
   try {
     return await withClient(connection, (client) => runProbes(client, role, read));
   } catch (error) {
+    if (codeOf(error) === "28P01")
+      throw new UserError(
+        `The server refuses the password of role "${role.role}": somebody has changed it there. Raise the role's passwordVersion ` +
+          `(pgstack:roles) and run up: that sets the stack's password again.`,
+        { cause: error },
+      );
     const reason = excuse(error);
     if (reason === undefined) throw error;
     return { unprobed: reason };
@@ -43,7 +52,11 @@ export async function verifyRole(
   const result = await connectAndProbe(connection, role, read);
   if ("unprobed" in result) {
     log(`warning: role "${role.role}" was not verified: ${result.unprobed}`);
-  } else if (result.faults.length > 0) {
+    return result;
+  }
+  for (const table of result.filtered)
+    if (table.policies.length === 0) log(`warning: ${describeFiltered(table)}`);
+  if (result.faults.length > 0) {
     throw new UserError(
       `Role "${role.role}" is declared ${role.access} in ${describe(connection)}, but it\n  ` +
         `${result.faults.join("\n  ")}\nWhat a role holds beyond its grants comes from PUBLIC or from roles it is a member of: ` +

@@ -1,5 +1,6 @@
 import { type EffectiveRole, shownRights } from "../catalog/effective-rights.ts";
 import type { CatalogObject, ObjectKind } from "../catalog/objects.ts";
+import { describeFiltered } from "../catalog/row-security.ts";
 import type { Review } from "./review.ts";
 
 /** How many objects of a group a role holds a right on, and on how many that differs from what is declared. */
@@ -115,6 +116,11 @@ export function renderMatrix(review: Review, label: Label, paint: Paint): string
         ? paint.bad(text)
         : text,
   );
+}
+
+/** What roles really see of tables with row security, a line each. */
+export function renderFiltered({ filtered }: Review): string[] {
+  return filtered.map(describeFiltered);
 }
 
 /** The differences in words, a line each; beyond `limit` of one role only how many more there are. */

@@ -8,8 +8,16 @@ import {
   withClient,
 } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
+import { type ProviderLimit, readProviderLimits } from "../catalog/provider-limits.ts";
+import { describeFiltered, readFilteredTables } from "../catalog/row-security.ts";
 import { readSnapshot } from "../catalog/snapshot.ts";
-import { planPublic, planRole } from "../plan/stack.ts";
+import {
+  describeImpossible,
+  planPublic,
+  planRole,
+  planRoleAttributes,
+  withoutImpossible,
+} from "../plan/stack.ts";
 import { type Statement, sqlOf, together } from "../plan/statement.ts";
 import { preflight } from "./preflight.ts";
 
@@ -28,30 +36,45 @@ export interface RightsCheck {
   readonly drifted: readonly string[];
   /** PUBLIC has what it should not. */
   readonly publicDrifted: boolean;
+  /** What should be revoked and cannot be, and tables of which a role sees no row: a line each. */
+  readonly warnings: readonly string[];
+  /** What the provider cannot state. */
+  readonly limits: readonly ProviderLimit[];
 }
 
 interface Drift {
   readonly plan: readonly Statement[];
   readonly drifted: readonly string[];
   readonly publicDrifted: boolean;
+  readonly warnings: readonly string[];
 }
 
 /** Of a database to come: a new one gives PUBLIC what it should not have, and all is to be said again if it was lost. */
-const newDatabase: Drift = { plan: [], drifted: [], publicDrifted: true };
+const newDatabase: Drift = { plan: [], drifted: [], publicDrifted: true, warnings: [] };
 
 /** Of roles that exist: those to come have nothing yet, and no one expects them to. */
 async function driftIn(client: pg.Client, { rights }: RightsCheckRequest): Promise<Drift> {
   const snapshot = await readSnapshot(client, rights);
-  const ofPublic = planPublic(snapshot);
-  const plans = rights.roles.map((declaration) => ({
-    role: declaration.role,
-    plan: planRole(snapshot, declaration),
-  }));
-  const drifted = plans.filter(({ role, plan }) => plan.length > 0 && snapshot.startsReadOnly.has(role));
+  const { statements: ofPublic, impossible } = withoutImpossible(snapshot, [planPublic(snapshot)]);
+  const plans = rights.roles.map((declaration) => {
+    const attributes = planRoleAttributes(snapshot, declaration.role, rights);
+    return {
+      role: declaration.role,
+      ...withoutImpossible(snapshot, [attributes, planRole(snapshot, declaration)]),
+    };
+  });
+  const drifted = plans.filter(({ role, statements }) => statements.length > 0 && snapshot.roles.has(role));
+  const names = rights.roles.map(({ role }) => role);
+  const filtered = await readFilteredTables(client, names);
+  const beyond = together([impossible, ...plans.map((one) => one.impossible)]);
   return {
-    plan: together([ofPublic, ...plans.map(({ plan }) => plan)]),
+    plan: together([ofPublic, ...plans.map(({ statements }) => statements)]),
     drifted: drifted.map(({ role }) => role),
     publicDrifted: ofPublic.length > 0,
+    warnings: [
+      ...beyond.map((one) => describeImpossible(one, snapshot.admin.name)),
+      ...filtered.filter(({ policies }) => policies.length === 0).map(describeFiltered),
+    ],
   };
 }
 
@@ -63,11 +86,17 @@ async function ask(
   await client.query(`BEGIN READ ONLY; ${catalogSettings}`);
   const { plan, ...drift } = exists ? await driftIn(client, request) : newDatabase;
   const refusals = await preflight(client, request, plan);
+  const limits = exists
+    ? await readProviderLimits(
+        client,
+        request.rights.roles.map(({ role }) => role),
+      )
+    : [];
   await client.query("COMMIT");
-  return { refusals, statements: plan.map(sqlOf), ...drift };
+  return { refusals, limits, statements: plan.map(sqlOf), ...drift };
 }
 
-const nothing = { refusals: [], statements: [], drifted: [], publicDrifted: false };
+const nothing = { refusals: [], statements: [], drifted: [], publicDrifted: false, warnings: [], limits: [] };
 
 /** What a failure to connect says: of rights, or only that nobody knows. */
 function fromFailure(error: unknown, admin: ConnectionSettings, database: string): RightsCheck {

@@ -3,9 +3,11 @@ import type { ReviewedRights, ReviewedRole } from "../../config/role-declaration
 import { catalogSettings } from "../../postgres/catalog-lock.ts";
 import { type EffectiveRole, readEffectiveRoles } from "../catalog/effective-rights.ts";
 import { type CatalogObject, schemasAmong } from "../catalog/objects.ts";
+import { type FilteredTable, readFilteredTables } from "../catalog/row-security.ts";
 import { readSnapshot, type Snapshot } from "../catalog/snapshot.ts";
 import { ruleOf } from "../plan/desired.ts";
 import { planGrants } from "../plan/plan.ts";
+import { planRoleAttributes } from "../plan/stack.ts";
 import { revokes, sqlOf } from "../plan/statement.ts";
 import { type Difference, differencesOf } from "./differences.ts";
 
@@ -14,6 +16,8 @@ export interface Review {
   readonly objects: readonly CatalogObject[];
   readonly roles: readonly EffectiveRole[];
   readonly differences: readonly Difference[];
+  /** Tables of which a role sees only what row security lets it see. */
+  readonly filtered: readonly FilteredTable[];
 }
 
 /** Default privileges that are missing or too many: rights on objects that are not there yet. */
@@ -28,15 +32,24 @@ function onFuture({ objects, defaults, creators }: Snapshot, declaration: Review
   }));
 }
 
+/** Attributes and settings that are not as declared, beside those that `differencesOf` finds. */
+function onAttributes(snapshot: Snapshot, role: string, declared: ReviewedRights): Difference[] {
+  const found = planRoleAttributes(snapshot, role, declared).map(sqlOf);
+  return found
+    .filter((text) => !/^REVOKE (?!ADMIN OPTION)| WITH NO[A-Z]+$/.test(text))
+    .map((text) => ({ role, kind: "missing", what: `attribute, as by: ${text}` }));
+}
+
 function compare(
   declaration: ReviewedRole,
+  adopted: boolean,
   roles: readonly EffectiveRole[],
   objects: readonly CatalogObject[],
 ): Difference[] {
   const role = roles.find(({ name }) => name === declaration.role);
   if (role === undefined) return [{ role: declaration.role, kind: "missing", what: "the role itself" }];
   const groups = roles.filter(({ name }) => declaration.memberOf.includes(name));
-  const memberships = role.memberOf.filter((name) => !declaration.memberOf.includes(name));
+  const memberships = adopted ? [] : role.memberOf.filter((name) => !declaration.memberOf.includes(name));
   const compared = {
     role,
     readonly: declaration.access === "readonly",
@@ -58,13 +71,20 @@ function compare(
 export async function reviewRoles(client: pg.Client, declared: ReviewedRights | undefined): Promise<Review> {
   await client.query(`BEGIN READ ONLY; ${catalogSettings}`);
   const snapshot = await readSnapshot(client, declared ?? { owner: "", creators: [], roles: [] });
-  const { objects, startsReadOnly } = snapshot;
+  const { objects } = snapshot;
   const named = declared?.roles.flatMap(({ role, memberOf }) => [role, ...memberOf]) ?? [];
   const roles = await readEffectiveRoles(client, declared ? [declared.owner, ...named] : [], objects);
+  const filtered = await readFilteredTables(
+    client,
+    roles.map(({ name }) => name),
+  );
   await client.query("COMMIT");
+  const isAdopted = ({ role }: ReviewedRole) =>
+    declared?.attributes?.find((one) => one.role === role)?.adopted === true;
   const differences = declared?.roles.flatMap((declaration) => [
-    ...compare(declaration, roles, objects),
-    ...(startsReadOnly.has(declaration.role) ? onFuture(snapshot, declaration) : []),
+    ...compare(declaration, isAdopted(declaration), roles, objects),
+    ...onAttributes(snapshot, declaration.role, declared),
+    ...(snapshot.roles.has(declaration.role) ? onFuture(snapshot, declaration) : []),
   ]);
-  return { objects, roles, differences: differences ?? [] };
+  return { objects, roles, differences: differences ?? [], filtered };
 }

@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import type { StackFacts } from "../../cli/command.ts";
+import { Adopt } from "../../config/adopt.ts";
 import { Database } from "../../config/database.ts";
 import {
+  attributesOf,
   creatorsOf,
   declare,
   type ReviewedRights,
@@ -31,9 +33,11 @@ function read<T extends v.GenericSchema>(
 export function declaredRoles(facts: StackFacts): DeclaredRoles {
   const database = read(Database, "database", facts);
   const roles: readonly RoleConfig[] = read(v.optional(Roles, []), "roles", facts);
+  const adopt = read(v.optional(Adopt, {}), "adopt", facts);
   return {
     owner: database.owner,
     creators: creatorsOf(roles, database.owner),
+    attributes: roles.map((role) => attributesOf(role, adopt.roles.includes(role.name))),
     roles: roles.map((role) => ({
       ...declare(role, database),
       memberOf: role.memberOf,

@@ -1,0 +1,171 @@
+import * as postgresql from "@pulumi/postgresql";
+import type * as pulumi from "@pulumi/pulumi";
+import { concernsSchema, parseExclusion } from "../../runner/config/exclusion.ts";
+import type { RoleDeclaration } from "../../runner/config/role-declaration.ts";
+import { ownSchema } from "../../runner/postgres/sql.ts";
+import type { ProviderLimit } from "../../runner/roles/catalog/provider-limits.ts";
+import { rights } from "../../runner/roles/plan/desired.ts";
+
+/** A role, as far as the provider states its rights. */
+export interface StatedRole {
+  readonly declaration: RoleDeclaration;
+  /** Roles that it is made a member of. */
+  readonly memberOf: readonly string[];
+}
+
+export interface StatedDatabase {
+  readonly name: string;
+  readonly owner: string;
+  /** What the provider cannot state here. */
+  readonly limits: readonly ProviderLimit[];
+}
+
+/** A right as a resource of the provider. */
+export type StatedRight =
+  | { readonly kind: "Grant"; readonly name: string; readonly args: GrantArgs }
+  | { readonly kind: "DefaultPrivileges"; readonly name: string; readonly args: DefaultArgs }
+  | { readonly kind: "GrantRole"; readonly name: string; readonly args: MembershipArgs };
+
+interface GrantArgs {
+  readonly role: string;
+  readonly database: string;
+  readonly schema?: string;
+  readonly objectType: "database" | "schema" | "table" | "sequence";
+  readonly privileges: string[];
+}
+
+interface DefaultArgs {
+  readonly role: string;
+  readonly database: string;
+  readonly owner: string;
+  readonly schema?: string;
+  readonly objectType: "table" | "sequence" | "schema" | "function";
+  readonly privileges: string[];
+}
+
+interface MembershipArgs {
+  readonly role: string;
+  readonly grantRole: string;
+}
+
+/** A schema's name within a resource's: quoted where a dash would make `a-b` in `c` and `a` in `b-c` the same. */
+const inName = (schema: string) => (schema.includes("-") ? `"${schema}"` : schema);
+
+/** What a role's rights on tables are called. */
+const verbs = { readonly: "select", readwrite: "write" } as const;
+
+const sorted = (privileges: readonly string[]) => [...privileges].sort();
+
+/** The declared schemas of a role in which nothing is excluded. */
+function openSchemas({ schemas, exclude }: RoleDeclaration): string[] {
+  const exclusions = exclude.map((text) => parseExclusion(text, schemas));
+  return schemas.filter(
+    (schema) => schema !== ownSchema && !exclusions.some((one) => concernsSchema(one, schema)),
+  );
+}
+
+function grantsOf(
+  { role, access, schemas, exclude }: RoleDeclaration,
+  database: StatedDatabase,
+): StatedRight[] {
+  const limited = (schema: string, what: ProviderLimit["what"]) =>
+    database.limits.some(
+      (limit) =>
+        limit.schema === schema && limit.what === what && (limit.role === null || limit.role === role),
+    );
+  const grant = (name: string, objectType: GrantArgs["objectType"], schema?: string): StatedRight => ({
+    kind: "Grant",
+    name: `${role}-${name}`,
+    args: {
+      role,
+      database: database.name,
+      ...(schema !== undefined && { schema }),
+      objectType,
+      privileges: sorted(rights[access][objectType]),
+    },
+  });
+  const used = schemas.filter((schema) => schema !== ownSchema && !limited(schema, "schema"));
+  const open = openSchemas({ role, access, schemas, exclude, allSchemas: false });
+  return [
+    grant(`connect-${database.name}`, "database"),
+    ...used.map((schema) => grant(`usage-${inName(schema)}`, "schema", schema)),
+    ...open
+      .filter((schema) => !limited(schema, "objects"))
+      .flatMap((schema) => [
+        grant(`${verbs[access]}-${inName(schema)}`, "table", schema),
+        grant(`sequences-${inName(schema)}`, "sequence", schema),
+      ]),
+  ];
+}
+
+/** What the owner's new objects are granted with: in every schema, or in those where nothing is excluded. */
+function defaultsOf(declaration: RoleDeclaration, { name: database, owner }: StatedDatabase): StatedRight[] {
+  const { role, access, allSchemas, exclude } = declaration;
+  const everywhere = allSchemas && exclude.length === 0;
+  const places = everywhere ? [undefined] : openSchemas(declaration);
+  const types = everywhere
+    ? (["table", "sequence", "function", "schema"] as const)
+    : (["table", "sequence", "function"] as const);
+  const given = types.filter((type) => rights[access][type].length > 0);
+  return places.flatMap((schema) =>
+    given.map((objectType) => ({
+      kind: "DefaultPrivileges",
+      name: [role, `default-${objectType}s`, ...(schema === undefined ? [] : [inName(schema)])].join("-"),
+      args: {
+        role,
+        database,
+        owner,
+        ...(schema !== undefined && { schema }),
+        objectType,
+        privileges: sorted(rights[access][objectType]),
+      },
+    })),
+  );
+}
+
+/**
+ * The rights of roles that the postgresql provider can state as they are declared: CONNECT, USAGE, the tables and sequences
+ * of schemas in which nothing is excluded, the owner's default privileges, memberships. The runner's pass covers the rest.
+ */
+export function providerRights(roles: readonly StatedRole[], database: StatedDatabase): StatedRight[] {
+  return roles.flatMap(({ declaration, memberOf }) => [
+    ...memberOf.map(
+      (grantRole): StatedRight => ({
+        kind: "GrantRole",
+        name: `${declaration.role}-member-of-${inName(grantRole)}`,
+        args: { role: declaration.role, grantRole },
+      }),
+    ),
+    ...grantsOf(declaration, database),
+    ...defaultsOf(declaration, database),
+  ]);
+}
+
+function resourceOf(right: StatedRight, options: pulumi.CustomResourceOptions): pulumi.Resource {
+  switch (right.kind) {
+    case "Grant":
+      return new postgresql.Grant(right.name, right.args, options);
+    case "DefaultPrivileges":
+      return new postgresql.DefaultPrivileges(right.name, right.args, options);
+    case "GrantRole":
+      return new postgresql.GrantRole(right.name, right.args, options);
+  }
+}
+
+/**
+ * Declares rights as resources, one after the other: PostgreSQL fails where two sessions change one row of its catalogs.
+ * A right that is not declared any more is left to the runner's pass, which has revoked it in the same transaction in
+ * which it gave what takes its place: the provider's own REVOKE, which comes at the end of an update, would take that too.
+ *
+ * @returns the last of the resources, or `after` where there are none
+ */
+export function declareRights(
+  rights: readonly StatedRight[],
+  after: pulumi.Resource,
+  options: { readonly parent: pulumi.Resource; readonly deletedWith: pulumi.Resource },
+): pulumi.Resource {
+  let last = after;
+  for (const right of rights)
+    last = resourceOf(right, { ...options, dependsOn: [last], retainOnDelete: true });
+  return last;
+}
