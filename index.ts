@@ -10,7 +10,7 @@ import { checkPrevious } from "./components/previous-update.ts";
 import { Protection } from "./components/protection.ts";
 import { beforeChanges } from "./components/refusal.ts";
 import { Restore } from "./components/restore.ts";
-import { verifyAtEnd, RoleGrants } from "./components/roles/grants.ts";
+import { RoleGrants, verifyAtEnd } from "./components/roles/grants.ts";
 import { LoginRole } from "./components/roles/login-role.ts";
 import { checkRights } from "./components/roles/preview-check.ts";
 import { checkProvider } from "./components/roles/provider-check.ts";

@@ -1,10 +1,9 @@
 import * as postgresql from "@pulumi/postgresql";
 import type * as pulumi from "@pulumi/pulumi";
+import { rights } from "../../runner/config/access.ts";
 import { concernsSchema, parseExclusion } from "../../runner/config/exclusion.ts";
 import type { RoleDeclaration } from "../../runner/config/role-declaration.ts";
-import { ownSchema } from "../../runner/postgres/sql.ts";
 import type { ProviderLimit } from "../../runner/roles/catalog/provider-limits.ts";
-import { rights } from "../../runner/roles/plan/desired.ts";
 
 /** A role, as far as the provider states its rights. */
 export interface StatedRole {
@@ -59,9 +58,7 @@ const sorted = (privileges: readonly string[]) => [...privileges].sort();
 /** The declared schemas of a role in which nothing is excluded. */
 function openSchemas({ schemas, exclude }: RoleDeclaration): string[] {
   const exclusions = exclude.map((text) => parseExclusion(text, schemas));
-  return schemas.filter(
-    (schema) => schema !== ownSchema && !exclusions.some((one) => concernsSchema(one, schema)),
-  );
+  return schemas.filter((schema) => !exclusions.some((one) => concernsSchema(one, schema)));
 }
 
 function grantsOf(
@@ -84,7 +81,7 @@ function grantsOf(
       privileges: sorted(rights[access][objectType]),
     },
   });
-  const used = schemas.filter((schema) => schema !== ownSchema && !limited(schema, "schema"));
+  const used = schemas.filter((schema) => !limited(schema, "schema"));
   const open = openSchemas({ role, access, schemas, exclude, allSchemas: false });
   return [
     grant(`connect-${database.name}`, "database"),

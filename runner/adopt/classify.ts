@@ -1,6 +1,6 @@
+import { type Access, rights } from "../config/access.ts";
 import type { EffectiveRole } from "../roles/catalog/effective-rights.ts";
 import type { CatalogObject } from "../roles/catalog/objects.ts";
-import { type Access, rights } from "../roles/plan/desired.ts";
 
 /** What a role can do today, in the words of the configuration. */
 export interface Standing {

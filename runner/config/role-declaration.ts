@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { Access } from "./access.ts";
 import type { DatabaseConfig } from "./database.ts";
 import type { RoleConfig } from "./roles.ts";
 
@@ -8,7 +9,7 @@ const names = v.pipe(v.array(v.string()), v.readonly());
 export const RoleDeclaration = v.object({
   role: v.string(),
   /** Read, or read and write rows; never define objects. */
-  access: v.picklist(["readonly", "readwrite"]),
+  access: v.picklist(["readonly", "readwrite"] satisfies Access[]),
   /** Schemas that the role may use. */
   schemas: names,
   /** True where the role may use every schema of the database: those that come later count too. */

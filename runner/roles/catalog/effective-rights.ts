@@ -1,6 +1,7 @@
 import type pg from "pg";
+import type { ObjectKind } from "../../config/access.ts";
 import { rowsOf } from "../../postgres/rows.ts";
-import { type Acl, type CatalogObject, type ObjectKind, publicGrantee } from "./objects.ts";
+import { type Acl, type CatalogObject, publicGrantee } from "./objects.ts";
 
 /** The rights that are shown of each kind of object, in the order of a matrix's columns. */
 export const shownRights: Record<ObjectKind, readonly string[]> = {

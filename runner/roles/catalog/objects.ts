@@ -1,8 +1,7 @@
 import type pg from "pg";
+import type { ObjectKind } from "../../config/access.ts";
 import { rowsOf } from "../../postgres/rows.ts";
 import { isNotOfExtension, isUserSchema, ownSchema } from "../../postgres/sql.ts";
-
-export type ObjectKind = "database" | "schema" | "table" | "sequence" | "function";
 
 /** Privileges on one object by who holds them; PUBLIC is `publicGrantee`. What several grantors gave counts once. */
 export type Acl = ReadonlyMap<string, readonly string[]>;

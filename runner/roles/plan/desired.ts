@@ -1,28 +1,8 @@
+import { type ObjectKind, rights } from "../../config/access.ts";
 import { concernsSchema, concernsTable, type Exclusion, parseExclusion } from "../../config/exclusion.ts";
 import type { RoleDeclaration } from "../../config/role-declaration.ts";
 import { ownSchema } from "../../postgres/sql.ts";
-import { type CatalogObject, type ObjectKind, publicGrantee } from "../catalog/objects.ts";
-
-/** What a role may do: read, or read and write rows; never define objects. */
-export type Access = RoleDeclaration["access"];
-
-/** What each kind of access means on each kind of object. */
-export const rights: Record<Access, Record<ObjectKind, readonly string[]>> = {
-  readonly: {
-    database: ["CONNECT"],
-    schema: ["USAGE"],
-    table: ["SELECT"],
-    sequence: ["SELECT"],
-    function: [],
-  },
-  readwrite: {
-    database: ["CONNECT"],
-    schema: ["USAGE"],
-    table: ["SELECT", "INSERT", "UPDATE", "DELETE"],
-    sequence: ["SELECT", "USAGE"],
-    function: ["EXECUTE"],
-  },
-};
+import { type CatalogObject, publicGrantee } from "../catalog/objects.ts";
 
 /** Privileges that can be held on single columns. */
 const columnPrivileges = new Set(["SELECT", "INSERT", "UPDATE", "REFERENCES"]);

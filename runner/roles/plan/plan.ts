@@ -1,5 +1,6 @@
+import type { ObjectKind } from "../../config/access.ts";
 import { identifier, qualified } from "../../postgres/sql.ts";
-import type { CatalogObject, DefaultAcl, ObjectKind } from "../catalog/objects.ts";
+import type { CatalogObject, DefaultAcl } from "../catalog/objects.ts";
 import { type Desired, type DesiredDefault, heldOnColumns, type Rule } from "./desired.ts";
 import { type Change, type Statement, statementOf } from "./statement.ts";
 

@@ -1,5 +1,6 @@
+import type { ObjectKind } from "../../config/access.ts";
 import { type EffectiveRole, shownRights } from "../catalog/effective-rights.ts";
-import type { CatalogObject, ObjectKind } from "../catalog/objects.ts";
+import type { CatalogObject } from "../catalog/objects.ts";
 import { describeFiltered } from "../catalog/row-security.ts";
 import type { Review } from "./review.ts";
 
