@@ -104,7 +104,11 @@ function createContents(
     parent,
     deletedWith: database,
     dependsOn: made.at(-1) ?? database,
-    ignoreChanges: args.importOnly ? [...flags, "owner", "schema", "version"] : args.adopted ? [...flags, "owner"] : flags,
+    ignoreChanges: args.importOnly
+      ? [...flags, "owner", "schema", "version"]
+      : args.adopted
+        ? [...flags, "owner"]
+        : flags,
     ...(args.importOnly && { import: `${args.config.name}.${name}` }),
   });
   for (const name of args.config.schemas)
