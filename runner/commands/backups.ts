@@ -1,7 +1,7 @@
 import type { Call, Command } from "../cli/command.ts";
 import { jsonFlag, stackFacts, stackFlag } from "../cli/target.ts";
 import { type Backup, stackReports, verify } from "../dump/backups.ts";
-import { settle } from "../dump/files/recover.ts";
+import { recoverRenames } from "../dump/files/recover.ts";
 import { pathsWithLeftovers } from "../dump/files/temporary-names.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { summaryOf } from "../dump/report.ts";
@@ -45,7 +45,7 @@ const backups: Command = {
     if (typeof stack !== "string") throw new RefusedError("--stack S is needed: whose dumps are listed");
     const found: Backup[] = [];
     for (const path of await pathsWithLeftovers(directoryOf(call)))
-      for (const done of await settle(path)) call.log(done);
+      for (const done of await recoverRenames(path)) call.log(done);
     for (const one of await stackReports(directoryOf(call), stack))
       found.push({ ...one, state: await verify(one) });
     if (call.flags.json === true)

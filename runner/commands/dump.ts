@@ -1,9 +1,10 @@
 import type { Call, Command } from "../cli/command.ts";
-import { jsonFlag, resolveAdminTarget, targetFlags } from "../cli/target.ts";
+import { jsonFlag, resolveAdminTarget, resolveTarget, targetFlags } from "../cli/target.ts";
 import { makeDump } from "../dump/dump.ts";
 import { compressionOf, type DumpOptions, defaultCompression, formatOf, jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { type DumpReport, summaryOf } from "../dump/report.ts";
+import type { ConnectionSettings } from "../postgres/connection.ts";
 import { withInterrupt } from "../postgres/run-program.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
 
@@ -18,12 +19,20 @@ function optionsOf({ flags }: Call): DumpOptions {
   };
 }
 
+/** A stack's owner, where its password is known: reads what an ordinary administrator may not. */
+function ownerOf(call: Call): ConnectionSettings | undefined {
+  if (call.flags.stack === undefined) return undefined;
+  const owner = resolveTarget(call);
+  return owner.password === undefined ? undefined : owner;
+}
+
 /** A finished dump in a few lines. */
 export function dumpText(report: DumpReport): string {
   return [
     `${report.path}: ${report.tables} tables, ${report.rows} rows, ${formatBytes(report.bytes)}, ${report.seconds.toFixed(1)} s`,
     `sha256 ${report.sha256}`,
     ...report.leftOut.map((name) => `left out: ${name}`),
+    ...(report.missing ?? []).map((name) => `needed, and not in the dump: ${name}`),
   ].join("\n");
 }
 
@@ -56,6 +65,7 @@ const dump: Command = {
       throw new RefusedError("--out PATH is needed: where the dump goes");
     const request = {
       source: resolveAdminTarget(call),
+      owner: ownerOf(call),
       path: path.replace(/(?<=.)\/+$/, ""),
       options: optionsOf(call),
       label: null,

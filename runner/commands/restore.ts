@@ -82,7 +82,7 @@ const restore: Command = {
     const plan = call.flags.stack === undefined ? undefined : await planCatchUp(call); // refuses before all else
     const history = plan && historyTable(plan.settings.table);
     const request = { ...requestOf(call), history };
-    const report = await withInterrupt((signal) => restoreDump(request, call, signal));
+    const report = await withInterrupt((signal) => restoreDump(request, { output: call, signal }));
     let migrations: CaughtUp | undefined;
     try {
       if (call.flags.json !== true) call.print(restoreText(report));

@@ -1,5 +1,6 @@
 import { mkdir, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
+import type pg from "pg";
 import { type ConnectionSettings, describe, withClient } from "../postgres/connection.ts";
 import type { Programs } from "../postgres/programs.ts";
 import { pgDumpFor } from "../postgres/programs.ts";
@@ -9,16 +10,19 @@ import { rowsOf, tableData } from "./archive/read.ts";
 import { readWhole } from "./archive/read-whole.ts";
 import { bytesAt, seal, syncWhileWriting } from "./files/checksum.ts";
 import { publish, refuseExisting } from "./files/publish.ts";
-import { settle } from "./files/recover.ts";
+import { recoverRenames } from "./files/recover.ts";
 import { partialOf, removeAll } from "./files/temporary-names.ts";
 import { type DumpOptions, dumpArguments } from "./options.ts";
-import { formatBytes, type Output, reportProgress } from "./progress.ts";
+import { formatBytes, type Output, reportProgress, tablesDone } from "./progress.ts";
 import type { DumpReport } from "./report.ts";
-import { inspectSource, refuseUnreadable, type Source } from "./source.ts";
+import { chooseReader, refuseUnreadable, type Source } from "./source.ts";
+import { missingFor, resolvePatterns } from "./table-patterns.ts";
 
 /** A dump to be made. */
 export interface DumpRequest {
   readonly source: ConnectionSettings;
+  /** The database's owner, where the login is known: reads where the user of `source` may not. */
+  readonly owner?: ConnectionSettings | undefined;
   /** Final path of the file or directory. */
   readonly path: string;
   readonly options: DumpOptions;
@@ -38,44 +42,66 @@ export async function makeDump(
   signal: AbortSignal,
 ): Promise<DumpReport> {
   const began = new Date();
-  const { path, options } = request;
-  for (const done of await settle(path)) output.log(done);
+  const { path } = request;
+  for (const done of await recoverRenames(path)) output.log(done);
   refuseExisting(path, request.overwrite);
-  const source = await withClient(request.source, inspectSource);
+  const { connection, source } = await chooseReader([
+    request.source,
+    ...(request.owner ? [request.owner] : []),
+  ]);
+  const { options, missing } = await withClient(connection, (client) =>
+    resolveOptions(client, request.options),
+  );
   const whole = options.tables.length + options.excludeTableData.length === 0 && !options.schemaOnly;
-  refuseUnreadable(source, request.source.user, whole);
+  refuseUnreadable(source, connection.user, whole);
   const programs = await pgDumpFor(source);
   await mkdir(dirname(path), { recursive: true });
-  await refuseFullDisk(path, source, options, whole);
+  if (whole) await refuseFullDisk(path, source, options);
   const names = partialOf(path);
-  const partial = names.dump;
+  const work = {
+    request: { ...request, options },
+    connection,
+    source,
+    missing,
+    programs,
+    began,
+    partial: names.dump,
+  };
   try {
-    await writePartial(request, { programs, source, partial }, output, signal);
+    await writePartial(work, output, signal);
     output.log("reading the dump back");
-    const [report] = await Promise.all([
-      verified(request, { programs, source, partial, began }, signal),
-      seal(partial),
-    ]);
+    const [report] = await Promise.all([verified(work, signal), seal(work.partial)]);
     await publish(report, names, request.overwrite);
     return report;
   } finally {
-    await removeAll(names.report, partial);
+    await removeAll(names.report, work.partial);
   }
 }
 
+/** The options with the tables' own names instead of patterns, and what these tables need and the dump does not hold. */
+async function resolveOptions(
+  client: pg.Client,
+  options: DumpOptions,
+): Promise<{ options: DumpOptions; missing: string[] }> {
+  const choice = await resolvePatterns(client, options);
+  return { options: { ...options, ...choice }, missing: await missingFor(client, choice.tables) };
+}
+
+/** A dump that is being made. */
 interface Work {
-  readonly programs: Programs;
+  /** With the tables' own names instead of patterns. */
+  readonly request: DumpRequest;
+  /** Who reads. */
+  readonly connection: ConnectionSettings;
   readonly source: Source;
+  readonly missing: readonly string[];
+  readonly programs: Programs;
+  readonly began: Date;
+  /** Where it is written. */
   readonly partial: string;
 }
 
-async function refuseFullDisk(
-  path: string,
-  source: Source,
-  options: DumpOptions,
-  whole: boolean,
-): Promise<void> {
-  if (!whole) return;
+async function refuseFullDisk(path: string, source: Source, options: DumpOptions): Promise<void> {
   const disk = await statfs(dirname(path));
   const free = disk.bavail * disk.bsize;
   const least = source.tableBytes * (options.compression === "none" ? 0.7 : 0.05); // jsonb text shrinks up to 20 times
@@ -86,16 +112,12 @@ async function refuseFullDisk(
     );
 }
 
-async function writePartial(
-  { source: connection, options, path }: DumpRequest,
-  { programs, source, partial }: Work,
-  output: Output,
-  signal: AbortSignal,
-): Promise<void> {
-  let done = 0;
+async function writePartial(work: Work, output: Output, signal: AbortSignal): Promise<void> {
+  const { request, connection, source, programs, partial } = work;
+  const begun: string[] = [];
   const errors: string[] = [];
   using _ = reportProgress(output, "dump", async () => ({
-    done: Math.min(Math.max(0, done - 1), source.tables),
+    ...tablesDone(begun, source.tableSizes, request.options.jobs),
     total: source.tables,
     bytes: await bytesAt(partial),
   }));
@@ -103,25 +125,26 @@ async function writePartial(
   const code = await runProgram({
     programs,
     program: "pg_dump",
-    args: dumpArguments(options, programs, partial),
+    args: dumpArguments(request.options, programs, partial),
     connection,
     signal,
     onLine: (line) => {
-      if (/^pg_dump: dumping contents of table /.test(line)) done++;
+      const [, table] = line.match(/^pg_dump: dumping contents of table "(.*)"$/) ?? [];
+      if (table !== undefined) begun.push(table);
       else if (/^pg_dump: (warning|error|detail|hint)/.test(line)) errors.push(line);
     },
   });
   if (code === 0) return;
   const said = errors.join("\n  ") || `pg_dump ended with ${code}`;
-  throw new UserError(`The dump of ${describe(connection)} failed:\n  ${said}\nNothing is left at ${path}.`);
+  throw new UserError(
+    `The dump of ${describe(connection)} failed:\n  ${said}\nNothing is left at ${request.path}.`,
+  );
 }
 
-async function verified(
-  { options, path, label, stack }: DumpRequest,
-  { programs, source, partial, began }: Work & { began: Date },
-  signal: AbortSignal,
-): Promise<DumpReport> {
-  const { archive, checksum } = await readWhole(partial, programs, signal);
+async function verified(work: Work, signal: AbortSignal): Promise<DumpReport> {
+  const { source, began } = work;
+  const { options, path, label, stack } = work.request;
+  const { archive, checksum } = await readWhole(work.partial, work.programs, signal);
   const tables = tableData(archive);
   return {
     path,
@@ -139,6 +162,7 @@ async function verified(
     seconds: (Date.now() - began.getTime()) / 1000,
     createdAt: began.toISOString(),
     leftOut: source.invalidIndexes.map((name) => `INDEX ${name} (invalid in the source)`),
+    missing: work.missing,
     tableRows: tables.map(({ schema, name, rows }) => ({ schema: schema ?? "", name, rows })),
   };
 }

@@ -1,41 +1,31 @@
 import { join } from "node:path";
+import * as v from "valibot";
+import { Dump } from "../config/dump.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
 import { RefusedError } from "../util/errors.ts";
+import { parseRequest } from "../util/request.ts";
 import { prune, removeDump, stackReports, verify } from "./backups.ts";
 import { makeDump } from "./dump.ts";
-import { settle } from "./files/recover.ts";
-import { compressionOf, type DumpFormat, type DumpOptions, formatOf, jobsOf } from "./options.ts";
+import { recoverRenames } from "./files/recover.ts";
+import { type DumpOptions, jobsOf } from "./options.ts";
 import type { Output } from "./progress.ts";
 import { type DumpReport, summaryOf } from "./report.ts";
 
-/** A stack's dump as its resource sends it. */
-export interface DumpSettings {
-  readonly stack: string;
-  readonly label: string;
-  /** Relative to the project's root, where resources run, or absolute. */
-  readonly directory: string;
-  readonly format: DumpFormat;
-  readonly jobs: string | number;
-  readonly compression: string;
-  readonly keep: number | undefined;
-}
+/** A stack's dump as its resource sends it: `pgstack:dump` and the stack's name. */
+const DumpSettings = v.object({ stack: v.string(), ...Dump.entries });
+export type DumpSettings = v.InferOutput<typeof DumpSettings>;
 
 /** A report as the resource keeps it. */
 export type DumpSummary = Omit<DumpReport, "tableRows">;
 
-/** Reads the JSON that the resource sends. Throws RefusedError naming what is missing. */
+/** Reads the JSON that the resource sends. Throws RefusedError naming each member that is wrong. */
 export function parseDumpSettings(json: string): DumpSettings {
-  const value = JSON.parse(json) as Partial<DumpSettings>;
-  const missing = (["stack", "label", "directory", "format", "jobs", "compression"] as const).filter(
-    (name) => value[name] === undefined,
-  );
-  if (missing.length > 0) throw new RefusedError(`Settings of a dump lack ${missing.join(", ")}`);
-  return { ...(value as DumpSettings), format: formatOf(String(value.format)) };
+  return parseRequest(DumpSettings, json, "the settings of a dump");
 }
 
 function optionsOf({ format, jobs, compression }: DumpSettings): DumpOptions {
   const whole = { schemaOnly: false, tables: [], excludeTableData: [] };
-  return { ...whole, format, jobs: jobsOf(jobs), compression: compressionOf(compression) };
+  return { ...whole, format, jobs: jobsOf(jobs), compression };
 }
 
 function pathOf({ stack, label, directory, format }: DumpSettings): string {
@@ -56,25 +46,37 @@ async function existing({ directory, stack, label }: DumpSettings): Promise<Dump
   return undefined;
 }
 
+/** Whom a stack's dump is read as. */
+export interface DumpLogins {
+  readonly source: ConnectionSettings;
+  /** The database's owner, where the login is known. */
+  readonly owner: ConnectionSettings | undefined;
+  /** What the resource's last run printed. */
+  readonly previous: DumpSummary | undefined;
+}
+
 /**
  * Sees to it that the labelled dump exists, and makes it only where the label is new: neither a repeated call nor
  * another machine, which has no copy of the file, dumps again.
- * @param previous what the resource's last run printed
  */
 export async function ensureDump(
-  source: ConnectionSettings,
   settings: DumpSettings,
-  previous: DumpSummary | undefined,
+  { source, owner, previous }: DumpLogins,
   output: Output,
   signal: AbortSignal,
 ): Promise<DumpSummary> {
   if (previous?.label === settings.label && previous.stack === settings.stack) return previous;
-  for (const done of await settle(pathOf(settings))) output.log(done);
+  const path = pathOf(settings);
+  for (const done of await recoverRenames(path)) output.log(done);
   const found = await existing(settings);
   if (found !== undefined) return summaryOf(found);
   const request = {
-    ...{ source, path: pathOf(settings), options: optionsOf(settings) },
-    ...{ label: settings.label, stack: settings.stack },
+    source,
+    owner,
+    path,
+    options: optionsOf(settings),
+    label: settings.label,
+    stack: settings.stack,
     overwrite: true, // a dump without a report is what a run left that was killed after the rename
   };
   const report = await makeDump(request, output, signal);

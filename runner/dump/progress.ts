@@ -6,10 +6,12 @@ export interface Output {
 
 /** What long work has done so far. */
 export interface ProgressState {
+  /** Tables whose rows are through. */
   readonly done: number;
   readonly total: number;
   readonly bytes: number;
-  readonly seconds: number;
+  /** The part of the work that is done, from 0 to 1; undefined where nothing tells. */
+  readonly fraction?: number | undefined;
 }
 
 const units = ["B", "kB", "MB", "GB", "TB"];
@@ -25,10 +27,51 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;
 }
 
-/** One line, such as `dump: 12 of 40 tables, 512 MB, 85.3 MB/s`. */
-export function progressLine(what: string, { done, total, bytes, seconds }: ProgressState): string {
+const barWidth = 20;
+
+/** A bar such as `[████████            ]`. */
+function bar(fraction: number): string {
+  return `[${"█".repeat(Math.round(fraction * barWidth)).padEnd(barWidth)}]`;
+}
+
+/** A span of time for people: seconds below two minutes, minutes below two hours. */
+function formatSeconds(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** Below this part of the work, the time that is left is a guess. */
+const leastFraction = 0.02;
+
+/**
+ * One line, such as `dump: [█████     ] 52 %, 12 of 40 tables, 512 MB, 85.3 MB/s, 10 s left`. Pure.
+ * @param seconds since the work began
+ */
+export function progressLine(what: string, state: ProgressState, seconds: number): string {
+  const { done, total, bytes, fraction } = state;
   const rate = seconds > 0 ? `, ${formatBytes(bytes / seconds)}/s` : "";
-  return `${what}: ${done} of ${total} tables, ${formatBytes(bytes)}${rate}`;
+  const counts = `${done} of ${total} tables, ${formatBytes(bytes)}${rate}`;
+  if (fraction === undefined) return `${what}: ${counts}`;
+  const left =
+    fraction < leastFraction ? "" : `, ${formatSeconds((seconds * (1 - fraction)) / fraction)} left`;
+  return `${what}: ${bar(fraction)} ${Math.floor(fraction * 100)} %, ${counts}${left}`;
+}
+
+/**
+ * How far a program is that works on tables one after the other, as it says when it begins each. Pure.
+ * @param begun names of the tables that were begun, in order
+ * @param weights what each table costs (bytes or rows), by name
+ * @param jobs how many are worked on at once
+ */
+export function tablesDone(
+  begun: readonly string[],
+  weights: Readonly<Record<string, number>>,
+  jobs: number,
+): { done: number; fraction: number | undefined } {
+  const done = begun.slice(0, Math.max(0, begun.length - jobs));
+  const whole = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
+  const part = done.reduce((sum, name) => sum + (weights[name] ?? 0), 0);
+  return { done: done.length, fraction: whole === 0 ? undefined : Math.min(1, part / whole) };
 }
 
 const redrawEveryMs = 500;
@@ -41,7 +84,7 @@ const lineEveryMs = 10_000;
 export function reportProgress(
   output: Output,
   what: string,
-  sample: () => Promise<{ done: number; total: number; bytes: number }>,
+  sample: () => Promise<ProgressState>,
 ): Disposable {
   const began = Date.now();
   let drawn = false;
@@ -52,12 +95,12 @@ export function reportProgress(
     const state = await sample().catch(() => undefined);
     busy = false;
     if (state === undefined || stopped) return;
-    const line = progressLine(what, { ...state, seconds: (Date.now() - began) / 1000 });
+    const line = progressLine(what, state, (Date.now() - began) / 1000);
     output.log(output.terminal && drawn ? `\x1b[1A\x1b[2K${line}` : line);
     drawn = true;
   };
   let stopped = false;
-  const timer = setInterval(report, output.terminal ? redrawEveryMs : lineEveryMs);
+  const timer = setInterval(() => void report(), output.terminal ? redrawEveryMs : lineEveryMs);
   timer.unref();
   return {
     [Symbol.dispose]: () => {

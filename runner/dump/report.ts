@@ -33,6 +33,8 @@ export interface DumpReport {
   readonly createdAt: string;
   /** What the source holds and no dump can, by name. */
   readonly leftOut: readonly string[];
+  /** Of a dump of some tables: what these need and the dump does not hold, by name. Older reports lack it. */
+  readonly missing?: readonly string[];
   readonly tableRows: readonly TableRows[];
 }
 

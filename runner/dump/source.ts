@@ -1,4 +1,8 @@
 import type pg from "pg";
+import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
+import { oneRow } from "../postgres/rows.ts";
+import { readServerVersion } from "../postgres/server-version.ts";
+import { isNotOfExtension } from "../postgres/sql.ts";
 import { RefusedError } from "../util/errors.ts";
 
 /** What is asked of a server before it is dumped. */
@@ -9,50 +13,89 @@ export interface Source {
   readonly major: number;
   /** Bytes of tables without their indexes, about what an uncompressed dump takes. */
   readonly tableBytes: number;
+  /** Bytes of each table, by `schema.name` without quotes. */
+  readonly tableSizes: Readonly<Record<string, number>>;
   /** Ordinary tables with rows of their own. */
   readonly tables: number;
   /** Tables of which row-level security would hide rows from this user. */
   readonly hidden: readonly string[];
-  /** Tables that this user may not read. */
+  /** Tables and sequences that this user may not read. */
   readonly unreadable: readonly string[];
   /** Indexes that are invalid: pg_dump leaves them out. */
   readonly invalidIndexes: readonly string[];
 }
 
+/** Tables and sequences whose content a dump holds: not those of extensions, but for configuration tables. */
 const userTables = `
-  SELECT c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) AS name
+  SELECT c.oid, c.relkind, n.oid AS schema, format('%I.%I', n.nspname, c.relname) AS name, n.nspname || '.' || c.relname AS plain
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'`;
+  WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+    AND (${isNotOfExtension("pg_class", "c.oid")} OR c.oid IN (SELECT unnest(extconfig) FROM pg_extension))`;
 
-/** Reads what a dump has to know; changes nothing. */
+interface SourceRow {
+  readonly database: string;
+  readonly bytes: number;
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly tables: number;
+  readonly hidden: readonly string[];
+  readonly unreadable: readonly string[];
+  readonly invalid: readonly string[];
+}
+
+const sourceQuery = `
+  WITH tables AS MATERIALIZED (${userTables}),
+  sizes AS MATERIALIZED (SELECT plain, pg_table_size(oid)::float8 AS bytes FROM tables WHERE relkind <> 'S'),
+  invalid AS (
+    SELECT format('%I.%I', n.nspname, c.relname) AS name
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname !~ '^pg_')
+  SELECT current_database() AS database,
+    (SELECT coalesce(sum(bytes), 0) FROM sizes) AS bytes,
+    (SELECT coalesce(json_object_agg(plain, bytes), '{}') FROM sizes) AS sizes,
+    (SELECT count(*) FROM tables WHERE relkind = 'r')::int AS tables,
+    (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM tables WHERE relkind <> 'S' AND row_security_active(oid)) AS hidden,
+    (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM tables
+      WHERE NOT (has_schema_privilege(schema, 'USAGE') AND has_table_privilege(oid, 'SELECT'))) AS unreadable,
+    (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM invalid) AS invalid`;
+
+/** Reads what a dump has to know. Changes nothing. */
 export async function inspectSource(client: pg.Client): Promise<Source> {
-  const { rows } = await client.query(`
-    WITH tables AS MATERIALIZED (${userTables}),
-    invalid AS (
-      SELECT format('%I.%I', n.nspname, c.relname) AS name
-      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname !~ '^pg_')
-    SELECT current_database() AS database,
-      current_setting('server_version') AS version,
-      current_setting('server_version_num')::int / 10000 AS major,
-      (SELECT coalesce(sum(pg_table_size(oid)), 0) FROM tables)::float8 AS bytes,
-      (SELECT count(*) FROM tables WHERE relkind = 'r')::int AS tables,
-      (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM tables WHERE row_security_active(oid)) AS hidden,
-      (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM tables
-        WHERE NOT has_table_privilege(oid, 'SELECT')) AS unreadable,
-      (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM invalid) AS invalid`);
-  const row = rows[0];
+  const row = await oneRow<SourceRow>(client, sourceQuery);
+  const { major, text } = await readServerVersion(client);
   return {
     database: row.database,
-    version: row.version.split(" ")[0],
-    major: row.major,
+    version: text.split(" ")[0] ?? "",
+    major,
     tableBytes: row.bytes,
+    tableSizes: row.sizes,
     tables: row.tables,
     hidden: row.hidden,
     unreadable: row.unreadable,
     invalidIndexes: row.invalid,
   };
+}
+
+/** A user who may read all that a dump is to hold, and what the server says to that user. */
+export interface Reader {
+  readonly connection: ConnectionSettings;
+  readonly source: Source;
+}
+
+/**
+ * The first of these users who may read everything; where none may, the first. An administrator who is no superuser may often not read
+ * what the owner may.
+ */
+export async function chooseReader(
+  users: readonly [ConnectionSettings, ...ConnectionSettings[]],
+): Promise<Reader> {
+  let first: Reader | undefined;
+  for (const connection of users) {
+    const reader = { connection, source: await withClient(connection, inspectSource) };
+    if (reader.source.unreadable.length + reader.source.hidden.length === 0) return reader;
+    first ??= reader;
+  }
+  return first as Reader;
 }
 
 /** Refuses a dump that would lack rows or fail half way. `whole`: all tables with their rows are asked for. */
@@ -61,7 +104,7 @@ export function refuseUnreadable(source: Source, user: string, whole: boolean): 
   const list = (names: readonly string[]) => names.map((name) => `\n  ${name}`).join("");
   if (source.unreadable.length > 0)
     throw new RefusedError(
-      `"${user}" may not read these tables, so a dump would lack them:${list(source.unreadable)}\n` +
+      `"${user}" may not read these tables and sequences, so a dump would lack them:${list(source.unreadable)}\n` +
         "Dump as their owner or a superuser, or GRANT pg_read_all_data.",
     );
   if (source.hidden.length > 0)

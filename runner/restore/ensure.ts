@@ -1,31 +1,23 @@
+import * as v from "valibot";
+import { Restore } from "../config/restore.ts";
 import { jobsOf } from "../dump/options.ts";
-import type { Output } from "../dump/progress.ts";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
-import { RefusedError } from "../util/errors.ts";
+import { parseRequest } from "../util/request.ts";
 import { recordedRestore } from "./record.ts";
 import type { RestoreReport } from "./report.ts";
+import type { RunControl } from "./request.ts";
 import { restoreDump } from "./restore.ts";
 
 /** What a refusal tells people to set. */
 export const overwriteFlag = "set restore.overwrite: true";
 
-/** A stack's restore as its resource sends it. */
-export interface RestoreSettings {
-  /** Relative to the project's root, where resources run, or absolute. */
-  readonly from: string;
-  readonly sha256?: string | undefined;
-  readonly owner: string;
-  readonly jobs: string | number;
-  readonly overwrite: boolean;
-  readonly sanitize?: string | undefined;
-}
+/** A stack's restore as its resource sends it: `pgstack:restore` and who owns everything afterwards. */
+const RestoreSettings = v.object({ owner: v.string(), ...Restore.entries });
+export type RestoreSettings = v.InferOutput<typeof RestoreSettings>;
 
-/** Reads the JSON that the resource sends. Throws RefusedError naming what is missing. */
+/** Reads the JSON that the resource sends. Throws RefusedError naming each member that is wrong. */
 export function parseRestoreSettings(json: string): RestoreSettings {
-  const value = JSON.parse(json) as Partial<RestoreSettings>;
-  const missing = (["from", "owner"] as const).filter((name) => value[name] === undefined);
-  if (missing.length > 0) throw new RefusedError(`Settings of a restore lack ${missing.join(", ")}`);
-  return { ...(value as RestoreSettings), jobs: value.jobs ?? "auto", overwrite: value.overwrite ?? false };
+  return parseRequest(RestoreSettings, json, "the settings of a restore");
 }
 
 /** True where the settings ask for that very dump. */
@@ -45,25 +37,21 @@ export async function ensureRestore(
   target: ConnectionSettings,
   settings: RestoreSettings,
   previous: RestoreReport | undefined,
-  output: Output,
-  signal: AbortSignal,
+  control: RunControl,
 ): Promise<RestoreReport> {
   if (previous?.database === target.database && asksFor(settings, previous)) return previous;
   const recorded = await withClient(target, (client) => recordedRestore<RestoreReport>(client));
   if (recorded !== undefined && asksFor(settings, recorded)) return recorded.report;
-  return restoreDump(
-    {
-      target,
-      path: settings.from,
-      owner: settings.owner,
-      jobs: jobsOf(settings.jobs),
-      sha256: settings.sha256,
-      sanitize: settings.sanitize,
-      overwrite: settings.overwrite,
-      overwriteFlag,
-      record: true,
-    },
-    output,
-    signal,
-  );
+  const request = {
+    target,
+    path: settings.from,
+    owner: settings.owner,
+    jobs: jobsOf(settings.jobs),
+    sha256: settings.sha256,
+    sanitize: settings.sanitize,
+    overwrite: settings.overwrite,
+    overwriteFlag,
+    record: true,
+  };
+  return restoreDump(request, control);
 }

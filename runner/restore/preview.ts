@@ -9,12 +9,13 @@ import type { Programs } from "../postgres/programs.ts";
 import { projectPath } from "../util/project.ts";
 import { asksFor, overwriteFlag, type RestoreSettings } from "./ensure.ts";
 import { installedPgRestores, pgRestoreFor, refuseLoss } from "./preflight/checks.ts";
-import { lossesBy } from "./preflight/data-loss.ts";
+import { dataLossBy } from "./preflight/data-loss.ts";
 import { refuseNoDump, refuseOtherDump } from "./preflight/dump-file.ts";
 import { readScript } from "./preflight/prepare.ts";
 import { inspectTarget } from "./preflight/target.ts";
 import { recordedRestore } from "./record.ts";
 import type { RestoreReport } from "./report.ts";
+import { readingAs } from "./swap/memberships.ts";
 
 /** What a preview asks of a restore to come. */
 export interface RestoreCheckRequest {
@@ -68,7 +69,9 @@ async function outlook(
   const programs = pgRestoreFor(installed, versions, await inspectTarget(client, owner));
   const contents = await readContents(path, programs, () => 0);
   if (contents === undefined) return undefined;
-  const lost = await lossesBy(contents, client, historyTable(migrations.table));
+  const lost = await readingAs(client, owner, () =>
+    dataLossBy(contents, client, historyTable(migrations.table)),
+  );
   if (!overwrite) refuseLoss(lost, client.database ?? "", overwriteFlag);
   const tables = contents.entries.filter(({ type }) => type === "TABLE DATA").length;
   const missing = await missingMigrations(path, programs, migrations);

@@ -1,4 +1,7 @@
-import pg from "pg";
+import type pg from "pg";
+import { maybeRow, oneRow } from "../postgres/rows.ts";
+import { identifier } from "../postgres/sql.ts";
+import { readingAs } from "./swap/memberships.ts";
 
 /** What a database says of the dump that its stack restored into it. */
 export interface RestoreRecord<Report> {
@@ -19,7 +22,7 @@ export async function recordRestore<Report>(
   { path, sha256, report, restoredAt }: RestoreRecord<Report>,
   owner: string,
 ): Promise<void> {
-  await client.query(`SET ROLE ${pg.escapeIdentifier(owner)}`);
+  await client.query(`SET ROLE ${identifier(owner)}`);
   await client.query(`
     CREATE SCHEMA IF NOT EXISTS pgstack;
     DROP TABLE IF EXISTS pgstack.restores;
@@ -36,18 +39,31 @@ export async function recordRestore<Report>(
   await client.query("RESET ROLE");
 }
 
-/** What the dump says of its own source's restores does not count here. */
-export async function forgetRestores(client: pg.Client): Promise<void> {
-  const { rows } = await client.query("SELECT to_regclass('pgstack.restores') IS NOT NULL AS yes");
-  if (rows[0].yes) await client.query("DELETE FROM pgstack.restores");
+async function hasRecords(client: pg.Client): Promise<boolean> {
+  const sql = "SELECT pg_catalog.to_regclass('pgstack.restores') IS NOT NULL AS found";
+  return (await oneRow<{ found: boolean }>(client, sql)).found;
 }
 
-/** The restore that the stack of the client's database did last, or undefined. */
+/** What the dump says of its own source's restores does not count here. */
+export async function forgetRestores(client: pg.Client): Promise<void> {
+  if (await hasRecords(client)) await client.query("DELETE FROM pgstack.restores");
+}
+
+/**
+ * The restore that the stack of the client's database did last, or undefined. The record belongs to the owner, whom an
+ * administrator joins to read it.
+ */
 export async function recordedRestore<Report>(client: pg.Client): Promise<RestoreRecord<Report> | undefined> {
-  const { rows: known } = await client.query("SELECT to_regclass('pgstack.restores') IS NOT NULL AS yes");
-  if (!known[0].yes) return undefined;
-  const { rows } = await client.query(
-    'SELECT source AS path, sha256, report, restored_at AS "restoredAt" FROM pgstack.restores ORDER BY restored_at DESC LIMIT 1',
+  const owner = await maybeRow<{ name: string }>(
+    client,
+    "SELECT pg_catalog.pg_get_userbyid(nspowner) AS name FROM pg_catalog.pg_namespace WHERE nspname = 'pgstack'",
   );
-  return rows[0];
+  if (owner === undefined) return undefined;
+  return readingAs(client, owner.name, async () => {
+    if (!(await hasRecords(client))) return undefined;
+    return maybeRow<RestoreRecord<Report>>(
+      client,
+      'SELECT source AS path, sha256, report, restored_at AS "restoredAt" FROM pgstack.restores ORDER BY restored_at DESC LIMIT 1',
+    );
+  });
 }

@@ -1,7 +1,6 @@
 import { entryLabel, rowsOf, tableData } from "../dump/archive/read.ts";
+import type { RestoreContext } from "./context.ts";
 import { missingTablespaces } from "./preflight/checks.ts";
-import type { Prepared } from "./preflight/prepare.ts";
-import type { RestoreRequest } from "./request.ts";
 
 /** What a restore did. */
 export interface RestoreReport {
@@ -28,24 +27,18 @@ export interface RestoreReport {
   readonly notes: readonly string[];
 }
 
-/** A restore under way. */
-export interface Work extends Prepared {
-  /** Milliseconds of the start, and seconds by finished part. */
-  readonly clock: { readonly began: number; readonly parts: Readonly<Record<string, number>> };
-}
-
 /** The report as things stand. */
 export function reportOf(
-  { path, target, owner }: RestoreRequest,
-  { dump, plan, programs, facts, clock }: Work,
+  { request, prepared, clock, notes }: Pick<RestoreContext, "request" | "prepared" | "clock" | "notes">,
   incomplete: readonly string[],
 ): RestoreReport {
+  const { dump, plan, programs, facts } = prepared;
   const { archive, checksum, report } = dump;
   const tablespaces = missingTablespaces(facts, archive);
   return {
-    path,
-    database: target.database,
-    owner,
+    path: request.path,
+    database: request.target.database,
+    owner: request.owner,
     ...checksum,
     serverVersion: archive.serverVersion,
     programVersion: programs.version,
@@ -60,6 +53,8 @@ export function reportOf(
         .filter(isNotValid)
         .map((entry) => `${entryLabel(entry)} is NOT VALID, as in the source`),
       ...tablespaces.map((name) => `the tablespace ${name} is not on this server: the default one was taken`),
+      ...prepared.unrestored,
+      ...notes,
     ],
   };
 }

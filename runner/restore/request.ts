@@ -1,3 +1,4 @@
+import type { Output } from "../dump/progress.ts";
 import type { HistoryTable } from "../migrations/history/history.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
 
@@ -22,4 +23,11 @@ export interface RestoreRequest {
   readonly history?: HistoryTable | undefined;
   /** What a refusal tells people to set. */
   readonly overwriteFlag: string;
+}
+
+/** How a run is watched and ended from outside. */
+export interface RunControl {
+  readonly output: Output;
+  /** Aborts when the run is asked to end. */
+  readonly signal: AbortSignal;
 }

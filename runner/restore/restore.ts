@@ -1,125 +1,123 @@
+import type pg from "pg";
 import { tableData } from "../dump/archive/read.ts";
-import { type Output, reportProgress } from "../dump/progress.ts";
+import { reportProgress, tablesDone } from "../dump/progress.ts";
 import { type ConnectionSettings, describe, withClient } from "../postgres/connection.ts";
+import { oneRow } from "../postgres/rows.ts";
 import { isSessionEnd } from "../postgres/session/end.ts";
 import { UserError } from "../util/errors.ts";
-import type { Filling } from "./load/context.ts";
+import { RestoreClock, type RestoreContext } from "./context.ts";
 import { failureText } from "./load/failures.ts";
-import { applyRights, fill, sanitize } from "./load/fill-database.ts";
-import { missingTablespaces } from "./preflight/checks.ts";
+import { loadDatabase, sanitize } from "./load/load-database.ts";
 import { refuseReplaced } from "./preflight/dump-file.ts";
-import { prepare } from "./preflight/prepare.ts";
+import { type Prepared, prepare } from "./preflight/prepare.ts";
 import { forgetRestores, type RestoreRecord, recordedRestore, recordRestore } from "./record.ts";
-import { type RestoreReport, reportOf, type Work } from "./report.ts";
-import type { RestoreRequest } from "./request.ts";
+import { type RestoreReport, reportOf } from "./report.ts";
+import type { RestoreRequest, RunControl } from "./request.ts";
 import { databaseProperties } from "./swap/database-properties.ts";
 import {
   createFresh,
   dropDatabase,
   dropLeftovers,
   type FreshDatabase,
+  giveFresh,
   type Maintenance,
   swap,
   withRestoreLock,
 } from "./swap/fresh-database.ts";
-import { readFrame } from "./swap/preserved.ts";
+import { withMemberships } from "./swap/memberships.ts";
+import { actingRoles, applyPreservedRights, readPreserved } from "./swap/preserved.ts";
+import { tryEach } from "./swap/try-each.ts";
 
 /**
  * Replaces the content of a database by a dump. The dump goes into a new database beside the target, is checked
  * there, and takes the target's name in one transaction: whatever fails or is killed before leaves the target as it
  * was. The target's own settings, schemas, extensions, default privileges and rights stay.
  */
-export async function restoreDump(
-  request: RestoreRequest,
-  output: Output,
-  signal: AbortSignal,
-): Promise<RestoreReport> {
-  const clock = { began: Date.now(), parts: {} as Record<string, number> };
-  const timed: Filling["timed"] = async (part, work) => {
-    signal.throwIfAborted();
-    const start = Date.now();
-    const result = await work();
-    clock.parts[part] = (Date.now() - start) / 1000;
-    return result;
-  };
-  const ready = await timed("reading the dump", () => prepare(request, output, signal));
-  const prepared = { ...ready, clock };
+export async function restoreDump(request: RestoreRequest, control: RunControl): Promise<RestoreReport> {
+  const clock = new RestoreClock(control.signal);
+  const prepared = await clock.time("reading the dump", () => prepare(request, control));
+  const work = { request, prepared, clock, ...control, notes: [] as string[] };
   const incomplete = await withRestoreLock(request.target, async (maintenance) => {
     const left = await dropLeftovers(maintenance, request.target.database);
-    for (const name of left) output.log(`dropped database ${name}, left by an earlier restore`);
-    return replace(request, prepared, maintenance, timed, output, signal);
+    for (const name of left) control.output.log(`dropped database ${name}, left by an earlier restore`);
+    return replace(work, maintenance);
   });
-  return reportOf(request, prepared, incomplete);
+  return reportOf(work, incomplete);
 }
 
-async function replace(
-  request: RestoreRequest,
-  prepared: Work,
-  maintenance: Maintenance,
-  timed: Filling["timed"],
-  output: Output,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const { target, owner } = request;
-  const fresh = await createFresh(maintenance, target, owner).catch((error) => {
+/** What is known before there is a database to load. */
+type Work = Omit<RestoreContext, "preserved" | "fresh" | "onTable">;
+
+async function replace(work: Work, maintenance: Maintenance): Promise<string[]> {
+  const { target, owner } = work.request;
+  const preserved = await withClient(target, (client) => readPreserved(client, owner));
+  const fresh = await createFresh(maintenance, target, actingRoles(preserved, owner)).catch((error) => {
     throw unchanged(target, error, "");
   });
-  try {
-    const frame = await withClient(target, (client) => readFrame(client, owner));
-    let begun = 0;
-    const filling: Filling = {
-      ...{ fresh, frame, owner, signal, timed, jobs: request.jobs, path: request.path },
-      plan: prepared.plan,
-      programs: prepared.programs,
-      encoding: prepared.dump.archive.encoding,
-      tablespaces: missingTablespaces(prepared.facts, prepared.dump.archive).length === 0,
-      onTable: () => begun++,
-    };
-    const total = tableData(prepared.dump.archive).length;
-    using _ = reportProgress(output, "restore", async () => ({
-      done: Math.min(total, Math.max(0, begun - request.jobs)),
-      total,
-      bytes: await sizeOf(maintenance, fresh),
-    }));
-    const failures = await fill(filling).finally(() => refuseReplaced(request.path, prepared.identity));
-    const incomplete = failures.map(failureText);
-    await timed("sanitize, rights and swap", () =>
-      finish(request, prepared, maintenance, filling, incomplete),
-    );
-    return incomplete;
-  } catch (error) {
-    const left = await dropDatabase(maintenance, fresh.name).then(
-      () => "",
-      (reason: Error) =>
-        ` The half-filled database ${fresh.name} is left beside it (${reason.message}); the next restore drops it.`,
-    );
-    throw unchanged(target, error, left);
-  }
+  return withMemberships(maintenance, fresh.memberships, async () => {
+    try {
+      const begun: string[] = [];
+      const context = { ...work, preserved, fresh, onTable: (name: string) => begun.push(name) };
+      using _ = watch(context, maintenance, begun);
+      return await loadAndSwap(context, maintenance);
+    } catch (error) {
+      const left = await giveUp(fresh, maintenance);
+      throw unchanged(target, withMissing(error, work.prepared), left);
+    }
+  });
 }
 
-async function sizeOf({ client }: Maintenance, { name }: FreshDatabase): Promise<number> {
-  const { rows } = await client.query("SELECT pg_database_size($1)::float8 AS bytes", [name]);
-  return rows[0].bytes;
+/** Drops the database that was being loaded. Gives a sentence for people where it stays. */
+async function giveUp({ name }: FreshDatabase, maintenance: Maintenance): Promise<string> {
+  return dropDatabase(maintenance, name).then(
+    () => "",
+    (reason: Error) =>
+      ` The half-loaded database ${name} is left beside it (${reason.message}); the next restore drops it.`,
+  );
+}
+
+function watch(context: RestoreContext, { client }: Maintenance, begun: readonly string[]): Disposable {
+  const tables = tableData(context.prepared.dump.archive);
+  const weights = Object.fromEntries(tables.map(({ schema, name, rows }) => [`${schema}.${name}`, rows]));
+  return reportProgress(context.output, "restore", async () => ({
+    ...tablesDone(begun, weights, context.request.jobs),
+    total: tables.length,
+    bytes: await sizeOf(client, context.fresh),
+  }));
+}
+
+async function sizeOf(client: pg.Client, { name }: FreshDatabase): Promise<number> {
+  const sql = "SELECT pg_catalog.pg_database_size($1)::float8 AS bytes";
+  return (await oneRow<{ bytes: number }>(client, sql, [name])).bytes;
+}
+
+async function loadAndSwap(context: RestoreContext, maintenance: Maintenance): Promise<string[]> {
+  const { request, prepared, clock } = context;
+  await giveFresh(maintenance, context.fresh, request.owner);
+  const failures = await loadDatabase(context).finally(() => refuseReplaced(request.path, prepared.identity));
+  const incomplete = failures.map(failureText);
+  await clock.time("sanitize, rights and swap", () => finish(context, maintenance, incomplete));
+  return incomplete;
 }
 
 async function finish(
-  request: RestoreRequest,
-  prepared: Work,
+  context: RestoreContext,
   maintenance: Maintenance,
-  filling: Filling,
   incomplete: string[],
 ): Promise<void> {
-  const { fresh, signal } = filling;
-  if (prepared.script !== undefined) await sanitize(filling, prepared.script);
-  const record = await recordFor(request, reportOf(request, prepared, incomplete));
-  await withClient(fresh.admin, (client) =>
-    record ? recordRestore(client, record, request.owner) : forgetRestores(client),
-  );
-  await applyRights(filling);
-  for (const statement of await databaseProperties(maintenance, request.target.database, fresh.name))
-    await maintenance.client.query(statement);
+  const { request, prepared, fresh, notes, signal } = context;
+  const { database } = request.target;
+  if (prepared.script !== undefined) await sanitize(context, prepared.script);
+  const record = await recordFor(request, reportOf(context, incomplete));
+  await withClient(fresh.admin, async (client) => {
+    await (record ? recordRestore(client, record, request.owner) : forgetRestores(client));
+    const names = { name: fresh.name, owner: request.owner };
+    notes.push(...(await applyPreservedRights(client, context.preserved, names)));
+  });
+  const properties = await databaseProperties(maintenance, database, fresh.name);
+  notes.push(...(await tryEach(maintenance.client, properties.statements)));
   signal.throwIfAborted();
-  await swap(maintenance, request.target.database, fresh.name);
+  await swap(maintenance, { target: database, fresh, comment: properties.comment });
 }
 
 /** A restore by hand leaves standing what the target says of its stack's own: the stack then does not restore again. */
@@ -129,6 +127,20 @@ async function recordFor(
 ): Promise<RestoreRecord<unknown> | undefined> {
   if (record) return { path, sha256: report.sha256, report };
   return withClient(target, (client) => recordedRestore(client));
+}
+
+/** A dump of some tables may lack what they need, and its report says so. */
+function withMissing(error: unknown, { dump }: Prepared): unknown {
+  const missing = dump.report?.missing ?? [];
+  if (!(error instanceof UserError) || missing.length === 0) return error;
+  const names = missing.map((name) => `\n  ${name}`).join("");
+  return new UserError(
+    `${error.message}\nThe dump holds some tables only, and lacks what they need:${names}`,
+    {
+      cause: error,
+      exitCode: error.exitCode,
+    },
+  );
 }
 
 function unchanged(target: ConnectionSettings, error: unknown, left: string): unknown {

@@ -124,7 +124,7 @@ test("pg_dump and pg_restore see the connection that the run resolved, and nothi
     record: false,
   };
   const restoring = await programsOf(() =>
-    restoreDump({ ...request, sha256: undefined, sanitize: undefined }, output, signal),
+    restoreDump({ ...request, sha256: undefined, sanitize: undefined }, { output, signal }),
   );
   assert.match(restoring, /\bpg_restore .*--role=app/);
   const [row] = await sql(app, "SELECT count(*)::int AS n FROM t");

@@ -4,7 +4,8 @@ import { formatAge } from "../../runner/commands/backups.ts";
 import { ArchiveParser } from "../../runner/dump/archive/parser.ts";
 import { RowCounter } from "../../runner/dump/archive/read-whole.ts";
 import { compressArgument, dumpArguments, jobsOf } from "../../runner/dump/options.ts";
-import { formatBytes, progressLine } from "../../runner/dump/progress.ts";
+import { formatBytes, progressLine, tablesDone } from "../../runner/dump/progress.ts";
+import { readPattern } from "../../runner/dump/table-patterns.ts";
 import { pgDumpFor } from "../../runner/postgres/programs.ts";
 
 const script = Buffer.from(
@@ -149,12 +150,32 @@ test("choices pass through to pg_dump, and jobs only where it takes them", () =>
   assert.ok(dumpArguments({ ...options, format: "directory" }, programs(17), "/x").includes("--jobs=4"));
 });
 
+test("a pattern is read as psql reads it", () => {
+  const read = (pattern: string) => Object.values(readPattern(pattern)).reverse();
+  assert.deepEqual(read("Users"), [undefined, "^(users)$"]);
+  assert.deepEqual(read('"UPPER"."P.a""y"'), ["^(UPPER)$", '^(P\\.a"y)$']);
+  assert.deepEqual(read("app.log_?*"), ["^(app)$", "^(log_..*)$"]);
+  assert.deepEqual(read('db."S*".t$1'), ["^(S\\*)$", "^(t\\$1)$"]);
+  assert.deepEqual(read("(pay|nobody)"), [undefined, "^((pay|nobody))$"]);
+});
+
 test("sizes, progress and ages read well", () => {
   assert.deepEqual([0, 999, 1_500_000_000].map(formatBytes), ["0 B", "999 B", "1.50 GB"]);
   assert.equal(
-    progressLine("dump", { done: 12, total: 40, bytes: 512e6, seconds: 6 }),
+    progressLine("dump", { done: 12, total: 40, bytes: 512e6 }, 6),
     "dump: 12 of 40 tables, 512 MB, 85.3 MB/s",
   );
+  const half = { done: 12, total: 40, bytes: 512e6, fraction: 0.5 };
+  assert.equal(
+    progressLine("dump", half, 90),
+    "dump: [██████████          ] 50 %, 12 of 40 tables, 512 MB, 5.69 MB/s, 90 s left",
+  );
+  assert.match(progressLine("restore", { ...half, fraction: 0.25 }, 600), / 30 min left$/);
+  assert.doesNotMatch(progressLine("restore", { ...half, fraction: 0.01 }, 600), /left/);
+  const weights = { "public.a": 60, "public.b": 30, "public.c": 10 };
+  assert.deepEqual(tablesDone(["public.a", "public.b"], weights, 1), { done: 1, fraction: 0.6 });
+  assert.deepEqual(tablesDone([], weights, 2), { done: 0, fraction: 0 });
+  assert.deepEqual(tablesDone([], {}, 1), { done: 0, fraction: undefined });
   const now = Date.parse("2027-01-31T00:00:00Z");
   assert.deepEqual(
     ["2027-01-30T23:50:00Z", "2027-01-30T12:00:00Z", "2027-01-01T00:00:00Z"].map((at) => formatAge(at, now)),

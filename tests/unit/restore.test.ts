@@ -41,10 +41,11 @@ const archive = archiveOf([
   entry(12, "TABLE DATA", "users"),
   entry(13, "ACL", "TABLE users"),
 ]);
+const server = { ownerIsSuperuser: false, adminIsSuperuser: true, roles: ["app", 'odd"name'] };
 const ids = (entries: readonly ArchiveEntry[]) => entries.map(({ id }) => id);
 
 test("a dump is divided into what the admin makes, what the owner makes, and what is left out", () => {
-  const plan = planRestore(archive, false);
+  const plan = planRestore(archive, server);
   assert.deepEqual(plan.schemas, ["audit"]);
   assert.deepEqual(ids(plan.byAdmin), [2, 3]);
   assert.deepEqual(ids(plan.byOwner), [5, 7, 12]);
@@ -52,8 +53,37 @@ test("a dump is divided into what the admin makes, what the owner makes, and wha
   assert.deepEqual(ids(plan.leftOut), [4, 6, 8, 9]);
 });
 
+test("user mappings of roles that the server lacks are left out, and schemas of tables are made", () => {
+  const mapping = (id: number, role: string) =>
+    entry(id, "USER MAPPING", "m", `CREATE USER MAPPING FOR ${role} SERVER fs OPTIONS (\n    "user" 'x'\n);`);
+  const plan = planRestore(
+    archiveOf([
+      ...["app", '"odd""name"', "PUBLIC", "absent", '"absent too"', '"PUBLIC"'].map((role, at) =>
+        mapping(at, role),
+      ),
+      entry(9, "TABLE", "t", "", { schema: "elsewhere" }),
+    ]),
+    server,
+  );
+  assert.deepEqual(ids(plan.byAdmin), [0, 1, 2]);
+  assert.deepEqual(ids(plan.leftOut), [3, 4, 5]);
+  assert.deepEqual(plan.schemas, ["elsewhere"]);
+});
+
+test("an admin who is no superuser makes no language and no foreign-data wrapper", () => {
+  const plan = planRestore(
+    archiveOf([
+      entry(1, "FOREIGN DATA WRAPPER", "w"),
+      entry(2, "PROCEDURAL LANGUAGE", "l"),
+      entry(3, "SERVER", "s"),
+    ]),
+    { ...server, adminIsSuperuser: false },
+  );
+  assert.deepEqual([ids(plan.byAdmin), ids(plan.leftOut)], [[3], [1, 2]]);
+});
+
 test("an owner who is a superuser gets all but the subscriptions", () => {
-  const plan = planRestore(archive, true);
+  const plan = planRestore(archive, { ...server, ownerIsSuperuser: true });
   assert.deepEqual(ids(plan.leftOut), [8]);
   assert.deepEqual(ids(plan.byOwner), [4, 5, 6, 7, 9, 10, 12]);
 });
@@ -146,7 +176,8 @@ test("a dump from a newer server or pg_dump than the target is refused with both
 
 const facts: TargetFacts = {
   ...{ version: "15.18", major: 15, encoding: "LATIN1", databaseOwner: "app" },
-  admin: { superuser: false, createsDatabases: false, becomesOwner: false },
+  admin: { superuser: false, createsDatabases: false, becomesOwner: false, becomesDatabaseOwner: true },
+  roles: [],
   owner: { superuser: false },
   tablespaces: ["pg_default"],
   availableExtensions: ["plpgsql"],

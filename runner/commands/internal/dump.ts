@@ -1,8 +1,14 @@
 import { type Command, previousOutput } from "../../cli/command.ts";
 import { type DumpSummary, deleteDump, ensureDump, parseDumpSettings } from "../../dump/ensure.ts";
-import { connectionFromEnvironment } from "../../postgres/connection.ts";
+import { type ConnectionSettings, connectionFromEnvironment } from "../../postgres/connection.ts";
 import { withInterrupt } from "../../postgres/run-program.ts";
 import { ExitCode } from "../../util/errors.ts";
+
+/** The owner's login, as the resource gives it beside the administrator's. */
+function ownerOf(env: NodeJS.ProcessEnv, source: ConnectionSettings): ConnectionSettings | undefined {
+  const { PGSTACK_OWNER_USER: user, PGSTACK_OWNER_PASSWORD: password } = env;
+  return user && password ? { ...source, user, password } : undefined;
+}
 
 const dumpEnsure: Command = {
   summary: "makes the dump with a label where there is none; prints its report",
@@ -11,8 +17,11 @@ const dumpEnsure: Command = {
   run: async (call) => {
     const settings = parseDumpSettings(await call.stdin());
     const source = connectionFromEnvironment(call.env);
+    const owner = ownerOf(call.env, source);
     const previous = previousOutput<DumpSummary>(call.env);
-    const report = await withInterrupt((signal) => ensureDump(source, settings, previous, call, signal));
+    const report = await withInterrupt((signal) =>
+      ensureDump(settings, { source, owner, previous }, call, signal),
+    );
     for (const name of report.leftOut) call.log(`left out: ${name}`);
     call.print(JSON.stringify(report));
     return ExitCode.done;

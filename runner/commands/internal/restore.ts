@@ -14,7 +14,9 @@ const restoreEnsure: Command = {
     const settings = parseRestoreSettings(await call.stdin());
     const target = connectionFromEnvironment(call.env);
     const previous = previousOutput<RestoreReport>(call.env);
-    const report = await withInterrupt((signal) => ensureRestore(target, settings, previous, call, signal));
+    const report = await withInterrupt((signal) =>
+      ensureRestore(target, settings, previous, { output: call, signal }),
+    );
     for (const name of report.leftOut) call.log(`left out: ${name}`);
     for (const note of report.notes) call.log(`note: ${note}`);
     for (const name of report.incomplete) call.log(`warning: not restored: ${name}`);

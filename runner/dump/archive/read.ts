@@ -1,10 +1,12 @@
 import type { Programs } from "../../postgres/programs.ts";
 import { runProgram } from "../../postgres/run-program.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
+import { useEntryList, withEntryList } from "./entry-list.ts";
 import { type Archive, type ArchiveEntry, ArchiveParser } from "./parser.ts";
 
 /** How a person names an object of a dump, such as `INDEX public.users_name_idx`. */
 export function entryLabel(entry: Pick<ArchiveEntry, "type" | "schema" | "name">): string {
+  if (entry.name.startsWith(`${entry.type} `)) return entry.name; // as a user mapping's
   return `${entry.type} ${entry.schema === null ? "" : `${entry.schema}.`}${entry.name}`;
 }
 
@@ -34,6 +36,7 @@ export async function parseScript(
   programs: Programs,
   more: readonly string[],
   signal?: AbortSignal,
+  input?: number,
 ) {
   const parser = new ArchiveParser();
   const errors: string[] = [];
@@ -42,6 +45,7 @@ export async function parseScript(
     program: "pg_restore",
     args: ["--verbose", "--no-owner", "--no-privileges", "--file=-", ...more, "--", path],
     signal,
+    input,
     onLine: (line) => {
       if (/error|fatal/.test(line)) errors.push(line.replace(/^pg_restore: /, ""));
     },
@@ -58,14 +62,18 @@ export function damaged(path: string, reason: string): UserError {
   return new UserError(`The dump ${path} cannot be read whole: ${reason}. It is damaged or incomplete.`);
 }
 
-/** A dump's table of contents as `pg_restore --list` prints it. */
-export async function listArchive(path: string, programs: Programs): Promise<string> {
+/** A dump's table of contents as `pg_restore --list` prints it; `more` widens it. */
+export async function listArchive(
+  path: string,
+  programs: Programs,
+  more: readonly string[] = [],
+): Promise<string> {
   let text = "";
   const errors: string[] = [];
   const code = await runProgram({
     programs,
     program: "pg_restore",
-    args: ["--list", "--", path],
+    args: ["--list", ...more, "--", path],
     onLine: (line) => errors.push(line.replace(/^pg_restore: /, "")),
     onOutput: async (output) => {
       for await (const chunk of output) text += chunk;
@@ -92,6 +100,26 @@ export async function archiveVersions(
   return { server, program };
 }
 
+/** A line of the table of contents: `ID; CLASS OID TYPE SCHEMA NAME OWNER`, where blanks are in types and names too. */
+const listLine = /^(\d+); \d+ (\d+) (.*)$/gm;
+
+/** What a dump may hold beside its objects, and why a restore leaves it out. */
+const unrestored = [
+  [/^ACL /, "rights", "GRANT and REVOKE: each role keeps the rights that it has in the target"],
+  [/^DEFAULT ACL /, "default privileges", "ALTER DEFAULT PRIVILEGES: those of the target count"],
+  [/^DATABASE PROPERTIES /, "settings of its database", "ALTER DATABASE … SET: those of the target count"],
+] as const;
+
+/** A line for each kind of entries that a restore leaves out as a whole, for people. */
+export async function unrestoredKinds(path: string, programs: Programs): Promise<string[]> {
+  const list = await listArchive(path, programs, ["--create"]); // without it, the database's own entries are not shown
+  const entries = [...list.matchAll(listLine)].map(([, , , rest = ""]) => rest);
+  return unrestored.flatMap(([form, what, why]) => {
+    const count = entries.filter((rest) => form.test(rest)).length;
+    return count === 0 ? [] : [`the dump's ${what} (${count}) were left out (${why})`];
+  });
+}
+
 /** The rows of an entry, as they are known from elsewhere. */
 export type KnownRows = (entry: Pick<ArchiveEntry, "id" | "schema" | "name">) => number;
 
@@ -107,25 +135,59 @@ export async function readContents(
 ): Promise<Archive | undefined> {
   const [{ archive }, list] = await Promise.all([
     parseScript(path, programs, ["--schema-only"], signal),
-    listArchive(path, programs),
+    listArchive(path, programs, ["--no-privileges"]),
   ]);
   const byId = new Map(archive.entries.map((entry) => [entry.id, entry]));
-  for (const entry of dataEntries(list, archive.entries, known))
-    if (!byId.has(entry.id)) byId.set(entry.id, entry);
+  const data = dataEntries(list, archive.entries).filter(({ id }) => !byId.has(id));
+  const named = await withNames(path, programs, data);
+  for (const entry of named)
+    byId.set(entry.id, entry.type === "TABLE DATA" ? { ...entry, rows: known(entry) } : entry);
   const entries = [...list.matchAll(/^(\d+); /gm)].map(([, id]) => byId.get(Number(id)));
   return entries.every((entry) => entry !== undefined) ? { ...archive, entries } : undefined;
 }
 
-/** An entry that --schema-only skips: `ID; CLASS OID TYPE SCHEMA NAME OWNER`, where blanks are in names too. */
+/** An entry that --schema-only skips. */
 const dataLine = /^(\d+); \d+ (\d+) (TABLE DATA|SEQUENCE SET|BLOBS|BLOB METADATA|BLOB) (.*)$/gm;
 
-/** The list's blanks are ambiguous, so tables are found by the OID that they share with their data. */
-function dataEntries(list: string, objects: readonly ArchiveEntry[], known: KnownRows): ArchiveEntry[] {
-  const byOid = new Map(objects.map((entry) => [`${entry.type} DATA ${entry.oid}`, entry]));
+/** The list's blanks are ambiguous, so relations are found by the OID that they share with their data; `name` is empty where none is. */
+function dataEntries(list: string, objects: readonly ArchiveEntry[]): ArchiveEntry[] {
+  const byOid = new Map(objects.filter(({ type }) => isRelation(type)).map((entry) => [entry.oid, entry]));
   return [...list.matchAll(dataLine)].map(([, id, oid, type = "", rest = ""]) => {
-    const { schema, name } = byOid.get(`${type} ${oid}`) ?? { schema: null, name: rest };
-    const entry = { id: Number(id), oid: Number(oid), type, schema, name, tablespace: null, definition: "" };
-    return { ...entry, rows: type === "TABLE DATA" ? known(entry) : 0 };
+    const isOfRelation = type === "TABLE DATA" || type === "SEQUENCE SET";
+    const { schema, name } = byOid.get(Number(oid)) ?? { schema: null, name: isOfRelation ? "" : rest };
+    return {
+      id: Number(id),
+      oid: Number(oid),
+      type,
+      schema,
+      name,
+      tablespace: null,
+      definition: "",
+      rows: 0,
+    };
+  });
+}
+
+const isRelation = (type: string) => /^(FOREIGN )?TABLE$|^SEQUENCE$/.test(type);
+
+/**
+ * Data of a relation that the dump does not make belongs to an extension's: pg_restore tells its schema and name, as it
+ * prints the rows, which are few.
+ */
+async function withNames(
+  path: string,
+  programs: Programs,
+  data: readonly ArchiveEntry[],
+): Promise<ArchiveEntry[]> {
+  const unnamed = data.filter(({ name }) => name === "");
+  if (unnamed.length === 0) return [...data];
+  const { archive } = await withEntryList(unnamed, (input) =>
+    parseScript(path, programs, ["--data-only", useEntryList], undefined, input),
+  );
+  const byId = new Map(archive.entries.map((entry) => [entry.id, entry]));
+  return data.map((entry) => {
+    const { schema = entry.schema, name = entry.name } = (entry.name === "" && byId.get(entry.id)) || {};
+    return { ...entry, schema, name };
   });
 }
 

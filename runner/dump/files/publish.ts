@@ -3,8 +3,8 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { RefusedError } from "../../util/errors.ts";
 import { type DumpReport, reportPath } from "../report.ts";
 import { isFolder, looksLikeDump, syncFolderOf } from "./checksum.ts";
-import { withTurn } from "./name-lock.ts";
-import { settleInTurn } from "./recover.ts";
+import { withFileLock } from "./name-lock.ts";
+import { recoverLocked } from "./recover.ts";
 import type { Partial } from "./temporary-names.ts";
 
 /** Refuses a path where something is; `overwrite` replaces a dump there, and nothing that is not one. */
@@ -19,14 +19,14 @@ export function refuseExisting(path: string, overwrite: boolean): void {
 }
 
 /**
- * Gives a complete dump its final name, and its report the name beside it. Runs take turns, so that the two always
- * belong together; what a kill interrupts here, `settle` ends.
+ * Gives a complete dump its final name, and its report the name beside it. One run does so at a time, so that the two always
+ * belong together; `recoverRenames` completes what a kill interrupts here.
  */
 export async function publish(report: DumpReport, partial: Partial, overwrite: boolean): Promise<void> {
   const text = `${JSON.stringify(report, null, 2)}\n`;
   await writeFile(partial.report, text, { mode: 0o600, flush: true });
-  await withTurn(report.path, async () => {
-    await settleInTurn(report.path);
+  await withFileLock(report.path, async () => {
+    await recoverLocked(report.path);
     refuseExisting(report.path, overwrite);
     await takeName(report.path, partial);
   });

@@ -3,31 +3,31 @@ import { rename } from "node:fs/promises";
 import { UserError } from "../../util/errors.ts";
 import { reportPath } from "../report.ts";
 import { syncFolderOf } from "./checksum.ts";
-import { turnPath, withTurn } from "./name-lock.ts";
+import { lockPath, withFileLock } from "./name-lock.ts";
 import { leftBeside, type Partial, removeAll } from "./temporary-names.ts";
 
 /**
- * Ends what killed runs began at `path`: a dump that had made way for another, complete one is replaced by it, a dump
- * gets the report that it lacks, and what is left is removed. A run that is at it is waited for. Gives a line on each, for
+ * Completes or undoes the renames of runs that were killed at `path`: a dump that had made way for another, complete one is replaced by
+ * that, a dump gets the report that it lacks, and what is left is removed. Waits for a run that is renaming. Gives a line on each, for
  * people. Throws UserError where it cannot be done.
  */
-export async function settle(path: string): Promise<string[]> {
+export async function recoverRenames(path: string): Promise<string[]> {
   const name = path.replace(/(?<=.)\/+$/, "");
-  if ((await leftBeside(name)).length === 0 && !existsSync(turnPath(name))) return [];
-  return withTurn(name, () => settleInTurn(name)).catch((error) => {
+  if ((await leftBeside(name)).length === 0 && !existsSync(lockPath(name))) return [];
+  return withFileLock(name, () => recoverLocked(name)).catch((error) => {
     if (error instanceof UserError) throw error;
-    throw new UserError(`What a run left beside ${name} cannot be put right: ${error.message}`, {
+    throw new UserError(`What a run left beside ${name} cannot be recovered: ${error.message}`, {
       cause: error,
     });
   });
 }
 
-/** The same for a run whose turn it is. */
-export async function settleInTurn(path: string): Promise<string[]> {
+/** The same for a run that holds the file lock. */
+export async function recoverLocked(path: string): Promise<string[]> {
   const said: string[] = [];
   for (const left of await leftBeside(path)) {
     said.push(...(await finish(path, left)));
-    const removed = await removeAll(left.report, left.dump, left.old, left.turn);
+    const removed = await removeAll(left.report, left.dump, left.old, left.lock);
     said.push(...removed.map((one) => `removed ${one}, left by a run that was killed`));
   }
   return said;

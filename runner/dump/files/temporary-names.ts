@@ -11,17 +11,17 @@ export interface Partial {
   readonly dump: string;
   /** The folder that makes way for `dump`: only a file can be renamed over another. */
   readonly old: string;
-  /** The run's turn with the name. */
-  readonly turn: string;
+  /** The run's file lock, before it has it. */
+  readonly lock: string;
 }
 
-/** This run, among all that there were: processes' numbers come again. */
+/** This run, among all that there were: PIDs are reused. */
 export const runName = `${process.pid}-${randomBytes(4).toString("hex")}`;
 
 /** The names that a run uses beside `path`. */
 export function partialOf(path: string, run = runName): Partial {
   const dump = `${path}.partial-${run}`;
-  return { report: `${dump}.report`, dump, old: `${dump}.old`, turn: `${dump}.turn` };
+  return { report: `${dump}.report`, dump, old: `${dump}.old`, lock: `${dump}.turn` };
 }
 
 /** True for a run that cannot go on any more. */

@@ -9,9 +9,10 @@ export interface Failure {
   readonly message: string;
 }
 
-/** What may be missing while the rest is still right: it guards rows or speeds up reading them. */
+/** What may be missing while the rest is still right: it guards rows, speeds up reading them or describes them. */
 const dispensable = new Set([
   "CHECK CONSTRAINT",
+  "COMMENT",
   "CONSTRAINT",
   "FK CONSTRAINT",
   "INDEX",

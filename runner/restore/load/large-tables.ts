@@ -1,10 +1,18 @@
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type pg from "pg";
+import { useEntryList, withEntryList } from "../../dump/archive/entry-list.ts";
 import type { ArchiveEntry } from "../../dump/archive/parser.ts";
+import { withClient } from "../../postgres/connection.ts";
+import { copyInto } from "../../postgres/copy.ts";
 import { isSlowIndex, slowIndexMegabytes } from "../../postgres/index-memory.ts";
 import type { Programs } from "../../postgres/programs.ts";
 import { runProgram } from "../../postgres/run-program.ts";
-import { useList, withList } from "./load.ts";
+import { identifier } from "../../postgres/sql.ts";
+import { UserError } from "../../util/errors.ts";
+import type { RestoreContext } from "../context.ts";
+import { failureText } from "./failures.ts";
+import { sessionSettings } from "./load-entries.ts";
 
 /** A table whose rows would keep one session busy while the others have nothing left to do. */
 export interface LargeTable {
@@ -64,7 +72,7 @@ async function copyStatement(
     runProgram({
       programs,
       program: "pg_restore",
-      args: ["--data-only", useList, "--file=-", "--", path],
+      args: ["--data-only", useEntryList, "--file=-", "--", path],
       input: list,
       signal: AbortSignal.any([signal, begun.signal]),
       onOutput: async (output) => {
@@ -76,7 +84,7 @@ async function copyStatement(
         }
       },
     });
-  await withList([entry], read).catch((error) => {
+  await withEntryList([entry], read).catch((error) => {
     signal.throwIfAborted();
     if (!begun.signal.aborted) throw error;
   });
@@ -150,11 +158,70 @@ export async function* rowPieces(path: string, signal: AbortSignal): AsyncGenera
     const piece = Buffer.allocUnsafe(rest.length + Math.min(left, Math.max(pieceBytes, rest.length)));
     rest.copy(piece);
     const { bytesRead } = await file.read(piece, rest.length, piece.length - rest.length);
-    if (bytesRead === 0) throw new Error(`${path} has become shorter`);
+    if (bytesRead === 0)
+      throw new UserError(`The dump was changed while it was read: ${path} has become shorter.`);
     left -= bytesRead;
     const read = piece.subarray(0, rest.length + bytesRead);
     const end = read.lastIndexOf(newline) + 1;
     if (end > 0) yield read.subarray(0, end);
     rest = read.subarray(end);
   }
+}
+
+/** Loads one table after the other, each by all sessions. The rows keep their order, but for neighbours. */
+export async function loadLargeTables(tables: readonly LargeTable[], context: RestoreContext): Promise<void> {
+  for (const table of tables) {
+    context.onTable(`${table.entry.schema}.${table.entry.name}`);
+    try {
+      await loadBySessions(table, context);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      throw failureOf(table.entry, error as DatabaseFailure);
+    }
+  }
+}
+
+/** The first session that fails ends the others, and its failure is thrown once they have ended. */
+async function loadBySessions({ file, statement }: LargeTable, context: RestoreContext): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const pieces = rowPieces(file, signal);
+  const thrown: unknown[] = [];
+  const session = () =>
+    withClient(context.fresh.admin, async (client) => {
+      await prepareSession(client, context);
+      await copyInto(client, statement, pieces, signal);
+    }).catch((error) => {
+      thrown.push(error);
+      stop.abort();
+    });
+  await Promise.all(Array.from({ length: context.request.jobs }, session));
+  await pieces.return(undefined);
+  if (thrown.length > 0) throw thrown[0];
+}
+
+/** As pg_restore prepares its sessions. */
+async function prepareSession(client: pg.Client, { prepared, request }: RestoreContext): Promise<void> {
+  const settings = {
+    ...sessionSettings,
+    client_encoding: prepared.dump.archive.encoding,
+    search_path: "",
+    row_security: "off",
+    xmloption: "content",
+  };
+  for (const [name, value] of Object.entries(settings))
+    await client.query("SELECT pg_catalog.set_config($1, $2, false)", [name, value]);
+  await client.query(`SET ROLE ${identifier(request.owner)}`);
+}
+
+interface DatabaseFailure {
+  readonly message: string;
+  readonly detail?: string;
+  readonly where?: string;
+}
+
+function failureOf(entry: ArchiveEntry, error: DatabaseFailure): UserError {
+  const where = error.where?.replace(/, line \d+/, ""); // a line of one session's share says nothing
+  const message = [error.message, error.detail, where && `CONTEXT: ${where}`].filter(Boolean).join(" ");
+  return new UserError(failureText({ entry, message }), { cause: error });
 }

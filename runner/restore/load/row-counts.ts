@@ -1,6 +1,8 @@
-import pg from "pg";
+import type pg from "pg";
 import type { TableRows } from "../../dump/report.ts";
 import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
+import { oneRow } from "../../postgres/rows.ts";
+import { qualified } from "../../postgres/sql.ts";
 
 /** A table with other rows than the dump. */
 export interface RowDifference extends TableRows {
@@ -17,9 +19,8 @@ export async function compareRows(
   const differences: RowDifference[] = [];
   const countNext = async (client: pg.Client) => {
     for (let table = waiting.shift(); table !== undefined; table = waiting.shift()) {
-      const name = `${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}`;
-      const { rows } = await client.query<{ count: string }>(`SELECT count(*) FROM ONLY ${name}`);
-      const found = Number(rows[0]?.count);
+      const sql = `SELECT pg_catalog.count(*) AS found FROM ONLY ${qualified(table.schema, table.name)}`;
+      const found = Number((await oneRow<{ found: string }>(client, sql)).found);
       if (found !== table.rows) differences.push({ ...table, found });
     }
   };

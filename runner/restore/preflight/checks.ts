@@ -58,7 +58,11 @@ export function refuseUnfit(facts: TargetFacts, archive: Archive, admin: string,
     );
 }
 
-function rightsFaults({ owner: role, admin }: TargetFacts, user: string, owner: string): string[] {
+function rightsFaults(
+  { owner: role, admin, databaseOwner }: TargetFacts,
+  user: string,
+  owner: string,
+): string[] {
   if (role === undefined)
     return [`the owner "${owner}" is no role of this server: create it, or name another`];
   return [
@@ -67,7 +71,14 @@ function rightsFaults({ owner: role, admin }: TargetFacts, user: string, owner: 
       : [
           `"${user}" needs CREATEDB: the dump is restored into a new database, which then takes the target's place`,
         ]),
-    ...(admin.becomesOwner ? [] : [`"${user}" is not a member of "${owner}": GRANT "${owner}" TO "${user}"`]),
+    ...(admin.becomesOwner
+      ? []
+      : [`"${user}" is not a member of "${owner}", and may not become one: GRANT "${owner}" TO "${user}"`]),
+    ...(admin.becomesDatabaseOwner
+      ? []
+      : [
+          `"${user}" is not a member of "${databaseOwner}", which owns the database: GRANT "${databaseOwner}" TO "${user}"`,
+        ]),
   ];
 }
 

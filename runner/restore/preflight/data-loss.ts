@@ -1,6 +1,8 @@
 import type pg from "pg";
 import type { Archive } from "../../dump/archive/parser.ts";
 import type { HistoryTable } from "../../migrations/history/history.ts";
+import { oneRow, rowsOf } from "../../postgres/rows.ts";
+import { isNotOfExtension, isUserSchema } from "../../postgres/sql.ts";
 
 /** An object of the target, in the words of a dump's table of contents. */
 interface OwnObject {
@@ -14,7 +16,7 @@ const objectsQuery = `
   WITH members AS MATERIALIZED (
     SELECT classid, objid FROM pg_depend WHERE deptype IN ('e', 'i') AND objsubid = 0),
   spaces AS MATERIALIZED (
-    SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'pgstack'))
+    SELECT oid, nspname FROM pg_namespace WHERE ${isUserSchema("nspname")})
   SELECT * FROM (
     SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
         WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'i' THEN 'INDEX' WHEN 'I' THEN 'INDEX' ELSE 'TABLE' END AS type,
@@ -47,8 +49,8 @@ const objectsQuery = `
 
 /** The target's objects that the dump does not hold. */
 async function objectsNotIn(archive: Archive, client: pg.Client): Promise<OwnObject[]> {
-  await client.query("SELECT set_config('search_path', '', false)");
-  const { rows } = await client.query<OwnObject>(objectsQuery);
+  await client.query("SELECT pg_catalog.set_config('search_path', '', false)");
+  const rows = await rowsOf<OwnObject>(client, objectsQuery);
   await client.query("RESET search_path");
   const key = ({ type, schema, name }: OwnObject) => JSON.stringify([type, schema, name]);
   const held = new Set(archive.entries.map(key));
@@ -62,44 +64,56 @@ interface OwnTable {
   readonly quoted: string;
   /** Where this user cannot look into it: whether the table has any pages. */
   readonly pages: boolean | null;
+  /** Of an extension's configuration table: which rows are users' own (a WHERE clause, or nothing for all). */
+  readonly condition: string;
 }
 
+/**
+ * Tables of users, and the configuration tables of extensions, of which a dump holds the rows that users wrote:
+ * https://www.postgresql.org/docs/current/extend-extensions.html#EXTEND-EXTENSIONS-CONFIG-TABLES
+ */
 const tablesQuery = `
+  WITH configuration AS (
+    SELECT item.oid, item.condition FROM pg_extension, unnest(extconfig, extcondition) AS item (oid, condition))
   SELECT n.nspname AS schema, c.relname AS name, format('%I.%I', n.nspname, c.relname) AS quoted,
     CASE WHEN row_security_active(c.oid) OR NOT has_schema_privilege(n.oid, 'USAGE') OR NOT has_table_privilege(c.oid, 'SELECT')
-      THEN pg_relation_size(c.oid) > 0 END AS pages
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgstack')
-    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+      THEN pg_relation_size(c.oid) > 0 END AS pages, coalesce(e.condition, '') AS condition
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN configuration e ON e.oid = c.oid
+  WHERE c.relkind = 'r' AND n.nspname <> 'pgstack'
+    AND (e.oid IS NOT NULL OR (${isUserSchema("n.nspname")} AND ${isNotOfExtension("pg_class", "c.oid")}))
   ORDER BY 1, 2`;
 
 const tablesAtOnce = 200;
 
 /** The target's tables that hold rows, our own left out. */
 async function tablesWithRows(client: pg.Client): Promise<OwnTable[]> {
-  const { rows: tables } = await client.query<OwnTable>(tablesQuery);
-  const filled = tables.filter(({ pages }) => pages === true);
+  const tables = await rowsOf<OwnTable>(client, tablesQuery);
+  const found = tables.filter(({ pages }) => pages === true);
   const open = tables.filter(({ pages }) => pages === null);
   for (let from = 0; from < open.length; from += tablesAtOnce) {
     const probes = open
       .slice(from, from + tablesAtOnce)
-      .map(({ quoted }, index) => `SELECT ${from + index} AS at WHERE EXISTS (SELECT FROM ${quoted})`);
-    const found = await client.query<{ at: number }>(probes.join(" UNION ALL "));
-    filled.push(...found.rows.map(({ at }) => open[at] as OwnTable));
+      .map(
+        ({ quoted, condition }, index) =>
+          `SELECT ${from + index} AS at WHERE EXISTS (SELECT FROM ONLY ${quoted} ${condition})`,
+      );
+    const rows = await rowsOf<{ at: number }>(client, probes.join(" UNION ALL "));
+    found.push(...rows.map(({ at }) => open[at] as OwnTable));
   }
-  return filled;
+  return found;
 }
 
 async function largeObjects(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query("SELECT count(*)::int AS n FROM pg_largeobject_metadata");
-  return rows[0].n === 0 ? [] : [`large objects: ${rows[0].n}`];
+  const sql = "SELECT pg_catalog.count(*)::int AS count FROM pg_catalog.pg_largeobject_metadata";
+  const { count } = await oneRow<{ count: number }>(client, sql);
+  return count === 0 ? [] : [`large objects: ${count}`];
 }
 
 /**
  * What a restore of that dump would drop: objects that the dump does not hold, and all rows.
  * @param history where the stack says which migrations are applied; it is made again, and no loss
  */
-export async function lossesBy(
+export async function dataLossBy(
   archive: Archive,
   client: pg.Client,
   history: HistoryTable | undefined,

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readContents } from "../../dump/archive/read.ts";
 import { readWhole, type Whole } from "../../dump/archive/read-whole.ts";
 import { type Checksum, checksumOf, identityOf, looksLikeDump } from "../../dump/files/checksum.ts";
-import { settle } from "../../dump/files/recover.ts";
+import { recoverRenames } from "../../dump/files/recover.ts";
 import { type DumpReport, readReport } from "../../dump/report.ts";
 import type { Programs } from "../../postgres/programs.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
@@ -16,13 +16,13 @@ export interface WholeDump extends Whole {
 
 /** Refuses what is no dump at all. Gives a line on what killed runs had left undone at the path, and is done now. */
 export async function refuseNoDump(path: string): Promise<string[]> {
-  const settled = existsSync(path) ? [] : await settle(path);
+  const recovered = existsSync(path) ? [] : await recoverRenames(path);
   if (!existsSync(path)) throw new RefusedError(`There is no dump at ${path}.`);
   if (!looksLikeDump(path))
     throw new RefusedError(
       `${path} is not a dump in pg_dump's custom or directory format. (A plain SQL script is run by psql.)`,
     );
-  return settled;
+  return recovered;
 }
 
 /** Throws UserError where the dump is another than it was: what was read of it may be of both. */

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { archiveVersions } from "../../dump/archive/read.ts";
+import { archiveVersions, unrestoredKinds } from "../../dump/archive/read.ts";
 import { identityOf } from "../../dump/files/checksum.ts";
-import type { Output } from "../../dump/progress.ts";
 import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 import type { Programs } from "../../postgres/programs.ts";
 import { RefusedError } from "../../util/errors.ts";
-import type { RestoreRequest } from "../request.ts";
+import type { RestoreRequest, RunControl } from "../request.ts";
+import { readingAs } from "../swap/memberships.ts";
 import { installedPgRestores, pgRestoreFor, refuseFullServer, refuseLoss, refuseUnfit } from "./checks.ts";
-import { lossesBy } from "./data-loss.ts";
+import { dataLossBy } from "./data-loss.ts";
 import { readDump, refuseNoDump, type WholeDump } from "./dump-file.ts";
 import { planRestore, type RestorePlan } from "./plan.ts";
 import { inspectTarget, type TargetFacts } from "./target.ts";
@@ -22,14 +22,12 @@ export interface Prepared {
   /** The sanitize script. */
   readonly script: string | undefined;
   readonly programs: Programs;
+  /** Kinds of entries that no restore takes, a line for each, for people. */
+  readonly unrestored: readonly string[];
 }
 
-/** Everything that can be known before the target is touched. Throws RefusedError, UserError. */
-export async function prepare(
-  request: RestoreRequest,
-  output: Output,
-  signal: AbortSignal,
-): Promise<Prepared> {
+/** Reads and checks all that can be known before the target is touched. Throws RefusedError, UserError. */
+export async function prepare(request: RestoreRequest, { output, signal }: RunControl): Promise<Prepared> {
   const { path, target, owner } = request;
   for (const done of await refuseNoDump(path)) output.log(done);
   const identity = await identityOf(path);
@@ -42,20 +40,36 @@ export async function prepare(
   const programs = pgRestoreFor(installed, versions, facts);
   output.log(`reading ${path}`);
   const dump = await readDump(path, request.sha256, programs, signal);
-  refuseUnfit(facts, dump.archive, target.user, owner);
-  if (isLocal(target)) await refuseFullServer(facts, dump.archive.textBytes);
-  if (!request.overwrite) {
-    const lost = await withClient(target, (client) => lossesBy(dump.archive, client, request.history));
-    refuseLoss(lost, target.database, request.overwriteFlag);
-  }
-  return {
-    dump,
-    identity,
-    facts,
-    programs,
-    script,
-    plan: planRestore(dump.archive, facts.owner?.superuser === true),
-  };
+  await refuseAll(
+    async () => refuseUnfit(facts, dump.archive, target.user, owner),
+    async () => isLocal(target) && refuseFullServer(facts, dump.archive.textBytes),
+    async () => request.overwrite || refuseDataLoss(request, dump),
+  );
+  const plan = planRestore(dump.archive, {
+    ownerIsSuperuser: facts.owner?.superuser === true,
+    adminIsSuperuser: facts.admin.superuser,
+    roles: facts.roles,
+  });
+  return { dump, identity, facts, programs, script, plan, unrestored: await unrestoredKinds(path, programs) };
+}
+
+/** Runs every check, so that all that stands in the way is said at once. Throws RefusedError. */
+async function refuseAll(...checks: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const refusals: string[] = [];
+  for (const check of checks)
+    await check().catch((error) => {
+      if (!(error instanceof RefusedError)) throw error;
+      refusals.push(error.message);
+    });
+  if (refusals.length > 0) throw new RefusedError(refusals.join("\n"));
+}
+
+async function refuseDataLoss(request: RestoreRequest, { archive }: WholeDump): Promise<void> {
+  const { target, owner, history, overwriteFlag } = request;
+  const lost = await withClient(target, (client) =>
+    readingAs(client, owner, () => dataLossBy(archive, client, history)),
+  );
+  refuseLoss(lost, target.database, overwriteFlag);
 }
 
 function isLocal({ host }: ConnectionSettings): boolean {

@@ -1,4 +1,6 @@
-import pg from "pg";
+import type pg from "pg";
+import { rowsOf } from "../../postgres/rows.ts";
+import { identifier } from "../../postgres/sql.ts";
 
 /** One right of one role on one object; `privilege` is null for an object on which no other role has any. */
 export interface Right {
@@ -52,7 +54,7 @@ const rightsQuery = `
 /** Reads who may do what in the client's database. */
 export async function readRights(client: pg.Client): Promise<Right[]> {
   await client.query("SELECT set_config('search_path', '', false)"); // so that types are written in full
-  const { rows } = await client.query<Right>(rightsQuery);
+  const rows = await rowsOf<Right>(client, rightsQuery);
   await client.query("RESET search_path");
   return rows;
 }
@@ -62,7 +64,7 @@ const rightKey = (right: Right) => JSON.stringify(Object.values(right));
 
 function statement(right: Right, verb: "GRANT" | "REVOKE", database: string): string {
   const column = right.column === null ? "" : ` (${right.column})`;
-  const object = right.kind === "DATABASE" ? pg.escapeIdentifier(database) : right.object;
+  const object = right.kind === "DATABASE" ? identifier(database) : right.object;
   const direction = verb === "GRANT" ? "TO" : "FROM";
   const option = verb === "GRANT" && right.grantable ? " WITH GRANT OPTION" : "";
   return `${verb} ${right.privilege}${column} ON ${right.kind} ${object} ${direction} ${right.grantee}${option}`;
@@ -122,7 +124,7 @@ const defaultsQuery = `
     UNION ALL
     SELECT entries.*, item.*, false FROM entries, aclexplode(base) item
     WHERE NOT EXISTS (SELECT FROM aclexplode(acl) a WHERE (a.*) = (item.*)))
-  SELECT quote_ident(pg_get_userbyid(defaclrole)) AS role, quote_ident(nspname) AS schema,
+  SELECT pg_get_userbyid(defaclrole) AS role, quote_ident(nspname) AS schema,
     CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES'
       WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS objects,
     CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee,
@@ -130,13 +132,23 @@ const defaultsQuery = `
   FROM changes LEFT JOIN pg_namespace n ON n.oid = defaclnamespace
   ORDER BY granted`;
 
-/** The statements that make the default privileges of the client's database again elsewhere. */
-export async function readDefaultPrivileges(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<DefaultRight>(defaultsQuery);
+/** A statement that makes a default privilege again, and the role that it is for. */
+export interface DefaultPrivilege {
+  readonly role: string;
+  readonly statement: string;
+}
+
+/** The default privileges of the client's database, to be stated elsewhere. */
+export async function readDefaultPrivileges(client: pg.Client): Promise<DefaultPrivilege[]> {
+  const rows = await rowsOf<DefaultRight>(client, defaultsQuery);
   return rows.map((row) => {
     const place = row.schema === null ? "" : ` IN SCHEMA ${row.schema}`;
     const option = row.granted && row.grantable ? " WITH GRANT OPTION" : "";
     const change = row.granted ? ["GRANT", "TO"] : ["REVOKE", "FROM"];
-    return `ALTER DEFAULT PRIVILEGES FOR ROLE ${row.role}${place} ${change[0]} ${row.privilege} ON ${row.objects} ${change[1]} ${row.grantee}${option}`;
+    const what = `${change[0]} ${row.privilege} ON ${row.objects} ${change[1]} ${row.grantee}${option}`;
+    return {
+      role: row.role,
+      statement: `ALTER DEFAULT PRIVILEGES FOR ROLE ${identifier(row.role)}${place} ${what}`,
+    };
   });
 }

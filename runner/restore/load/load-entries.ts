@@ -1,12 +1,11 @@
-import { randomUUID } from "node:crypto";
-import { open, unlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { useEntryList, withEntryList } from "../../dump/archive/entry-list.ts";
 import type { ArchiveEntry } from "../../dump/archive/parser.ts";
 import type { ConnectionSettings } from "../../postgres/connection.ts";
 import type { Programs } from "../../postgres/programs.ts";
 import { runProgram } from "../../postgres/run-program.ts";
 import { UserError } from "../../util/errors.ts";
+import type { RestoreContext } from "../context.ts";
+import { missingTablespaces } from "../preflight/checks.ts";
 import { type Failure, FailureReader, failureText, isDispensable } from "./failures.ts";
 
 /** One run of pg_restore over chosen entries of a dump. */
@@ -23,8 +22,25 @@ export interface Load {
   /** Megabytes for the building of an index; the server's own setting where it is not given. */
   readonly indexMemory?: number;
   readonly signal: AbortSignal;
-  /** Called as pg_restore begins the rows of a table. */
-  readonly onTable?: () => void;
+  /** Called with `schema.name` as pg_restore begins the rows of a table. */
+  readonly onTable?: (name: string) => void;
+}
+
+/** The loading of chosen entries, as the owner unless it is said otherwise. */
+export function loading(context: RestoreContext, entries: readonly ArchiveEntry[]): Load {
+  const { prepared, request, fresh, signal, onTable } = context;
+  return {
+    programs: prepared.programs,
+    path: request.path,
+    connection: fresh.admin,
+    role: request.owner,
+    entries,
+    sections: ["pre-data", "data", "post-data"],
+    jobs: request.jobs,
+    tablespaces: missingTablespaces(prepared.facts, prepared.dump.archive).length === 0,
+    signal,
+    onTable,
+  };
 }
 
 /** For these sessions alone: a restore that is lost is begun again, so its commits need not wait for the disk. */
@@ -36,7 +52,7 @@ export const sessionSettings = { synchronous_commit: "off" };
  */
 export async function load(load: Load): Promise<Failure[]> {
   if (load.entries.length === 0) return [];
-  return withList(load.entries, (list) => runRestore(load, list));
+  return withEntryList(load.entries, (list) => runRestore(load, list));
 }
 
 function restoreArguments(load: Load): string[] {
@@ -44,7 +60,7 @@ function restoreArguments(load: Load): string[] {
     "--no-owner",
     "--no-privileges",
     "--verbose",
-    useList,
+    useEntryList,
     `--jobs=${load.jobs}`,
     `--dbname=${load.connection.database}`,
     ...(load.role === undefined ? [] : [`--role=${load.role}`]),
@@ -59,7 +75,8 @@ async function runRestore(load: Load, list: number): Promise<Failure[]> {
   const reader = new FailureReader(load.entries);
   const stop = new AbortController();
   const onLine = (line: string) => {
-    if (/^pg_restore: processing data for table /.test(line)) load.onTable?.();
+    const [, table] = line.match(/^pg_restore: processing data for table "(.*)"$/) ?? [];
+    if (table !== undefined) load.onTable?.(table);
     const failure = reader.line(line);
     if (failure !== undefined && !isDispensable(failure)) stop.abort();
   };
@@ -101,22 +118,4 @@ export async function loadTogether(loads: readonly Load[]): Promise<Failure[]> {
   );
   if (thrown.length > 0) throw thrown[0];
   return failures.flat();
-}
-
-/** Makes pg_restore take the entries that its standard input lists. */
-export const useList = "--use-list=/dev/stdin";
-
-/**
- * Lends a list of entries for pg_restore's standard input. It is an open file without a name (pg_restore cannot open a
- * socket, which is what Node's pipes are): whatever is killed, nothing stays behind.
- */
-export async function withList<T>(
-  entries: readonly ArchiveEntry[],
-  use: (file: number) => Promise<T>,
-): Promise<T> {
-  const path = join(tmpdir(), `pgstack-list-${randomUUID()}`);
-  await using file = await open(path, "wx+", 0o600);
-  await unlink(path);
-  await file.write(entries.map(({ id }) => `${id}; 0 0 -\n`).join(""), 0);
-  return await use(file.fd);
 }
