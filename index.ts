@@ -83,7 +83,12 @@ const content = restoration ?? move;
 
 const backup = (when: DumpConfig["when"], after: pulumi.Resource) =>
   !importOnly && config.dump?.when === when
-    ? new Dump("dump", { config: config.dump, connection: stackRoles.admin, after: [after] })
+    ? new Dump("dump", {
+        config: config.dump,
+        connection: stackRoles.admin,
+        owner: { user: ownerName, password: ownerRole.password },
+        after: [after],
+      })
     : undefined;
 const backupBefore = backup("before", content ?? stackRoles);
 const stackMigrations = importOnly

@@ -1,12 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DumpConfig } from "../runner/config/dump.ts";
 import type { DumpReport } from "../runner/dump/report.ts";
+import type { Login } from "./connection.ts";
 import { RunnerCommand, type Variables } from "./runner/command.ts";
 
 export interface DumpArgs {
   readonly config: DumpConfig;
-  /** The PG* variables of a user who may read everything in the stack's database. */
+  /** The PG* variables of the server's administrator on the stack's database. */
   readonly connection: Variables;
+  /** Reads what an administrator who is no superuser may not. */
+  readonly owner: Pick<Login, "user" | "password">;
   /** What the dump must hold: roles and a restore, and with `when: after` migrations and grants too. */
   readonly after: readonly pulumi.Resource[];
 }
@@ -20,7 +23,7 @@ export class Dump extends pulumi.ComponentResource {
 
   constructor(name: string, args: DumpArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Dump", name, {}, options);
-    const { connection, after } = args;
+    const { connection, owner, after } = args;
     const { when: _, ...config } = args.config;
     const command = new RunnerCommand(
       `${name}-database`,
@@ -28,7 +31,11 @@ export class Dump extends pulumi.ComponentResource {
         ensure: "dump-ensure",
         ...(config.onDelete === "delete" && { remove: "dump-delete" }),
         request: JSON.stringify({ stack: pulumi.getStack(), ...config }),
-        environment: connection,
+        environment: {
+          ...connection,
+          PGSTACK_OWNER_USER: owner.user,
+          PGSTACK_OWNER_PASSWORD: pulumi.secret(pulumi.output(owner.password).apply((known) => known ?? "")),
+        },
       },
       { parent: this, dependsOn: [...after] },
     );

@@ -175,9 +175,12 @@ test("psql sees the connection and a person's habits", async () => {
     outputs: { owner: "app", database: "app", databaseUrl: urlOf(cluster, "app", "app") },
   };
   const env = { ...process.env, PAGER: "cat" };
-  const call = { flags: { stack: "dev" }, words: ["-XAtc", "SELECT 1"], env, facts } as unknown as Parameters<
-    typeof psql.run
-  >[0];
+  const call = {
+    flags: { stack: "dev" },
+    words: ["-XAtc", "SELECT 1"],
+    facts,
+    env,
+  } as unknown as Parameters<typeof psql.run>[0];
   const programs = await programsOf(() => psql.run(call));
   assert.match(programs, /\bpsql -XAtc SELECT 1$/m);
   assert.ok(started.at(-1)?.environment.includes("PAGER=cat"));

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { Call } from "../../runner/cli/command.ts";
+import dumpCommand from "../../runner/commands/dump.ts";
 import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 import { endOf, runVerb, sql, startVerb } from "../support/databases.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
@@ -222,4 +224,49 @@ test("an owner whom the administrator may not join is refused before anything is
   const { code, stderr } = await runVerb(words);
   assert.equal(code, 2, stderr);
   assert.match(stderr, /"managed" is not a member of "foreign_owner", and may not become one/);
+});
+
+test("a stack's dump is read as the owner where the administrator may not, by hand and as a resource", async () => {
+  await makeTarget("owned");
+  await sql(on("owned", "app"), content);
+  const admin = { ...managed, database: "owned" };
+  await sql(on("owned"), "REVOKE ALL ON SCHEMA public FROM managed");
+  const facts = {
+    name: "prod",
+    config: {},
+    outputs: { admin, databaseUrl: url("owned", "app"), owner: "app" },
+  };
+  let printed = "";
+  const flags = { stack: "prod", out: join(folder, "owned.dump"), json: true };
+  const sinks = { print: (line: string) => (printed += line), log: () => {}, terminal: false };
+  const call = { flags, words: [], facts, env: {}, ...sinks } as unknown as Call;
+  assert.equal(await dumpCommand.run(call), 0);
+  assert.equal(JSON.parse(printed).rows, 1010);
+  const settings = {
+    stack: "prod",
+    label: "nightly",
+    directory: folder,
+    format: "custom",
+    jobs: 1,
+    compression: "none",
+  };
+  const login = {
+    PGHOST: admin.host,
+    PGPORT: String(admin.port),
+    PGUSER: "managed",
+    PGPASSWORD: "managed",
+    PGDATABASE: "owned",
+    PGSSLMODE: "disable",
+  };
+  const resource = (more: Record<string, string>) =>
+    runVerb(["dump-ensure"], { stdin: JSON.stringify(settings), env: { ...login, ...more } });
+  const alone = await resource({});
+  assert.equal(alone.code, 2, alone.stderr);
+  assert.match(alone.stderr, /"managed" may not read these tables and sequences/);
+  const owned = await resource({ PGSTACK_OWNER_USER: "app", PGSTACK_OWNER_PASSWORD: "app" });
+  assert.equal(owned.code, 0, owned.stderr);
+  assert.equal(JSON.parse(owned.stdout).rows, 1010);
+  const byUrl = await runVerb(["dump", "--url", url("owned", "managed"), "--out", join(folder, "no.dump")]);
+  assert.equal(byUrl.code, 2, byUrl.stderr);
+  assert.match(byUrl.stderr, /Dump as their owner/);
 });
