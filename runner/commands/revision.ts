@@ -62,10 +62,11 @@ async function work(call: Call, core: Core, request: RevisionRequest): Promise<E
     const place = { directory: directoryOf(call), description: descriptionOf(call), now: new Date() };
     return report(call, await core.autogenerate(request, place));
   }
-  const found = await core.differences(request);
-  if (call.flags.json === true) call.print(JSON.stringify({ differences: found }));
-  else for (const line of found) call.print(line);
-  return found.length === 0 ? ExitCode.done : ExitCode.differs;
+  const { differences, hints } = await core.check(request);
+  for (const line of hints) call.log(line);
+  if (call.flags.json === true) call.print(JSON.stringify({ differences, hints }));
+  else for (const line of differences) call.print(line);
+  return differences.length === 0 ? ExitCode.done : ExitCode.differs;
 }
 
 async function withStart<T>(call: Call, use: (start: Start | undefined) => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dumpDifferences } from "../scratch/schema-dump.ts";
 import { meanwhile } from "../util/background.ts";
+import { unreachableOrders } from "./catalog/column-order.ts";
 import { type Ground, type Origin, type Sides, withSides } from "./comparison.ts";
 import type { SqlSource } from "./models.ts";
 import { changesBetween, describeDelta } from "./plan/plan.ts";
@@ -36,16 +37,31 @@ export interface Revision {
   readonly hints: readonly string[];
 }
 
-/** A line for each difference between the start and the models; none where they agree. */
-export async function differences(request: RevisionRequest): Promise<string[]> {
+/** What a check found. */
+export interface Check {
+  /** A line for each difference between the start and the models; none where they agree. */
+  readonly differences: readonly string[];
+  /** What a person should know besides. */
+  readonly hints: readonly string[];
+}
+
+/** Compares the start and the models, and writes nothing. */
+export async function check(request: RevisionRequest): Promise<Check> {
   return withSides(request, request.origin, request.models, async (sides) => {
     const { start, models, roles, unwritten } = sides;
-    const found = changesBetween({ direction: "up", from: start, to: models, roles }).deltas.map(
-      describeDelta,
-    );
+    const { actions, deltas } = changesBetween({ direction: "up", from: start, to: models, roles });
     const dumps = await sides.dumps;
-    return [...unwritten, ...(found.length > 0 ? found : dumpDifferences(dumps.start, dumps.models))];
+    const found = deltas.length > 0 ? deltas.map(describeDelta) : dumpDifferences(dumps.start, dumps.models);
+    return {
+      differences: [...unwritten, ...found],
+      hints: [...sides.notes, ...unreachableOrders(start, models, actions)],
+    };
   });
+}
+
+/** A line for each difference between the start and the models; none where they agree. */
+export async function differences(request: RevisionRequest): Promise<readonly string[]> {
+  return (await check(request)).differences;
 }
 
 /** Writes the migrations that lead from the start to the models, proved both ways on a scratch database. */
@@ -81,17 +97,19 @@ interface Work {
 }
 
 async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
-  const sides = await afterChangesInPlace(request, start, request.renames);
-  const { renamed, models, roles } = sides;
-  const changes = changesBetween({ direction: "up", from: renamed, to: models, roles });
+  const ground = { ...request, ignore: start.ignore };
+  const sides = await afterChangesInPlace(ground, start, request.renames);
+  const { renamed, models, roles, owners } = sides;
+  const changes = changesBetween({ direction: "up", from: renamed, to: models, roles, owners });
+  const notes = [...sides.notes, ...unreachableOrders(renamed, models, changes.actions)];
   if (changes.actions.length === 0 && sides === start) {
     const dumps = await start.dumps;
     const problems = [...start.unwritten, ...dumpDifferences(dumps.start, dumps.models)];
-    return { steps: [], problems, hints: [] };
+    return { steps: [], problems, hints: notes };
   }
-  const steps = await stepsBetween(request.server, sides, changes, request.ignore);
-  const problems = [...start.unwritten, ...(await prove(request, sides, steps))];
-  return { steps, problems, hints: renameHints(renamed, models) };
+  const steps = await stepsBetween(request.server, sides, changes, start.ignore);
+  const problems = [...start.unwritten, ...(await prove(ground, sides, steps))];
+  return { steps, problems, hints: [...renameHints(renamed, models), ...notes] };
 }
 
 /** Plans, proves and writes the migrations that lead from one side to the other. */

@@ -4,11 +4,13 @@ import { readMigrations } from "../migrations/files/directory.ts";
 import { applyMigrations } from "../migrations/run/apply.ts";
 import { defaultSettings } from "../migrations/settings.ts";
 import { createRoles } from "../scratch/run.ts";
-import { type DumpedSchema, dumpWritten } from "../scratch/schema-dump.ts";
+import { type DumpedSchema, dumpWritten, withoutIgnored } from "../scratch/schema-dump.ts";
 import type { Scratch } from "../scratch/server.ts";
 import { meanwhile } from "../util/background.ts";
 import { ExitCode, UserError } from "../util/errors.ts";
+import type { ColumnOrder } from "./catalog/column-order.ts";
 import { emptySchema } from "./catalog/empty-schema.ts";
+import { defaultPrivilegesIn, otherHistories } from "./catalog/left-alone.ts";
 import { managedView, withGrantsOf } from "./catalog/managed-view.ts";
 import { type Catalog, readCatalog } from "./catalog/read.ts";
 import { type UnreadObject, unreadDifferences } from "./catalog/unsupported.ts";
@@ -37,8 +39,16 @@ export interface Sides {
   readonly roles: readonly string[];
   /** A line for each difference that no migration can take away. */
   readonly unwritten: readonly string[];
+  /** What a person should know besides: what is left alone, and what the models say in vain. */
+  readonly notes: readonly string[];
+  /** Patterns of what is left out: those that were given, and other tools' tables. */
+  readonly ignore: readonly string[];
   /** Words that need quotes as a name. */
   readonly keywords: ReadonlySet<string>;
+  /** The order of columns on both sides, as it was read. */
+  /** The owners of the start's objects, where they are others than the role that read them. */
+  readonly owners: ReadonlyMap<string, string>;
+  readonly columnOrder: { readonly start: ColumnOrder; readonly models: ColumnOrder };
 }
 
 /** What both sides are built on. */
@@ -46,8 +56,12 @@ export interface Ground extends Scratch {
   readonly ignore: readonly string[];
 }
 
-async function both(start: Promise<DumpedSchema>, models: Promise<DumpedSchema>): Promise<Dumps> {
-  return { start: await start, models: await models };
+async function both(
+  start: Promise<DumpedSchema>,
+  models: Promise<DumpedSchema>,
+  ignore: readonly string[],
+): Promise<Dumps> {
+  return { start: withoutIgnored(await start, ignore), models: withoutIgnored(await models, ignore) };
 }
 
 /** A start as it was read: whole, what is ignored included. */
@@ -55,6 +69,8 @@ interface Start {
   readonly facts: FactBase;
   readonly roles: readonly string[];
   readonly unread: readonly UnreadObject[];
+  readonly columnOrder: ColumnOrder;
+  readonly owners: ReadonlyMap<string, string>;
   readonly dump: Promise<DumpedSchema>;
 }
 
@@ -77,19 +93,20 @@ async function copyOf(
   const { server } = ground;
   const empty = await emptySchema(server, client);
   const catalog = await live;
-  const { roles, unread } = catalog;
+  const { roles, unread, columnOrder, owners } = catalog;
   const facts = managedView(catalog.facts, []);
   if (server.private) await createRoles(client, roles);
-  await copySchema(client, empty, facts, catalog).catch((error) => refuseCopy(unread, error));
-  return { facts, roles, unread, dump: meanwhile(dumpWritten(ground, settings)) };
+  const copied = server.private ? catalog : { ...catalog, owners: new Map<string, string>() };
+  await copySchema(client, empty, facts, copied).catch((error) => refuseCopy(unread, error));
+  return { facts, roles, unread, columnOrder, owners, dump: meanwhile(dumpWritten(ground, settings)) };
 }
 
 async function startFrom(origin: Origin, ground: Ground, database: ScratchDatabase): Promise<Start> {
   if ("live" in origin) return copyOf(origin.live, ground, database);
   await origin.fill(database);
   const dump = meanwhile(dumpWritten(ground, database.settings));
-  const { facts, roles, unread } = await readCatalog(database.client);
-  return { facts: managedView(facts, []), roles, unread, dump };
+  const { facts, roles, unread, columnOrder, owners } = await readCatalog(database.client);
+  return { facts: managedView(facts, []), roles, unread, columnOrder, owners, dump };
 }
 
 async function modelsFrom(
@@ -126,18 +143,24 @@ export async function withSides<T>(
       startFrom(origin, ground, startDatabase),
       modelsFrom(sources, ground, modelsDatabase),
     ]);
-    const start = ground.ignore.length === 0 ? whole.facts : managedView(whole.facts, ground.ignore);
+    const alone = otherHistories(whole.facts, models.facts);
+    const ignore = [...ground.ignore, ...alone.patterns];
+    const start = ignore.length === 0 ? whole.facts : managedView(whole.facts, ignore);
     return use({
       start,
       renamed: start,
       renames: { up: [], down: [] },
-      models: withGrantsOf(managedView(models.facts, ground.ignore), start),
+      models: withGrantsOf(managedView(models.facts, ignore), start),
       startDatabase,
       modelsDatabase,
-      dumps: meanwhile(both(whole.dump, modelsDump)),
+      dumps: meanwhile(both(whole.dump, modelsDump, alone.patterns)),
       roles: rolesOf(whole, models),
-      unwritten: unreadDifferences(whole.unread, models.unread, ground.ignore),
+      unwritten: unreadDifferences(whole.unread, models.unread, ignore),
+      notes: [...alone.notes, ...defaultPrivilegesIn(models.facts)],
+      ignore,
       keywords,
+      owners: whole.owners,
+      columnOrder: { start: whole.columnOrder, models: models.columnOrder },
     });
   });
 }

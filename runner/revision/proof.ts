@@ -1,5 +1,6 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import { type DumpedSchema, dumpDifferences, dumpWritten } from "../scratch/schema-dump.ts";
+import { type ColumnOrder, createdInOtherOrder, readColumnOrder } from "./catalog/column-order.ts";
 import { managedFacts, managedView, withValidIndexes } from "./catalog/managed-view.ts";
 import { readFacts } from "./catalog/read.ts";
 import type { Ground, Sides } from "./comparison.ts";
@@ -10,6 +11,9 @@ import { runScript, type ScratchDatabase } from "./script/scratch-copy.ts";
 /** What a schema should be: as facts, and as pg_dump shows it. */
 interface Expected {
   readonly facts: FactBase;
+  /** The schema from which the migration leads here: tables that it lacks are created, with this order of columns. */
+  readonly other: FactBase;
+  readonly columnOrder: ColumnOrder;
   readonly dump: DumpedSchema;
 }
 
@@ -40,7 +44,9 @@ async function differences(
         roles,
       }).deltas;
   const dumped = dumpDifferences(dump, expected.dump);
-  return [...deltas.map(describeDelta), ...dumped];
+  const order = await readColumnOrder(client);
+  const misordered = createdInOtherOrder(order, expected.columnOrder, expected.facts, expected.other);
+  return [...deltas.map(describeDelta), ...dumped, ...misordered];
 }
 
 async function attempt(what: string, run: () => Promise<string[]>): Promise<string[]> {
@@ -65,12 +71,24 @@ export async function prove(ground: Ground, sides: Sides, steps: readonly Step[]
   const ups = steps.map(({ up }) => up);
   const up = await attempt("up", async () => {
     await run(ups.slice(-1));
-    return differences(ground, database, { facts: sides.models, dump: dumps.models }, roles);
+    const expected = {
+      facts: sides.models,
+      other: sides.renamed,
+      columnOrder: sides.columnOrder.models,
+      dump: dumps.models,
+    };
+    return differences(ground, database, expected, roles);
   });
   if (up.some((line) => line.includes("it does not run"))) return up;
   const down = await attempt("down", async () => {
     await run(steps.map((step) => step.down).reverse());
-    return differences(ground, database, { facts: withValidIndexes(sides.start), dump: dumps.start }, roles);
+    const expected = {
+      facts: withValidIndexes(sides.start),
+      other: sides.models,
+      columnOrder: sides.columnOrder.start,
+      dump: dumps.start,
+    };
+    return differences(ground, database, expected, roles);
   });
   if (down.some((line) => line.includes("it does not run"))) return [...up, ...down];
   const again = await attempt("up again", async () => {

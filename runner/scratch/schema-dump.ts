@@ -53,6 +53,30 @@ function normalised(body: string): string {
   return withoutOrder(withSortedOptions(canonicalSql(lines.join("\n"))));
 }
 
+const ownDefault =
+  /^ALTER TABLE (?:ONLY )?\S+ ALTER COLUMN (?<column>"(?:[^"]|"")*"|\S+) SET (?<value>DEFAULT [\s\S]*);$/;
+
+/**
+ * pg_dump writes a default apart from its table where both depend on each other, for one table of several by the order in
+ * which they were created: here each default is in its table.
+ */
+function withDefaultsInTables(entries: Map<string, string>): Map<string, string> {
+  for (const [key, sql] of entries) {
+    const [kind, schema, name = ""] = key.split("\t");
+    const { column, value } = (kind === "DEFAULT" && sql.match(ownDefault)?.groups) || {};
+    const table = ["TABLE", schema, name.slice(0, name.lastIndexOf(" "))].join("\t");
+    const lines = entries.get(table)?.split("\n") ?? [];
+    const place = lines.findIndex((line) => line.startsWith(`    ${column} `));
+    if (place < 0) continue;
+    lines[place] = lines[place]?.replace(/( NOT NULL)?$/, (notNull) => ` ${value}${notNull}`) ?? "";
+    const end = lines.findIndex((line) => line.startsWith(")"));
+    const sorted = [...lines.slice(0, 1), ...lines.slice(1, end).sort(), ...lines.slice(end)];
+    entries.set(table, sorted.join("\n"));
+    entries.delete(key);
+  }
+  return entries;
+}
+
 /** Cuts a dump into its objects. Pure. */
 export function readDump(text: string): DumpedSchema {
   const entries = new Map<string, string>();
@@ -63,7 +87,7 @@ export function readDump(text: string): DumpedSchema {
     const key = [type, schema === "-" ? "" : schema, name].join("\t");
     entries.set(key, entries.has(key) ? [entries.get(key), body].sort().join("\n") : body);
   }
-  return entries;
+  return withDefaultsInTables(entries);
 }
 
 /** The paths under which `--ignore` may name an entry such as "fk constraint public.t t_a_fkey". */
@@ -75,7 +99,7 @@ function pathsOf(key: string): string[] {
 }
 
 /** A dump without what `--ignore` names. */
-function withoutIgnored(dump: DumpedSchema, ignore: readonly string[]): DumpedSchema {
+export function withoutIgnored(dump: DumpedSchema, ignore: readonly string[]): DumpedSchema {
   if (ignore.length === 0) return dump;
   const ignored = (key: string) => pathsOf(key).some((path) => ignore.some((pattern) => fits(pattern, path)));
   return new Map([...dump].filter(([key]) => !ignored(key)));
@@ -130,7 +154,7 @@ export function dumpDifferences(found: DumpedSchema, expected: DumpedSchema): st
   });
   const lines = [
     ...missing.map((key) => `${describe(key)} is missing`),
-    ...extra.map((key) => `${describe(key)} is too much`),
+    ...extra.map((key) => `unexpected ${describe(key)}`),
   ];
   return [...lines, ...changed];
 }

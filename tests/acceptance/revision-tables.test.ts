@@ -127,7 +127,7 @@ const cases: RevisionCase[] = [
     live: "CREATE TABLE t (a varchar(10), b numeric(10,2), c numeric(9,3), d varchar, e numeric(10,2)); INSERT INTO t VALUES ('a', 1.5, 2, 'd', 3)",
     models: "CREATE TABLE t (a varchar(20), b numeric(12,2), c numeric, d text, e numeric(12,3))",
     up: [
-      /^-- migrate: up\s+(ALTER TABLE public\.t\s+ALTER COLUMN [abcd] TYPE [^;]*;\s+){4}-- FAILS where a value of public\.t\.e /,
+      /^-- migrate: up\s+ALTER TABLE public\.t\s+(?:ALTER COLUMN [abcd] TYPE (?:[^;,]|\d,\d)*[,;]\s+){4}-- FAILS where a value of public\.t\.e /,
     ],
     down: [/FAILS where a value of public\.t\.a .*\n-- LONG LOCK/, /FAILS where a value of public\.t\.b /],
     afterUp: { "SELECT concat_ws(' ', a, b, c, d, e) FROM t": ["a 1.50 2.000 d 3.000"] },
@@ -268,7 +268,7 @@ const cases: RevisionCase[] = [
     live: "CREATE TABLE t (id int); CREATE INDEX t_id ON t (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_id'::regclass",
     models: "CREATE TABLE t (id int); CREATE INDEX t_id ON t (id)",
     up: [/DROP INDEX/, /CREATE INDEX/],
-    downDiffers: [/^index public\.t_id is too much$/], // pg_dump does not show the invalid one
+    downDiffers: [/^unexpected index public\.t_id$/], // pg_dump does not show the invalid one
     afterUp: { "SELECT indisvalid FROM pg_index WHERE indexrelid = 't_id'::regclass": [true] },
   },
   {

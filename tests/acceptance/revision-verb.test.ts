@@ -138,10 +138,10 @@ test("what a revision does not write is reported, never passed over", async () =
   const { code, out, err } = await revision("--check", "--url", url());
   assert.equal(code, 3, err);
   assert.deepEqual(out.trim().split("\n").sort(), [
-    "subscription sub is too much, and no migration is written for it",
-    "user mapping for looker on server s is too much, and no migration is written for it",
-    "user mapping for postgres on server s is missing, and no migration is written for it",
-    "user mapping for public on server s differs, and no migration is written for it",
+    "unexpected subscription sub: no migration is written for it",
+    "unexpected user mapping for looker on server s: no migration is written for it",
+    "user mapping for postgres on server s is missing: no migration is written for it",
+    "user mapping for public on server s differs: no migration is written for it",
   ]);
   models("a.sql", `${table}; ${server}; ${mapping("PUBLIC", "p")}`);
   const ignored = await revision("--check", "--url", url(), "--ignore", "s.looker", "--ignore", "sub");
@@ -156,7 +156,7 @@ test("a kind of object that no revision carries is named", async () => {
   models("a.sql", table);
   const alone = await revision("x", "--url", url());
   assert.equal(alone.code, 3);
-  assert.match(alone.err, /type public\.odd is too much, and no migration is written for it/);
+  assert.match(alone.err, /unexpected type public\.odd: no migration is written for it/);
   await onDatabase("CREATE TABLE odds (o odd)");
   const { code, err } = await revision("x", "--url", url());
   assert.equal(code, 3);

@@ -1,8 +1,9 @@
-import type { FactBase } from "@supabase/pg-delta/core";
+import { encodeId, type FactBase } from "@supabase/pg-delta/core";
 import { extract } from "@supabase/pg-delta/extract";
 import type pg from "pg";
-import { withNotNullApart } from "../plan/not-null.ts";
+import { withNotNullApart } from "../plan/statements/not-null.ts";
 import { askAtOnce, planOnce } from "./batch-query.ts";
+import { type ColumnOrder, readColumnOrder } from "./column-order.ts";
 import { askForDependencies } from "./dependencies.ts";
 import { extrasHandler } from "./extras/handler.ts";
 import { objectsQuery } from "./extras/objects.ts";
@@ -32,6 +33,9 @@ export interface Catalog {
   readonly roles: readonly string[];
   /** What is there and not among the facts, or never written. */
   readonly unread: readonly UnreadObject[];
+  readonly columnOrder: ColumnOrder;
+  /** The owners of objects, by encoded ids, where they are others than the role that reads. */
+  readonly owners: ReadonlyMap<string, string>;
 }
 
 /** How a connection answers: many queries at once, and those for dependencies. */
@@ -79,6 +83,13 @@ export async function readFacts(client: pg.Client, major: number): Promise<FactB
   return factsOf({ client, version: major * 10_000, atOnce: planOnce, dependencies: async () => nothing });
 }
 
+function ownersIn(facts: FactBase, reader: string): Map<string, string> {
+  const owners = facts.edges.flatMap(({ kind, from, to }): [string, string][] =>
+    kind === "owner" && to.kind === "role" && to.name !== reader ? [[encodeId(from), to.name]] : [],
+  );
+  return new Map(owners);
+}
+
 /**
  * Reads a database's catalog in one read-only transaction. Needs no right but to connect.
  * @param client a connection that nothing else uses meanwhile; its `search_path` is the one recorded
@@ -87,19 +98,23 @@ export async function readCatalog(client: pg.Client): Promise<Catalog> {
   await client.query("SET jit = off"); // compiling queries takes longer than they do
   const {
     rows: [about],
-  } = await client.query<{ version: string; path: string; roles: string[] }>(
-    `SELECT current_setting('server_version_num') AS version, current_setting('search_path') AS path,
+  } = await client.query<{ version: string; path: string; reader: string; roles: string[] }>(
+    `SELECT current_setting('server_version_num') AS version, current_setting('search_path') AS path, current_user::text AS reader,
             (SELECT coalesce(array_agg(rolname::text), '{}') FROM pg_roles WHERE rolname !~ '^pg_') AS roles`,
   );
   const version = Number(about?.version);
   const major = Math.floor(version / 10_000);
   const unread = await readUnread(client, major);
+  const columnOrder = await readColumnOrder(client);
   const dependencies: Ask = (text) => askForDependencies(client, text);
+  const facts = await factsOf({ client, version, atOnce: askAtOnce, dependencies });
   return {
-    facts: await factsOf({ client, version, atOnce: askAtOnce, dependencies }),
+    facts,
     major,
     searchPath: about?.path ?? "",
     roles: about?.roles ?? [],
     unread,
+    columnOrder,
+    owners: ownersIn(facts, about?.reader ?? ""),
   };
 }

@@ -75,9 +75,9 @@ export function unreadDifferences(
   const present = counted(start).flatMap(({ name, digest }) => {
     const other = wanted.get(name);
     wanted.delete(name);
-    if (other === undefined) return [`${name} is too much, and ${never}`];
-    if (digest === null) return [`${name} cannot be compared, and ${never}`];
-    return other.digest === digest ? [] : [`${name} differs, and ${never}`];
+    if (other === undefined) return [`unexpected ${name}: ${never}`];
+    if (digest === null) return [`${name} cannot be compared: ${never}`];
+    return other.digest === digest ? [] : [`${name} differs: ${never}`];
   });
-  return [...present, ...[...wanted.keys()].map((name) => `${name} is missing, and ${never}`)];
+  return [...present, ...[...wanted.keys()].map((name) => `${name} is missing: ${never}`)];
 }

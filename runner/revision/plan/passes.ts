@@ -3,25 +3,37 @@ import type { Action } from "@supabase/pg-delta/plan";
 import { withoutMark } from "../catalog/extras/rebuild.ts";
 import { makingVirtual, onAllEqualKeys } from "../catalog/normalize.ts";
 import { withRowsKept } from "../rows/preserve-rows.ts";
-import { withColumnsBeforeUse, withPersistenceInOrder } from "./action-order.ts";
-import { withCollatedTypes } from "./collations.ts";
+import { withPersistenceInOrder } from "./order/action-order.ts";
+import { withKeysDroppedAlong } from "./order/dropped-tables.ts";
+import {
+  defaultsAfterRenames,
+  freeNamesFirst,
+  renamesInFront,
+  withNamesAside,
+} from "./order/name-conflicts.ts";
+import { withWholeTables } from "./order/whole-tables.ts";
+import { plannedChanges, plannedCreation } from "./pg-delta.ts";
+import type { Draft, Pass } from "./schema-pair.ts";
+import { withCollatedTypes } from "./schemas/collations.ts";
+import { withoutDropCycles } from "./schemas/drop-cycles.ts";
+import { withSilentRenames } from "./schemas/equal-renames.ts";
+import { withoutLast, withoutRemade } from "./schemas/rebuilt-objects.ts";
 import {
   newValuesFirst,
   onPartitionsToo,
   replicaIdentityLast,
   withAllParents,
   withRepeatedKeysApart,
-  withSharedColumns,
-} from "./complete-actions.ts";
-import { withKeysDroppedAlong } from "./dropped-tables.ts";
-import { withSilentRenames } from "./equal-renames.ts";
-import { defaultsAfterRenames, freeNamesFirst, renamesInFront, withNamesAside } from "./name-conflicts.ts";
-import { withNotNullSettled } from "./not-null.ts";
-import { plannedChanges, plannedCreation } from "./pg-delta.ts";
-import { withoutLast, withoutRemade } from "./rebuilt-objects.ts";
-import type { Draft, Pass } from "./schema-pair.ts";
-import { unloggedLikeItsTable, withPlainOptions } from "./sequences.ts";
-import { withExpressionsDropped, withTypesChangedOnce } from "./type-changes.ts";
+} from "./statements/complete-actions.ts";
+import { withConstraintsChangedInPlace } from "./statements/constraints.ts";
+import { withGrantsOfDifferences } from "./statements/grants.ts";
+import { withoutData } from "./statements/materialized-views.ts";
+import { withNotNullSettled } from "./statements/not-null.ts";
+import { withOwnersKept } from "./statements/owners.ts";
+import { withMembersDroppedAlong } from "./statements/publications.ts";
+import { withRebuiltTypesComplete } from "./statements/rebuilt-types.ts";
+import { unloggedLikeItsTable, withPlainOptions } from "./statements/sequences.ts";
+import { withExpressionsDropped, withTypesChangedOnce } from "./statements/type-changes.ts";
 
 /** A pass that changes statements alone. */
 const onActions =
@@ -63,13 +75,24 @@ const schemaPasses: readonly Pass[] = [
     upstream: "write ALTER COLUMN … DROP EXPRESSION",
   },
   {
+    name: "drop cycles",
+    run: (draft) => {
+      const { facts, actions } = withoutDropCycles(draft.from, draft.to);
+      return { ...draft, from: facts, present: facts, opening: [...draft.opening, ...actions] };
+    },
+    after: ["dropped expressions"],
+    reason:
+      "A table and a routine that its default calls hold each other where the routine takes the table's row type: the default goes first.",
+    upstream: "drop a default before its table where a dependency cycle needs it",
+  },
+  {
     name: "rebuilt objects",
     run: (draft) => {
       const { facts, gone } = withoutRemade(draft.from, draft.to);
       const drops = gone.size === 0 ? [] : plannedChanges(draft.from, facts, draft.pair.roles).actions;
       return { ...draft, from: facts, rebuilt: gone, drops };
     },
-    after: ["dropped expressions"],
+    after: ["drop cycles"],
     reason:
       "pg-delta drops and creates a table that changes its partitioning under the views, sequences and keys that depend on it.",
     upstream: "drop and create what depends on a replaced table with it",
@@ -88,7 +111,7 @@ const schemaPasses: readonly Pass[] = [
   {
     name: "objects created last",
     run: (draft) => ({ ...draft, withoutLast: withoutLast(draft.present, draft.to) }),
-    after: ["dropped expressions"],
+    after: ["drop cycles"],
     reason:
       "PostgreSQL refuses to rewrite a table while another one has a column of its row type: such a table is created at the end.",
     upstream: "order a column of a row type behind the statements that rewrite that row type's table",
@@ -126,12 +149,30 @@ const planningCreation: Pass = {
   creates: true,
 };
 
+/** Gives pg-delta's statements the order in which a person would write them. */
+const wholeTables: Pass = {
+  name: "whole tables",
+  run: (draft) => {
+    const { actions, last, from, to, withoutLast: most } = draft;
+    return {
+      ...draft,
+      actions: withWholeTables(actions, from, most.facts),
+      last: withWholeTables(last, most.facts, to),
+    };
+  },
+  after: ["plan"],
+  reason:
+    "pg-delta creates a table before the types and functions that its columns need, and adds these columns behind all others.",
+  upstream: "create types and routines before tables, and write generated columns into CREATE TABLE",
+  creates: true,
+};
+
 /** What pg-delta's statements lack for rows, renames and objects that are rebuilt. */
 const changePasses: readonly Pass[] = [
   {
     name: "last actions",
     run: (draft) => ({ ...draft, actions: [...draft.actions, ...draft.last], last: [] }),
-    after: ["plan"],
+    after: ["whole tables"],
     reason: "The objects that are created last come behind all others.",
   },
   {
@@ -143,9 +184,33 @@ const changePasses: readonly Pass[] = [
     upstream: "drop a default once before the change of the type and set it once after, identities likewise",
   },
   {
+    name: "constraints in place",
+    run: onActions((actions, { from, to }) => withConstraintsChangedInPlace(actions, from, to)),
+    after: ["last actions"],
+    reason:
+      "A constraint becomes valid, or a foreign key deferrable, where it is; pg-delta drops it and reads all rows for a new one.",
+    upstream: "write VALIDATE CONSTRAINT and ALTER CONSTRAINT",
+  },
+  {
+    name: "rebuilt enums",
+    run: onActions((actions, { from, to }) => withRebuiltTypesComplete(actions, from, to)),
+    after: ["type changes"],
+    reason:
+      "An enum that loses a value is created again; pg-delta forgets its comment and privileges, and gives the old one a name of its own.",
+    upstream: "copy comment, privileges and owner when an enum is replaced",
+  },
+  {
+    name: "grants",
+    run: onActions((actions, { from, to }) => withGrantsOfDifferences(actions, from, to)),
+    after: ["rebuilt enums"],
+    reason:
+      "pg-delta revokes all privileges of a role before it grants those that stay, and a table's take its columns' along.",
+    upstream: "grant and revoke the privileges that differ",
+  },
+  {
     name: "not null",
     run: onActions((actions, { from }) => withNotNullSettled(actions, from)),
-    after: ["type changes"],
+    after: ["grants", "constraints in place"],
     reason:
       "A NOT NULL constraint becomes valid or inherited in place; pg-delta knows only whether a column is NOT NULL.",
     upstream: "know NOT NULL constraints of PostgreSQL 18",
@@ -205,39 +270,31 @@ const completion: readonly Pass[] = [
   {
     name: "repeated keys",
     run: onActions((actions, { pair }) => withRepeatedKeysApart(actions, pair.to)),
-    after: ["plan"],
+    after: ["whole tables"],
     reason: "CREATE TABLE keeps one of several keys on the same columns.",
     upstream: "add all but the first key of the same columns by ALTER TABLE",
     creates: true,
   },
   {
-    name: "shared columns",
-    run: onActions((actions, { pair }) => withSharedColumns(actions, pair.to)),
+    name: "materialized views",
+    run: onActions((actions, { pair }) => withoutData(actions, pair.to)),
     after: ["plan"],
-    reason: "A column that a child declares and inherits cannot be added to it.",
-    upstream: "write the columns of a child into its CREATE TABLE",
+    reason: "A materialized view that is to hold no data is created WITH NO DATA: its query may take hours.",
+    upstream: "read whether a materialized view is populated",
     creates: true,
   },
   {
     name: "all parents",
     run: onActions(withAllParents),
-    after: ["shared columns"],
+    after: ["whole tables"],
     reason: "Columns come from all parents, so CREATE TABLE … INHERITS names all of them.",
     upstream: "read all parents of a table, not the first alone",
     creates: true,
   },
   {
-    name: "columns before use",
-    run: onActions((actions, { pair }) => withColumnsBeforeUse(actions, pair.to)),
-    after: ["all parents"],
-    reason: "A column that is added once another table uses the row type, or stands below, may be too late.",
-    upstream: "write all columns into CREATE TABLE",
-    creates: true,
-  },
-  {
     name: "enum values first",
     run: onActions(newValuesFirst),
-    after: ["renames first", "columns before use"],
+    after: ["renames first", "all parents"],
     reason: "pg-delta knows no dependency on a single value of an enum.",
     upstream: "order statements that hold an enum's new value behind ALTER TYPE … ADD VALUE",
     creates: true,
@@ -245,7 +302,7 @@ const completion: readonly Pass[] = [
   {
     name: "replica identity",
     run: onActions(replicaIdentityLast),
-    after: ["columns before use"],
+    after: ["all parents"],
     reason:
       "pg-delta writes a table's replica identity twice, perhaps before the index's columns are NOT NULL.",
     upstream: "write REPLICA IDENTITY once, behind SET NOT NULL",
@@ -263,6 +320,20 @@ const completion: readonly Pass[] = [
 
 /** What depends on the order of all statements. */
 const orderPasses: readonly Pass[] = [
+  {
+    name: "publications",
+    run: onActions(withMembersDroppedAlong),
+    after: ["renames first"],
+    reason: "A table leaves its publications when it is dropped.",
+    upstream: "leave out ALTER PUBLICATION … DROP TABLE where the table is dropped",
+  },
+  {
+    name: "owners",
+    run: onActions((actions, { pair }) => withOwnersKept(actions, pair)),
+    after: ["renames first", "rebuilt enums"],
+    reason:
+      "An object that is created again belongs to the role that runs the migration, until it is given back.",
+  },
   {
     name: "free names first",
     run: onActions((actions, { pair }) => freeNamesFirst(actions, pair.from, pair.to)),
@@ -300,10 +371,11 @@ const orderPasses: readonly Pass[] = [
 export const passes: readonly Pass[] = [
   ...schemaPasses,
   planning,
+  wholeTables,
   ...changePasses,
   ...completion,
   ...orderPasses,
 ];
 
 /** The passes that create a schema in an empty database. */
-export const creationPasses: readonly Pass[] = [planningCreation, ...completion];
+export const creationPasses: readonly Pass[] = [planningCreation, wholeTables, ...completion];

@@ -1,6 +1,6 @@
 import type { Delta, Fact, FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import type { Remains } from "./rebuilt-objects.ts";
+import type { Remains } from "./schemas/rebuilt-objects.ts";
 
 /** Two schemas and the migration between them: the up migration leads to the models, the down migration back. */
 export interface SchemaPair {
@@ -9,6 +9,8 @@ export interface SchemaPair {
   readonly to: FactBase;
   /** Roles that exist on the server, whom grants and policies may name. */
   readonly roles: readonly string[];
+  /** The owners of the database's objects, by encoded ids, where they are others than the role that reads the database. */
+  readonly owners?: ReadonlyMap<string, string> | undefined;
 }
 
 /** A plan in the making: the passes fill it one after the other. */

@@ -1,10 +1,10 @@
 import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import { managedView, withGrantsOf, withValidIndexes } from "../catalog/managed-view.ts";
-import { readCatalog } from "../catalog/read.ts";
+import { type Catalog, readCatalog } from "../catalog/read.ts";
 import type { Ground, Sides } from "../comparison.ts";
 import { changesBetween } from "../plan/plan.ts";
-import { heldByKeys, standingOn, stuckInPlace } from "../plan/rebuilt-objects.ts";
+import { heldByKeys, standingOn, stuckInPlace } from "../plan/schemas/rebuilt-objects.ts";
 import { renderScript, type Statement } from "../script/render.ts";
 import { runScript } from "../script/scratch-copy.ts";
 import { commentsOn } from "../script/warnings.ts";
@@ -26,13 +26,16 @@ function statementsOf(statements: readonly string[]): Statement[] {
 /** The start's scratch copy, on which what is done in place is tried. */
 interface Trial {
   readonly run: (statements: readonly Statement[]) => Promise<void>;
-  readonly read: () => Promise<FactBase>;
+  readonly read: () => Promise<Pick<Catalog, "facts" | "owners">>;
 }
 
 function trialOn({ server, ignore }: Ground, { startDatabase, keywords }: Sides): Trial {
   return {
     run: (statements) => runScript(server, startDatabase, renderScript(statements, true, keywords)),
-    read: async () => managedView((await readCatalog(startDatabase.client)).facts, ignore),
+    read: async () => {
+      const { facts, owners } = await readCatalog(startDatabase.client);
+      return { facts: managedView(facts, ignore), owners };
+    },
   };
 }
 
@@ -66,14 +69,20 @@ async function triedMoves(sides: Sides, renamed: FactBase, { run }: Trial): Prom
 
 /** The sides after what was done in place, which is taken back on the start's copy, with what else there is to take back. */
 async function settled(sides: Sides, inPlace: InPlace, { run, read }: Trial): Promise<Sides> {
-  const renamed = await read();
+  const { facts: renamed, owners } = await read();
   await run(inPlace.down);
   const to = withValidIndexes(sides.start);
-  const left = changesBetween({ direction: "down", from: await read(), to, roles: sides.roles }).actions;
+  const left = changesBetween({
+    direction: "down",
+    from: (await read()).facts,
+    to,
+    roles: sides.roles,
+  }).actions;
   const rest = left.map(({ sql }) => ({ sql, comments: [] }));
   if (rest.length > 0) await run(rest);
   const renames = { up: inPlace.up, down: [...inPlace.down, ...rest] };
-  return { ...sides, renames, renamed, models: withGrantsOf(sides.models, renamed) };
+  const known = new Map([...sides.owners, ...owners]); // by the names before and after
+  return { ...sides, renames, renamed, owners: known, models: withGrantsOf(sides.models, renamed) };
 }
 
 /** All names that change in place: those that were asked for, of types, and of types that must give way. */
@@ -100,7 +109,7 @@ export async function afterChangesInPlace(
     if (names.up.length === 0) return sides.start;
     await sides.dumps;
     await trial.run(names.up);
-    return trial.read();
+    return (await trial.read()).facts;
   };
   const moves = await triedMoves(sides, await rename(), trial);
   if (moves.up.length > 0)

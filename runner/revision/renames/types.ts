@@ -1,6 +1,6 @@
 import type { Fact, FactBase, StableId } from "@supabase/pg-delta/core";
 import pg from "pg";
-import { freeNames } from "../plan/name-conflicts.ts";
+import { freeNames } from "../plan/order/name-conflicts.ts";
 import type { Statement } from "../script/render.ts";
 import type { InPlace } from "./statements.ts";
 

@@ -9,7 +9,7 @@ import {
   type TableId,
   withTablesBelow,
 } from "../catalog/managed-view.ts";
-import { freeNames } from "../plan/name-conflicts.ts";
+import { freeNames } from "../plan/order/name-conflicts.ts";
 import { plain, quoted } from "../script/sql-text.ts";
 import { heldValues } from "./carried-values.ts";
 import { returning, type Value } from "./restore-rows.ts";

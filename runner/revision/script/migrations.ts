@@ -61,7 +61,8 @@ async function downScript(stage: Pick<Stage, "from" | "to">, walk: Walk): Promis
   const { sides } = walk;
   const [aside, from] = await movedAside(stage, walk);
   const to = withValidIndexes(stage.from);
-  const pair: SchemaPair = { direction: "down", from, to, roles: sides.roles };
+  const { roles, owners } = sides;
+  const pair: SchemaPair = { direction: "down", from, to, roles, owners };
   const { actions: planned, forwardReferences } = changesBetween(pair);
   const actions = await withConversions(sides.modelsDatabase.client, planned, from, stage.from);
   const transactional = segmentsOf(actions).every((segment, index) => segment.transactional && index === 0);

@@ -1,5 +1,5 @@
 import { formatSqlStatements } from "@supabase/pg-delta/sql-format";
-import { sameButForBlanks, withPlainNames, withWholeTypes } from "./sql-text.ts";
+import { sameButForBlanks, withPlainNames, withWholeNames, withWholeTypes } from "./sql-text.ts";
 
 /** A statement of a migration and what a person should know before running it. */
 export interface Statement {
@@ -21,12 +21,16 @@ const formatting = {
   preserveRuleBodies: true,
 } as const;
 
+/** An ALTER TABLE statement that has a line for each of its subcommands already. */
+const hasLines = /^ALTER TABLE [^\n]*\n {2}/;
+
 /** How PostgreSQL begins the text of a view's query. */
-const viewQuery = /^(CREATE (?:OR REPLACE )?(?:MATERIALIZED )?VIEW [^\n]* AS) {2}(?=\S)/;
+const viewQuery = /^(CREATE (?:OR REPLACE )?(?:MATERIALIZED )?VIEW [^\n]*(?:\n *| )AS) {2}(?=\S)/;
 
 function formatted(sql: string): string {
-  if (sql.startsWith("DROP ")) return sql;
-  const pretty = withWholeTypes(formatSqlStatements([sql], formatting).join(";\n\n"));
+  if (sql.startsWith("DROP ") || hasLines.test(sql)) return sql;
+  const text = formatSqlStatements([sql], formatting).join(";\n\n");
+  const pretty = withWholeNames(withWholeTypes(text));
   return (sameButForBlanks(sql, pretty) ? pretty : sql).replace(viewQuery, "$1\n ");
 }
 

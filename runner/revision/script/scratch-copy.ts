@@ -5,6 +5,7 @@ import { runOnScratch } from "../../scratch/run.ts";
 import type { ScratchServer } from "../../scratch/server.ts";
 import type { Catalog } from "../catalog/read.ts";
 import { creationOf } from "../plan/plan.ts";
+import { ownerStatements } from "../plan/statements/owners.ts";
 import type { Script } from "./render.ts";
 import { type Segment, segmentsOf } from "./segments.ts";
 
@@ -61,16 +62,20 @@ function messageOf({ actions, transactional }: Segment): string {
 /**
  * Builds a schema in an empty database from what was read of another's catalog. A dump would not do: pg_dump's
  * own output need not load again.
+ *
+ * @param catalog with the owners that the objects get; none where the server may lack the roles
  */
 export async function copySchema(
   client: pg.Client,
   empty: FactBase,
   schema: FactBase,
-  { roles, searchPath }: Pick<Catalog, "roles" | "searchPath">,
+  { roles, searchPath, owners }: Pick<Catalog, "roles" | "searchPath" | "owners">,
 ): Promise<void> {
   await client.query("SELECT set_config('search_path', $1, false)", [searchPath]);
   await client.query("SET check_function_bodies = off");
   for (const segment of segmentsOf(creationOf(schema, empty, roles))) await client.query(messageOf(segment));
+  const given = ownerStatements(schema, owners);
+  if (given.length > 0) await client.query(given.join(";\n"));
   await client.query("RESET check_function_bodies");
 }
 

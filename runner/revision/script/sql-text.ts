@@ -56,6 +56,13 @@ export function withWholeTypes(sql: string): string {
     .join("");
 }
 
+/** Joins names with the names that they are in: pg-delta's formatter takes them apart in lists of arguments. */
+export function withWholeNames(sql: string): string {
+  return piecesOf(sql)
+    .map(({ kind, text }) => (kind === "text" ? text.replace(/(?<=[\w$]|^) +\.(?=[\w]|$)/g, ".") : text))
+    .join("");
+}
+
 /** True where two texts differ by blanks between words alone. */
 export function sameButForBlanks(one: string, other: string): boolean {
   const normal = (sql: string) =>

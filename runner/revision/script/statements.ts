@@ -1,12 +1,14 @@
-import type { FactBase } from "@supabase/pg-delta/core";
+import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
 import { allColumns, type ColumnFact, type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
 import type { SchemaPair } from "../plan/schema-pair.ts";
+import { publicationAdvice } from "../plan/statements/publications.ts";
 import { fillerFor } from "../rows/default-values.ts";
 import { isReturn, type Return, returning } from "../rows/restore-rows.ts";
 import { everyRowMeets } from "./constraint-warnings.ts";
 import { conversionAdvice, leavesRowsAlone } from "./conversion-warnings.ts";
+import { withAlterationsJoined } from "./join-alterations.ts";
 import type { Statement } from "./render.ts";
 import { raisedFloor, sequenceStarts } from "./sequences.ts";
 import { commentsOn } from "./warnings.ts";
@@ -98,21 +100,38 @@ function advised(action: Action, pair: SchemaPair, existing: ReadonlySet<string>
   return [advice, ...commentsOn({ ...action, dataLoss: "none" }, existing)];
 }
 
+/** Why a column is not in the CREATE TABLE of its table, which the same script holds. */
+function apartFromTable({ sql, produces }: Action, actions: readonly Action[]): string[] {
+  const column = / ADD COLUMN /.test(sql) ? produces.find(isColumn) : undefined;
+  const isTable = (id: StableId) =>
+    column !== undefined && id.kind === "table" && id.schema === column.schema && id.name === column.table;
+  if (column === undefined || !actions.some((action) => action.produces.some(isTable))) return [];
+  return [`${column.name} follows its table: what it needs, or a column before it, needs the table first`];
+}
+
 /** The statements of a script, with what rows need that a catalog does not show, and with comments. */
 export function statementsFor(actions: readonly Action[], pair: SchemaPair, running: Running): Statement[] {
   const gone = new Set(actions.flatMap(({ destroys }) => destroys.map(pathOf)));
+  const dropped = new Set(actions.flatMap(({ destroys }) => destroys.map((id) => encodeId(id))));
   const existing = new Set([...tablesOf(pair.from)].filter((table) => !gone.has(table)));
   const statements = actions.flatMap((action): Statement[] => {
     if (isReturn(action)) return [returnedRows(action, pair)];
     const comments = advised(action, pair, existing);
     const id = addedWithoutValue(action, pair);
-    if (id === undefined) return [...raisedFloor(action, pair.to), { sql: action.sql, comments }];
+    if (id === undefined)
+      return [
+        ...raisedFloor(action, pair.to),
+        {
+          sql: action.sql,
+          comments: [...comments, ...apartFromTable(action, actions), ...publicationAdvice(action, dropped)],
+        },
+      ];
     if (pair.direction === "down") return bringBack(action, id, pair);
     const advice = `FAILS where ${id.schema}.${id.table} holds rows: give ${id.name} a DEFAULT, or add it nullable and fill it first`;
     return [{ sql: action.sql, comments: [...comments, advice] }];
   });
   const safe = running.transactional ? statements : inOneStatement(statements);
-  const all = [...safe, ...sequenceStarts(pair, actions)];
+  const all = withAlterationsJoined([...safe, ...sequenceStarts(pair, actions)]);
   return running.forwardReferences ? unchecked(all, running.transactional) : all;
 }
 

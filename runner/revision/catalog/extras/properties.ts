@@ -1,3 +1,5 @@
+import type { StableId } from "@supabase/pg-delta/core";
+
 /**
  * Queries for what pg_dump shows of a modelled object, and the planner does not know. Each gives `key`, `parent`
  * (the planner's id, as JSON), the statement that sets the property, the one that takes it back, and what makes it
@@ -180,6 +182,20 @@ const unloggedSequences = `
       WHERE o.classid = 'pg_class'::regclass AND o.objid = c.oid AND o.deptype IN ('a', 'i') AND oc.relpersistence = 'u')
     AND ${userRelation("'S'")}`;
 
+/** How the property of a materialized view is named that holds no data. */
+const noData = "no data in ";
+
+/** Tells the property of a materialized view that holds no data: it cannot be read before it is refreshed. */
+export function isUnpopulated(id: StableId): boolean {
+  return id.kind === "extensionIntent" && id.key.startsWith(noData);
+}
+
+const unpopulated = `
+  SELECT format('${noData}%I.%I', n.nspname, c.relname), ${relation},
+         format('REFRESH MATERIALIZED VIEW %I.%I WITH NO DATA', n.nspname, c.relname),
+         format('REFRESH MATERIALIZED VIEW %I.%I', n.nspname, c.relname), ''
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT c.relispopulated AND ${userRelation("'m'")}`;
+
 /** Only PostgreSQL 18 and later have the column, so it is asked for by name. */
 const publishesGenerated = "to_jsonb(p) ->> 'pubgencols' = 's'";
 const publishedGenerated = `
@@ -233,6 +249,7 @@ const all: Readonly<Record<string, readonly [string, string]>> = {
   ],
   foreignOptions: [someColumn, foreignOptions],
   unloggedSequences: [someRelation("c.relkind = 'S' AND c.relpersistence = 'u'"), unloggedSequences],
+  unpopulated: [someRelation("c.relkind = 'm' AND NOT c.relispopulated"), unpopulated],
   publishedGenerated: [`SELECT FROM pg_publication p WHERE ${publishesGenerated}`, publishedGenerated],
 };
 

@@ -1,7 +1,7 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
-import { quoted } from "../script/sql-text.ts";
+import { quoted } from "../../script/sql-text.ts";
 
 type Renamable = Extract<StableId, { schema: string; name: string }> & {
   readonly kind: "index" | "sequence" | "constraint";

@@ -1,6 +1,6 @@
 import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import { plain, quoted } from "../script/sql-text.ts";
+import { plain, quoted } from "../../script/sql-text.ts";
 
 /** Kinds that share one namespace in a schema: pg_class has one row for each. */
 const relationKinds = new Set(["table", "view", "materializedView", "foreignTable", "sequence", "index"]);

@@ -1,8 +1,8 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import { type ColumnId, isColumn } from "../catalog/managed-view.ts";
-import { isVirtual } from "../catalog/normalize.ts";
-import { plain, quoted } from "../script/sql-text.ts";
+import { type ColumnId, isColumn } from "../../catalog/managed-view.ts";
+import { isVirtual } from "../../catalog/normalize.ts";
+import { plain, quoted } from "../../script/sql-text.ts";
 
 const retypes = / ALTER COLUMN .* TYPE /s;
 const setsDefault = / ALTER COLUMN .* SET DEFAULT /s;

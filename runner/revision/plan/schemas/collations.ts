@@ -1,5 +1,5 @@
 import { buildFactBase, encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
-import { isColumn } from "../catalog/managed-view.ts";
+import { isColumn } from "../../catalog/managed-view.ts";
 
 /** A column with its collation as a part of its type, the way ALTER COLUMN … TYPE takes it. */
 function collatedType(fact: Fact): Fact {

@@ -1,6 +1,6 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import { type ColumnId, isColumn } from "../catalog/managed-view.ts";
+import { type ColumnId, isColumn } from "../../catalog/managed-view.ts";
 
 /** How the properties are named that stand for a NOT NULL which is not valid, or which children do not inherit. */
 const prefix = "not null constraint ";

@@ -1,7 +1,7 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
-import { allColumns, isColumn, isTable, ownColumns, parentsOf } from "../catalog/managed-view.ts";
-import { isRewritten, usesRewrittenRows } from "../rows/row-types.ts";
-import { namesIn } from "../script/sql-text.ts";
+import { allColumns, isColumn, isTable, ownColumns, parentsOf } from "../../catalog/managed-view.ts";
+import { isRewritten, usesRewrittenRows } from "../../rows/row-types.ts";
+import { namesIn } from "../../script/sql-text.ts";
 
 /** Facts by their encoded ids. */
 type Facts = Map<string, Fact>;
@@ -19,6 +19,19 @@ function keysThrough(partition: Fact, facts: FactBase): StableId[] {
   });
 }
 
+/** What a publication says of a table: the publication itself stays, since its slots would not outlive it. */
+function membersOf(facts: FactBase, publication: Fact, { id: table }: Fact): Fact[] {
+  return facts
+    .childrenOf(publication.id)
+    .filter(
+      ({ id }) =>
+        id.kind === "publicationRel" &&
+        isTable(table) &&
+        id.schema === table.schema &&
+        id.table === table.name,
+    );
+}
+
 /** A fact, all that it consists of, and all that stands on any of that: of a column, its whole table. */
 function collect(facts: FactBase, fact: Fact, found: Facts): void {
   const key = encodeId(fact.id);
@@ -33,7 +46,9 @@ function collect(facts: FactBase, fact: Fact, found: Facts): void {
   ];
   for (const id of users) {
     const user = facts.get(id);
-    if (user !== undefined) collect(facts, user, found);
+    if (user === undefined) continue;
+    for (const one of user.id.kind === "publication" ? membersOf(facts, user, fact) : [user])
+      collect(facts, one, found);
   }
 }
 

@@ -1,7 +1,6 @@
-import type { FactBase, StableId } from "@supabase/pg-delta/core";
+import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
-import { allColumns, isColumn, isTable, parentsOf } from "../catalog/managed-view.ts";
 
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
 const creation = /^CREATE (?:UNLOGGED )?TABLE (.*?) \(.* INHERITS \(/s;
@@ -26,32 +25,6 @@ export function withAllParents(actions: readonly Action[]): Action[] {
     return names === ""
       ? action
       : { ...action, sql: action.sql.replace(/( INHERITS \([^)]*)\)/, `$1${names})`) };
-  });
-  return complete.filter((action) => !taken.has(action));
-}
-
-/** The names of the columns that a table has from its parents. */
-function inheritedColumns(table: StableId, facts: FactBase): Set<string> {
-  return new Set(parentsOf(table, facts).flatMap((parent) => [...allColumns(parent, facts).keys()]));
-}
-
-/** A column that a child declares and inherits too cannot be added to it: it belongs into its definition. */
-export function withSharedColumns(actions: readonly Action[], facts: FactBase): Action[] {
-  const taken = new Set<Action>();
-  const complete = actions.map((action) => {
-    const table = action.produces.find(isTable);
-    if (table === undefined || !creation.test(action.sql)) return action;
-    const inherited = inheritedColumns(table, facts);
-    const prefix = `ALTER TABLE ${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)} ADD COLUMN `;
-    const shared = actions.filter(
-      ({ sql, produces }) =>
-        sql.startsWith(prefix) && produces.some((id) => isColumn(id) && inherited.has(id.name)),
-    );
-    for (const one of shared) taken.add(one);
-    const columns = shared.map(({ sql }) => sql.slice(prefix.length)).join(", ");
-    if (columns === "") return action;
-    const produces = [...action.produces, ...shared.flatMap((one) => one.produces)];
-    return { ...action, produces, sql: action.sql.replace(/ \(\) INHERITS/, () => ` (${columns}) INHERITS`) };
   });
   return complete.filter((action) => !taken.has(action));
 }
