@@ -13,6 +13,7 @@ import { emptySchema } from "./catalog/empty-schema.ts";
 import { defaultPrivilegesIn, otherHistories } from "./catalog/left-alone.ts";
 import { managedView, withGrantsOf } from "./catalog/managed-view.ts";
 import { type Catalog, readCatalog } from "./catalog/read.ts";
+import { type Revoked, revokedIn, revokedNotes, withoutRevoked } from "./catalog/revoked.ts";
 import { type UnreadObject, unreadDifferences } from "./catalog/unsupported.ts";
 import { loadModels, type SqlSource } from "./models.ts";
 import type { InPlace } from "./renames/statements.ts";
@@ -41,6 +42,8 @@ export interface Sides {
   readonly unwritten: readonly string[];
   /** What a person should know besides: what is left alone, and what the models say in vain. */
   readonly notes: readonly string[];
+  /** What the models revoke from roles. */
+  readonly revoked: readonly Revoked[];
   /** Patterns of what is left out: those that were given, and other tools' tables. */
   readonly ignore: readonly string[];
   /** Words that need quotes as a name. */
@@ -143,6 +146,7 @@ export async function withSides<T>(
       startFrom(origin, ground, startDatabase),
       modelsFrom(sources, ground, modelsDatabase),
     ]);
+    const revoked = await revokedIn(sources);
     const alone = otherHistories(whole.facts, models.facts);
     const ignore = [...ground.ignore, ...alone.patterns];
     const start = ignore.length === 0 ? whole.facts : managedView(whole.facts, ignore);
@@ -150,14 +154,17 @@ export async function withSides<T>(
       start,
       renamed: start,
       renames: { up: [], down: [] },
-      models: withGrantsOf(managedView(models.facts, ignore), start),
+      models: withGrantsOf(managedView(models.facts, ignore), start, (grant) =>
+        withoutRevoked(grant, revoked),
+      ),
       startDatabase,
       modelsDatabase,
       dumps: meanwhile(both(whole.dump, modelsDump, alone.patterns)),
       roles: rolesOf(whole, models),
       unwritten: unreadDifferences(whole.unread, models.unread, ignore),
-      notes: [...alone.notes, ...defaultPrivilegesIn(models.facts)],
+      notes: [...alone.notes, ...revokedNotes(start.facts(), revoked), ...defaultPrivilegesIn(models.facts)],
       ignore,
+      revoked,
       keywords,
       owners: whole.owners,
       columnOrder: { start: whole.columnOrder, models: models.columnOrder },

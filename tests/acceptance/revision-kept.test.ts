@@ -175,4 +175,71 @@ testCases([
     without: [/GRANT SELECT/],
     leavesMore: true,
   },
+  {
+    name: "privileges on columns of views stay when the view is created again, and are granted and revoked",
+    live: `${roles} CREATE TABLE t (a int, b int, c int); CREATE VIEW v AS SELECT a, b, c FROM t; GRANT SELECT (a) ON v TO r1; GRANT UPDATE (b), SELECT (b) ON v TO r2 WITH GRANT OPTION; GRANT SELECT (b) ON v TO PUBLIC;
+      CREATE MATERIALIZED VIEW m AS SELECT a FROM t; GRANT SELECT (a) ON m TO r1; CREATE VIEW w AS SELECT 1 AS x; GRANT SELECT (x) ON w TO r1`,
+    models: `${roles} CREATE TABLE t (a bigint, b int, c int); CREATE VIEW v AS SELECT a, b, c FROM t; GRANT SELECT (a) ON v TO r1; GRANT SELECT (c) ON v TO r1; GRANT SELECT (b) ON v TO PUBLIC; CREATE MATERIALIZED VIEW m AS SELECT a FROM t;
+      CREATE VIEW w AS SELECT 1 AS x; GRANT SELECT (x) ON w TO PUBLIC`,
+    afterUp: {
+      [columnAcl("v")]: ["a SELECT, b SELECT, b SELECT*, b UPDATE*, c SELECT"],
+      [columnAcl("m")]: ["a SELECT"],
+      [columnAcl("w")]: ["x SELECT, x SELECT"],
+    },
+    afterDown: {
+      [columnAcl("v")]: ["a SELECT, b SELECT, b SELECT*, b UPDATE*"],
+      [columnAcl("m")]: ["a SELECT"],
+      [columnAcl("w")]: ["x SELECT"],
+    },
+  },
+  {
+    name: "an index of a partitioned table alone becomes one of all its partitions, and the other way",
+    live: `CREATE TABLE ev (id int, at date) PARTITION BY RANGE (at); CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM ('2024-01-01') TO ('2025-01-01'); CREATE TABLE ev_2 PARTITION OF ev DEFAULT PARTITION BY LIST (id); CREATE TABLE ev_3 PARTITION OF ev_2 DEFAULT;
+      CREATE INDEX i ON ONLY ev (id); CREATE UNIQUE INDEX u ON ONLY ev (id, at); CREATE INDEX all_of ON ev (at); CREATE INDEX stays ON ONLY ev (at, id); INSERT INTO ev VALUES (1, '2024-02-02'), (2, '2026-01-01')`,
+    models: `CREATE TABLE ev (id int, at date) PARTITION BY RANGE (at); CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM ('2024-01-01') TO ('2025-01-01'); CREATE TABLE ev_2 PARTITION OF ev DEFAULT PARTITION BY LIST (id); CREATE TABLE ev_3 PARTITION OF ev_2 DEFAULT;
+      CREATE INDEX i ON ev (id); CREATE UNIQUE INDEX u ON ONLY ev (id, at); CREATE INDEX all_of ON ONLY ev (at); CREATE INDEX stays ON ONLY ev (at, id); CREATE INDEX fresh ON ONLY ev (id, at, id)`,
+    up: [
+      /CREATE INDEX i ON public\.ev /,
+      /CREATE INDEX all_of ON ONLY public\.ev /,
+      /CREATE INDEX fresh ON ONLY public\.ev /,
+    ],
+    down: [/CREATE INDEX i ON ONLY public\.ev /, /CREATE INDEX all_of ON public\.ev /],
+    without: [/\b(stays|u)\b|only \*/],
+    afterUp: {
+      "SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_index JOIN pg_class ON oid = indexrelid WHERE indisvalid AND relkind = 'I'":
+        ["ev_2_id_idx,i"],
+      "SELECT count(*)::int FROM pg_partition_tree('i')": [4],
+    },
+    afterDown: {
+      "SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_index JOIN pg_class ON oid = indexrelid WHERE indisvalid AND relkind = 'I'":
+        ["all_of,ev_2_at_idx"],
+    },
+  },
+  {
+    name: "what the models revoke is revoked, and nothing else that only the database grants",
+    live: `${roles} CREATE TABLE t (a int, b int); CREATE TABLE u (a int); CREATE VIEW v AS SELECT a, b FROM t; GRANT SELECT, INSERT ON t TO r1; GRANT UPDATE (a) ON t TO r1; GRANT SELECT ON t TO r2; GRANT SELECT ON u TO r1; GRANT SELECT (a), SELECT (b) ON v TO r1;
+      CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; GRANT EXECUTE ON FUNCTION f TO r1, r2`,
+    models: `${roles} CREATE TABLE t (a int, b int); CREATE TABLE u (a int); CREATE VIEW v AS SELECT a, b FROM t; CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+      REVOKE SELECT, UPDATE ON t FROM r1; REVOKE SELECT (b) ON v FROM r1; REVOKE ALL ON FUNCTION f(int) FROM r2`,
+    up: [
+      /^REVOKE SELECT\s+ON (TABLE )?public\.t\s+FROM r1;/m,
+      /^REVOKE SELECT \(b\)\s+ON public\.v\s+FROM r1;/m,
+    ],
+    hints: [/^the models revoke privileges of "r1" on public\.t: where the stack grants them .* exclude/m],
+    withoutHints: [/public\.u/],
+    afterUp: {
+      [acl("t")]: ["r1 INSERT, r2 SELECT"],
+      [columnAcl("t")]: [null],
+      [acl("u")]: ["r1 SELECT"],
+      [columnAcl("v")]: ["a SELECT"],
+      "SELECT proacl::text FROM pg_proc WHERE proname = 'f'": [
+        "{=X/postgres,postgres=X/postgres,r1=X/postgres}",
+      ],
+    },
+    afterDown: {
+      [acl("t")]: ["r1 INSERT, r1 SELECT, r2 SELECT"],
+      [columnAcl("t")]: ["a UPDATE"],
+      [columnAcl("v")]: ["a SELECT, b SELECT"],
+    },
+  },
 ]);

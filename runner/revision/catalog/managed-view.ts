@@ -7,6 +7,7 @@ import {
   type StableId,
 } from "@supabase/pg-delta/core";
 import { fits } from "../../util/glob.ts";
+import { isViewGrant } from "./extras/properties.ts";
 
 /** The schema that holds this program's own bookkeeping. */
 const ownSchema = "pgstack";
@@ -96,12 +97,21 @@ function withoutLostDefault(fact: Fact, live: FactBase): Fact {
 /**
  * The models, with the grants that only the database has: those may be the stack's own, and an object that is
  * dropped and made again must get them back. Else PUBLIC is the models' business.
+ *
+ * @param without a privilege without what the models revoke; undefined where nothing is left of it
  */
-export function withGrantsOf(models: FactBase, live: FactBase): FactBase {
-  const carried = live.facts().filter(({ id, parent }) => {
-    if (id.kind !== "acl" || id.grantee === "PUBLIC" || models.has(id)) return false;
+export function withGrantsOf(
+  models: FactBase,
+  live: FactBase,
+  without: (grant: Fact) => Fact | undefined,
+): FactBase {
+  const ofLive = live.facts().filter(({ id, parent }) => {
+    if (models.has(id)) return false;
+    if (isViewGrant(id)) return parent !== undefined && models.has(parent);
+    if (id.kind !== "acl" || id.grantee === "PUBLIC") return false;
     return models.has(id.target) && parent !== undefined && models.has(parent);
   });
+  const carried = ofLive.flatMap((grant) => without(grant) ?? []);
   const all = models.facts();
   const meant = all.map((fact) => withoutLostDefault(fact, live));
   if (carried.length === 0 && meant.every((fact, index) => fact === all[index])) return models;

@@ -4,8 +4,10 @@ import {
   encodeId,
   type Fact,
   type FactBase,
+  type StableId,
 } from "@supabase/pg-delta/core";
 import type pg from "pg";
+import { rowsOf } from "../../postgres/rows.ts";
 import { canonicalSql } from "../../scratch/schema-dump.ts";
 import type { ColumnId } from "./managed-view.ts";
 
@@ -73,6 +75,46 @@ export function isVirtual(expression: string): boolean {
 /** A statement of the planner's that makes a marked column virtual. Pure. */
 export function makingVirtual(sql: string): string {
   return sql.replaceAll(`${mark}) STORED`, ") VIRTUAL");
+}
+
+/** Follows the definition of an index that a partitioned table has without its partitions. */
+const onlyMark = " /* only */";
+
+/** The indexes of partitioned tables that not all partitions have: they were created ON ONLY, and are not valid. */
+export async function readOnlyIndexes(
+  client: pg.Client,
+  present: ReadonlySet<string>,
+): Promise<readonly StableId[]> {
+  if (!present.has("onlyIndex")) return [];
+  return rowsOf<Extract<StableId, { kind: "index" }>>(
+    client,
+    `SELECT 'index' AS kind, n.nspname AS schema, c.relname AS name
+     FROM pg_catalog.pg_index i
+     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'I' AND NOT i.indisvalid`,
+  );
+}
+
+/** A schema in which these indexes are marked: their definition is the same as one of all partitions. Pure. */
+export function withOnlyIndexes(facts: FactBase, indexes: readonly StableId[]): FactBase {
+  if (indexes.length === 0) return facts;
+  const only = new Set(indexes.map((id) => encodeId(id)));
+  const marked = facts.facts().map((fact) => {
+    if (!only.has(encodeId(fact.id))) return fact;
+    return { ...fact, payload: { ...fact.payload, def: `${fact.payload.def}${onlyMark}`, valid: true } };
+  });
+  return buildFactBase(marked, [...facts.edges], facts.source);
+}
+
+/**
+ * A statement of pg-delta's that creates an index: of a partitioned table alone where it is marked, else of its partitions
+ * too. Pure.
+ */
+export function onPartitionsToo(sql: string): string {
+  if (!/^CREATE (?:UNIQUE )?INDEX /.test(sql)) return sql;
+  if (sql.endsWith(onlyMark)) return sql.slice(0, -onlyMark.length);
+  return sql.replace(/^(CREATE (?:UNIQUE )?INDEX .*?) ON ONLY /s, "$1 ON ");
 }
 
 const keyDefinition =

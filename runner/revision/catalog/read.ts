@@ -1,4 +1,4 @@
-import { encodeId, type FactBase } from "@supabase/pg-delta/core";
+import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import { extract } from "@supabase/pg-delta/extract";
 import type pg from "pg";
 import { withNotNullApart } from "../plan/statements/not-null.ts";
@@ -9,7 +9,13 @@ import { extrasHandler } from "./extras/handler.ts";
 import { objectsQuery } from "./extras/objects.ts";
 import { propertiesQuery } from "./extras/properties.ts";
 import type { ColumnId } from "./managed-view.ts";
-import { canonical, readVirtualColumns, withVirtualColumns } from "./normalize.ts";
+import {
+  canonical,
+  readOnlyIndexes,
+  readVirtualColumns,
+  withOnlyIndexes,
+  withVirtualColumns,
+} from "./normalize.ts";
 import {
   type Answer,
   type Ask,
@@ -55,6 +61,7 @@ async function factsOf({ client, version, atOnce, dependencies }: Source): Promi
   let present: ReadonlySet<string> = new Set();
   let answers: ReadonlyMap<string, Answer> = new Map();
   let virtual: readonly ColumnId[] = [];
+  let only: readonly StableId[] = [];
   const answer: Ask = async (text) => {
     if (isForDependencies(text)) return dependencies(text);
     if (isForUnknownKinds(text) || findsNothing(text, present)) return nothing;
@@ -65,13 +72,14 @@ async function factsOf({ client, version, atOnce, dependencies }: Source): Promi
       const some = queries.filter((query) => !findsNothing(query, present));
       answers = await atOnce(client, [...some, ...own]);
       virtual = await readVirtualColumns(client, version);
+      only = await readOnlyIndexes(client, present);
     }
     return result;
   };
   const handlers = [extrasHandler(() => present)];
   // the kinds with passwords (user mappings, subscriptions) are left out of a revision, so nothing needs to be hidden
   const { factBase } = await extract(poolOf(answer), { handlers, redactSecrets: false });
-  return withVirtualColumns(withNotNullApart(canonical(factBase)), virtual);
+  return withOnlyIndexes(withVirtualColumns(withNotNullApart(canonical(factBase)), virtual), only);
 }
 
 /**

@@ -14,6 +14,8 @@ const conditions: Readonly<Record<string, string>> = {
     objectCatalogs.map((catalog) => [catalog, `SELECT FROM ${catalog} WHERE oid >= 16384`]),
   ),
   ...propertyConditions,
+  onlyIndex:
+    "SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relkind = 'I' AND NOT i.indisvalid",
   pg_default_acl: "SELECT FROM pg_default_acl",
   pg_sequence: "SELECT FROM pg_sequence",
   pg_proc: "SELECT FROM pg_proc WHERE oid >= 16384",

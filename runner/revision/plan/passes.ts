@@ -1,7 +1,7 @@
 import { diff } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import { withoutMark } from "../catalog/extras/rebuild.ts";
-import { makingVirtual, onAllEqualKeys } from "../catalog/normalize.ts";
+import { makingVirtual, onAllEqualKeys, onPartitionsToo } from "../catalog/normalize.ts";
 import { withRowsKept } from "../rows/preserve-rows.ts";
 import { withPersistenceInOrder } from "./order/action-order.ts";
 import { withKeysDroppedAlong } from "./order/dropped-tables.ts";
@@ -20,7 +20,6 @@ import { withSilentRenames } from "./schemas/equal-renames.ts";
 import { withoutLast, withoutRemade } from "./schemas/rebuilt-objects.ts";
 import {
   newValuesFirst,
-  onPartitionsToo,
   replicaIdentityLast,
   withAllParents,
   withRepeatedKeysApart,
@@ -260,10 +259,10 @@ const completion: readonly Pass[] = [
   },
   {
     name: "indexes of partitions",
-    run: onEach(onPartitionsToo),
+    run: onEach((action) => ({ ...action, sql: onPartitionsToo(action.sql) })),
     after: ["plan"],
     reason:
-      "A catalog shows a partitioned table's index as one of that table alone; its partitions have it too.",
+      "A catalog shows every index of a partitioned table as one of that table alone; its partitions have it too, unless it is marked.",
     upstream: "write CREATE INDEX without ONLY where the index is on all partitions",
     creates: true,
   },

@@ -2,6 +2,7 @@ import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core"
 import type { Action } from "@supabase/pg-delta/plan";
 import { managedView, withGrantsOf, withValidIndexes } from "../catalog/managed-view.ts";
 import { type Catalog, readCatalog } from "../catalog/read.ts";
+import { withoutRevoked } from "../catalog/revoked.ts";
 import type { Ground, Sides } from "../comparison.ts";
 import { changesBetween } from "../plan/plan.ts";
 import { heldByKeys, standingOn, stuckInPlace } from "../plan/schemas/rebuilt-objects.ts";
@@ -82,7 +83,13 @@ async function settled(sides: Sides, inPlace: InPlace, { run, read }: Trial): Pr
   if (rest.length > 0) await run(rest);
   const renames = { up: inPlace.up, down: [...inPlace.down, ...rest] };
   const known = new Map([...sides.owners, ...owners]); // by the names before and after
-  return { ...sides, renames, renamed, owners: known, models: withGrantsOf(sides.models, renamed) };
+  return {
+    ...sides,
+    renames,
+    renamed,
+    owners: known,
+    models: withGrantsOf(sides.models, renamed, (grant) => withoutRevoked(grant, sides.revoked)),
+  };
 }
 
 /** All names that change in place: those that were asked for, of types, and of types that must give way. */

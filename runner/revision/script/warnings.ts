@@ -39,6 +39,7 @@ const refusals: readonly (readonly [definition: RegExp, rows: string])[] = [
   ],
   [/^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) FOREIGN KEY /s, "a row refers to nothing"],
   [/^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) CHECK /s, "a row does not meet it"],
+  [/^ALTER TABLE .* VALIDATE CONSTRAINT /s, "a row does not meet it"],
   [/^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) EXCLUDE /s, "two rows exclude each other"],
 ];
 
@@ -73,5 +74,6 @@ export function commentsOn(action: Action, existing: ReadonlySet<string>, met = 
   if (relation === undefined || !existing.has(relation) || / NOT VALID$/.test(action.sql)) return comments;
   const lock = lockOf(action, relation);
   const refusal = met ? [] : refusalOf(action);
-  return [...comments, ...(lock === undefined ? [] : [[lock, ...refusal].join("; ")])];
+  const said = [...(lock === undefined ? [] : [lock]), ...refusal];
+  return said.length === 0 ? comments : [...comments, said.join("; ")];
 }

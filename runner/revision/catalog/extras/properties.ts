@@ -182,6 +182,24 @@ const unloggedSequences = `
       WHERE o.classid = 'pg_class'::regclass AND o.objid = c.oid AND o.deptype IN ('a', 'i') AND oc.relpersistence = 'u')
     AND ${userRelation("'S'")}`;
 
+/** How the properties are named that are privileges on columns of views. */
+const viewGrant = "grant of ";
+
+/** Tells a privilege on a column of a view that is a role's, not PUBLIC's: pg-delta knows only those of tables. */
+export function isViewGrant(id: StableId): boolean {
+  return id.kind === "extensionIntent" && id.key.startsWith(viewGrant) && !id.key.includes(" to PUBLIC on ");
+}
+
+const grantee = "CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END";
+const viewGrants = `
+  SELECT format('${viewGrant}%s to %s on %I.%I.%I', g.privilege_type, ${grantee}, n.nspname, c.relname, a.attname), ${relation},
+         format('GRANT %s (%I) ON %I.%I TO %s', g.privilege_type, a.attname, n.nspname, c.relname, ${grantee})
+           || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END,
+         format('REVOKE %s (%I) ON %I.%I FROM %s', g.privilege_type, a.attname, n.nspname, c.relname, ${grantee}), ''
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  CROSS JOIN LATERAL aclexplode(a.attacl) g
+  WHERE a.attacl IS NOT NULL AND g.grantee <> c.relowner AND NOT a.attisdropped AND ${userRelation("'v', 'm'")}`;
+
 /** How the property of a materialized view is named that holds no data. */
 const noData = "no data in ";
 
@@ -249,6 +267,10 @@ const all: Readonly<Record<string, readonly [string, string]>> = {
   ],
   foreignOptions: [someColumn, foreignOptions],
   unloggedSequences: [someRelation("c.relkind = 'S' AND c.relpersistence = 'u'"), unloggedSequences],
+  viewGrants: [
+    "SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attrelid >= 16384 AND a.attacl IS NOT NULL AND c.relkind IN ('v', 'm')",
+    viewGrants,
+  ],
   unpopulated: [someRelation("c.relkind = 'm' AND NOT c.relispopulated"), unpopulated],
   publishedGenerated: [`SELECT FROM pg_publication p WHERE ${publishesGenerated}`, publishedGenerated],
 };

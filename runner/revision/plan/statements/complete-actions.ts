@@ -5,11 +5,6 @@ import pg from "pg";
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
 const creation = /^CREATE (?:UNLOGGED )?TABLE (.*?) \(.* INHERITS \(/s;
 
-/** A catalog shows a partitioned table's index as one of that table alone; on all partitions is what was meant. */
-export function onPartitionsToo(action: Action): Action {
-  return { ...action, sql: action.sql.replace(/^(CREATE (?:UNIQUE )?INDEX .*?) ON ONLY /s, "$1 ON ") };
-}
-
 /** The planner makes a table with its first parent; columns come from the others too, so it needs all at once. */
 export function withAllParents(actions: readonly Action[]): Action[] {
   const plain = (name: string) => name.replaceAll('"', "");
