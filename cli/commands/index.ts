@@ -7,6 +7,7 @@ export const stackCommands: Readonly<Record<string, () => Promise<StackCommand>>
   adopt: typed(() => import("./adopt.ts")),
   completion: typed(() => import("./completion.ts")),
   destroy: typed(() => import("./destroy.ts")),
+  doctor: typed(() => import("./doctor.ts")),
   downgrade: typed(() => import("./downgrade.ts")),
   env: typed(() => import("./env.ts")),
   preview: typed(() => import("./preview.ts")),

@@ -20,7 +20,7 @@ const downgrade: Command = {
     const reverted = await revertMigrations(request, (applied) =>
       applied.slice(resolveTarget(to, applied)).reverse(),
     );
-    call.print(`${reverted.length} reverted`);
+    call.print(call.flags.json === true ? JSON.stringify({ reverted }) : `${reverted.length} reverted`);
     return ExitCode.done;
   },
 };

@@ -30,7 +30,12 @@ const upgrade: Command = {
       leaving: new Set(),
       log: call.log,
     });
-    call.print(`${applied.length} applied, head ${history.rows.at(-1)?.name ?? "none"}`);
+    const head = history.rows.at(-1)?.name ?? null;
+    call.print(
+      call.flags.json === true
+        ? JSON.stringify({ applied, head })
+        : `${applied.length} applied, head ${head ?? "none"}`,
+    );
     return ExitCode.done;
   },
 };

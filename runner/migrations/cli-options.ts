@@ -1,6 +1,7 @@
 import type { Flags } from "../cli/command.ts";
 import {
   directoryFlag,
+  jsonFlag,
   resolveAdminTarget,
   resolveTarget,
   stackFacts,
@@ -33,10 +34,11 @@ export const runFlags: Flags = {
   },
   "statement-timeout": { type: "string", value: "TIME", about: "how long a statement may run; 0: no limit" },
   "out-of-order": { type: "string", value: "RULE", about: "what to do with late files: error or apply" },
+  json: jsonFlag,
 };
 
 export const runUsage =
-  "[--directory DIR] [--table SCHEMA.TABLE] [--lock-timeout 5s] [--statement-timeout 0] [--out-of-order error|apply]";
+  "[--directory DIR] [--table SCHEMA.TABLE] [--lock-timeout 5s] [--statement-timeout 0] [--out-of-order error|apply] [--json]";
 
 type Raw = Partial<Record<keyof MigrationSettings, string | number | boolean | null>>;
 
