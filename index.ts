@@ -1,14 +1,14 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config.ts";
 import { administratorOutput, urlsOf } from "./components/connection.ts";
-import { Cutover, Switchover } from "./components/cutover.ts";
+import { Cutover, reportCutovers, Switchover } from "./components/cutover.ts";
 import { Database } from "./components/database.ts";
 import { Dump } from "./components/dump.ts";
 import { createProvider, Instance } from "./components/instance.ts";
 import { Migrations, readFiles } from "./components/migrations.ts";
 import { checkPrevious } from "./components/previous-update.ts";
 import { Protection } from "./components/protection.ts";
-import { beforeChanges } from "./components/refusal.ts";
+import { beforeChanges, orFail } from "./components/refusal.ts";
 import { Restore } from "./components/restore.ts";
 import { RoleGrants, verifyAtEnd } from "./components/roles/grants.ts";
 import { LoginRole } from "./components/roles/login-role.ts";
@@ -79,6 +79,7 @@ const move =
     declared: config.database,
     roles: config.roles.map(({ name }) => name),
   });
+void orFail(reportCutovers({ connection: stackRoles.admin, queries }));
 const content = restoration ?? move;
 
 const backup = (when: DumpConfig["when"], after: pulumi.Resource) =>

@@ -169,6 +169,12 @@ async function check(
   return found;
 }
 
+/** Says what cutovers of other stacks mean for this stack's database: who follows it, and where it has moved. */
+export async function reportCutovers({ connection, queries }: Pick<CutoverArgs, "connection" | "queries">) {
+  const found = await askRunner<readonly string[]>(queries, "cutover-source-check", {}, connection);
+  for (const text of found ?? []) await pulumi.log.warn(text);
+}
+
 const outOfDate = (differences: readonly string[]) =>
   "The copy is out of date: definitions are not replicated, and those of the source have changed since. Another " +
   `cutover.label copies again; a switch does so before it freezes.\n  ${differences.join("\n  ")}`;

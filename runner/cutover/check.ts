@@ -1,8 +1,10 @@
+import { rowsOf } from "../postgres/rows.ts";
 import { UserError } from "../util/errors.ts";
 import { withPairs } from "./compare/row-checksums.ts";
 import { compareSchemas } from "./compare/schema.ts";
-import { withAdmin } from "./connections.ts";
+import { type SideSettings, withAdmin } from "./connections.ts";
 import { holdCutoverLock } from "./lock.ts";
+import { isNotOurs } from "./moved-objects.ts";
 import { pausedSince } from "./pgbouncer/clients.ts";
 import type { Log } from "./session.ts";
 import type { CutoverSettings } from "./settings.ts";
@@ -82,4 +84,36 @@ export async function checkCutover(
     held: await findHeld(settings),
     outOfDate: outOfDate ?? [],
   };
+}
+
+const followers = `SELECT obj_description(p.oid, 'pg_publication') AS stack FROM pg_publication p
+  JOIN pg_replication_slots s ON s.slot_name = p.pubname AND s.database = current_database()
+  WHERE NOT (${isNotOurs("p.pubname")})`;
+
+/**
+ * What cutovers of other stacks mean for a database: one that follows it misses definitions until it copies again, and one
+ * that is complete has left it behind.
+ */
+export async function checkAsSource(database: SideSettings): Promise<readonly string[]> {
+  const found = await orUnknown(() =>
+    withAdmin(database, async (client) => ({
+      state: await readState(client, "source"),
+      followers: await rowsOf<{ stack: string | null }>(client, followers),
+    })),
+  );
+  if (found === undefined) return [];
+  const { state } = found;
+  const moved =
+    state?.movedTo === undefined
+      ? `This database is read-only since ${state?.frozenAt}, for the cutover of stack "${state?.holder}".`
+      : `This database has moved to ${state.movedPlace ?? state.movedTo} by the cutover of stack "${state.holder}", and stays ` +
+        `read-only since ${state.frozenAt}: migrations belong to stack "${state.holder}" now.`;
+  return [
+    ...(state === undefined ? [] : [moved]),
+    ...found.followers.map(
+      ({ stack }) =>
+        `Stack "${stack}" follows this database by replication, which carries no definitions: after a migration here it copies ` +
+        "again before it switches.",
+    ),
+  ];
 }

@@ -67,6 +67,13 @@ export async function withAdmins<T>(
   }
 }
 
+/**
+ * Keeps ordinary triggers and event triggers from firing, for the session or the transaction. Where the user may not set
+ * that (before PostgreSQL 15 only superusers may; later it can be granted), they fire.
+ */
+export const withoutTriggers = (scope: "SESSION" | "LOCAL") =>
+  `DO $$ BEGIN SET ${scope} session_replication_role = replica; EXCEPTION WHEN insufficient_privilege THEN NULL; END $$`;
+
 /** Names a database the world over: its server's system identifier and its name. */
 export async function identityOf(client: pg.Client): Promise<string> {
   const { identity } = await oneRow<{ identity: string }>(

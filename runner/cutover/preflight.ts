@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { oneRow, rowsOf } from "../postgres/rows.ts";
 import { isNotOfExtension } from "../postgres/sql.ts";
+import { findMissingAbilities, type MissingAbilities } from "./abilities.ts";
 import { existingRoles, listOwners, listUserMappings } from "./copy/ownership.ts";
 import { writeBlockName } from "./freeze/write-block.ts";
 import { isMovedSchema } from "./moved-objects.ts";
@@ -181,6 +182,20 @@ async function compareRoles(source: pg.Client, target: pg.Client, owner: string)
   };
 }
 
+/** What the administrators of both sides may not do. */
+export async function missingAbilities(
+  source: pg.Client,
+  target: pg.Client,
+  settings: CutoverSettings,
+): Promise<MissingAbilities> {
+  const here = await existingRoles(target);
+  const owners = (await listOwners(source)).map(({ owner }) => owner);
+  const given = owners.map((owner) =>
+    owner === settings.owners.source || !here.has(owner) ? settings.owners.target : owner,
+  );
+  return findMissingAbilities(source, target, settings, [...new Set(given)]);
+}
+
 /** Looks for what stands in the way of a copy and a switch. It changes nothing. */
 export async function findPreflightIssues(
   source: pg.Client,
@@ -190,6 +205,7 @@ export async function findPreflightIssues(
   const servers = compareServers(await factsOf(source), await factsOf(target));
   const extensions = await compareExtensions(source, target);
   const roles = await compareRoles(source, target, cutover.owners.source);
+  const abilities = await missingAbilities(source, target, cutover);
   const replication =
     cutover.method === "replicate"
       ? await texts(source, notReplicated, [cutover.replicaIdentityFull, slotsOf(cutover)])
@@ -199,6 +215,8 @@ export async function findPreflightIssues(
       ...servers.blocking,
       ...extensions.blocking,
       ...roles.blocking,
+      ...abilities.copy,
+      ...abilities.freeze,
       ...(await texts(source, stopsFreeze)),
       ...replication,
     ],

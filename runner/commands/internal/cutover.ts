@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { type Command, queryCommand } from "../../cli/command.ts";
-import { checkCutover } from "../../cutover/check.ts";
+import { checkAsSource, checkCutover } from "../../cutover/check.ts";
 import type { Log } from "../../cutover/session.ts";
 import { type CutoverSettings, parseCutover } from "../../cutover/settings.ts";
 import { reachComplete, reachCopy, reachVerify } from "../../cutover/stages/after-freeze.ts";
@@ -9,6 +9,7 @@ import { rehearse } from "../../cutover/stages/rehearse.ts";
 import { reachResume } from "../../cutover/stages/resume.ts";
 import { endCutover, rollBackAfterFailure } from "../../cutover/stages/rollback.ts";
 import { watch } from "../../cutover/stages/watch.ts";
+import { connectionFromEnvironment } from "../../postgres/connection.ts";
 import { ExitCode, RefusedError } from "../../util/errors.ts";
 import { parseRequest } from "../../util/request.ts";
 
@@ -28,6 +29,12 @@ const cutoverCheck = queryCommand<v.InferOutput<typeof CheckRequest>>(
   "tells whether a switch was completed, what keeps the source from being written to, and whether a copy is out of date",
   ({ settings, wait }, environment, log) => checkCutover(parseCutover(settings, environment), log, wait),
   CheckRequest,
+);
+
+const cutoverSourceCheck = queryCommand<object>(
+  "cutover-source-check",
+  "tells which stacks follow a database, and where it has moved",
+  (_, environment) => checkAsSource(connectionFromEnvironment(environment)),
 );
 
 const cutoverVerify = cutoverCommand("cutover-verify", "compares both sides", reachVerify);
@@ -138,6 +145,7 @@ export function cutoverCommand(
 export const commands = {
   "cutover-freeze": cutoverFreeze,
   "cutover-check": cutoverCheck,
+  "cutover-source-check": cutoverSourceCheck,
   "cutover-verify": cutoverVerify,
   "cutover-thaw": cutoverThaw,
   "cutover-resume": cutoverResume,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { secondsSince, withMany } from "../../util/task-pool.ts";
-import { withAdmin } from "../connections.ts";
+import { withAdmin, withoutTriggers } from "../connections.ts";
 import type { Log } from "../session.ts";
 import type { Move, RoleMapping } from "../settings.ts";
 import { listSchemas } from "./clear-target.ts";
@@ -35,7 +35,7 @@ const indexMemory = { together: 2048, alone: 1024 };
  * parts for want of memory, which takes longer.
  */
 const tuning = (jobs: number) => `
-  SET synchronous_commit = off; SET session_replication_role = replica; SET standard_conforming_strings = on;
+  SET synchronous_commit = off; ${withoutTriggers("SESSION")}; SET standard_conforming_strings = on;
   SET maintenance_work_mem = '${Math.min(indexMemory.alone, Math.ceil(indexMemory.together / jobs))}MB'`;
 
 async function carryOwnership(target: pg.Client, snapshot: Snapshot, mapping: RoleMapping): Promise<void> {

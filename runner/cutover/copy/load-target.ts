@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { RefusedError } from "../../util/errors.ts";
+import { withoutTriggers } from "../connections.ts";
 import { removeWriteBlock, restoreLargeObjectWrites, setReadOnlySetting } from "../freeze/write-block.ts";
 import type { CutoverSession } from "../session.ts";
 import { clearState, readState, type TargetState } from "../state/state.ts";
@@ -55,7 +56,7 @@ export async function loadTarget(
   const { target, settings, limited, log } = session;
   await assertMayLoad(session, source);
   const state: TargetState = { phase: "filling", source, epoch: copy.epoch, attempt: settings.attempt };
-  await target.query("SET session_replication_role = replica");
+  await target.query(withoutTriggers("SESSION"));
   await wipe(target, settings.schemas, async () => {
     await forgetFreeze(target);
     await session.replaceState(state);

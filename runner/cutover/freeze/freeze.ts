@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
-import { RefusedError } from "../../util/errors.ts";
-import { backendOf, type SideSettings, withAdmin } from "../connections.ts";
+import { RefusedError, UserError } from "../../util/errors.ts";
+import { backendOf, type SideSettings, withAdmin, withoutTriggers } from "../connections.ts";
 import { holdCutoverLock } from "../lock.ts";
 import { clearState, lockState, readState, type SourceState, writeState } from "../state/state.ts";
 import { endingBlockers, endSessions } from "./sessions.ts";
@@ -56,9 +56,23 @@ async function stateForFreeze(client: pg.Client, holder: string): Promise<Source
   return { epoch: randomUUID(), holder, frozenAt, proved: false, readOnlyBefore, revoked: [] };
 }
 
+/** For how long the freeze waits for locks: writers queue behind it, and those in its way are ended meanwhile. */
+const lockSeconds = 10;
+
+/** Says what keeps the freeze from its locks. */
+function explainLock(error: unknown): unknown {
+  if ((error as { code?: string }).code !== "55P03") return error;
+  return new UserError(
+    `Cannot lock every table of the source within ${lockSeconds} s: a session that this administrator may not end holds a lock. ` +
+      "End it, then run this again.",
+    { cause: error },
+  );
+}
+
 /** One transaction: what was before is recorded together with each change. */
 async function raiseWriteBlock(client: pg.Client, holder: string): Promise<SourceState> {
   return withTransaction(client, async () => {
+    await client.query(`SET LOCAL lock_timeout = '${lockSeconds}s'`);
     await unblockDefinitions(client);
     const state = await stateForFreeze(client, holder);
     await setReadOnlySetting(client, "on");
@@ -97,7 +111,7 @@ export async function freeze(
   return withAdmin(source, async (client) => {
     await holdCutoverLock(client, () => {});
     await refuseWhatCannotBeFrozen(client);
-    await client.query("SET session_replication_role = replica"); // other event triggers stay out of this
+    await client.query(withoutTriggers("SESSION")); // other event triggers stay out of this
     const fresh = (await readState(client, "source")) === undefined;
     const pid = backendOf(client);
     try {
@@ -110,7 +124,7 @@ export async function freeze(
     } catch (error) {
       if (fresh && (await lift(client, { holder }).catch(() => false)))
         await endSessionsStartedReadOnly(client, [pid, ...spared]);
-      throw error;
+      throw explainLock(error);
     }
   });
 }
@@ -158,7 +172,7 @@ export async function unfreeze(
     await holdCutoverLock(client, () => {});
     const freezer = { holder, only };
     if (!mayEnd(await readState(client, "source"), freezer)) return false;
-    await client.query("SET session_replication_role = replica");
+    await client.query(withoutTriggers("SESSION"));
     const pid = backendOf(client);
     const lifted = await endingBlockers(source, pid, () => lift(client, freezer));
     if (lifted) await endSessionsStartedReadOnly(client, [pid, ...spared]);

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
 import { identifier, literal } from "../../postgres/sql.ts";
 import { isMovedSchema } from "../moved-objects.ts";
 import { readState, stateSchema } from "../state/state.ts";
@@ -26,15 +27,17 @@ const blocked = (reach: WriteBlockReach) => `
 
 /** Tables with no guard in force. */
 export async function unblockedTables(client: pg.Client, reach: WriteBlockReach = "all"): Promise<string[]> {
-  const { rows } = await client.query(
+  const found = await rowsOf<{ name: string }>(
+    client,
     `SELECT name FROM (${writableTables}) t WHERE oid NOT IN (${blocked(reach)}) ORDER BY name`,
   );
-  return rows.map(({ name }) => name);
+  return found.map(({ name }) => name);
 }
 
 /** Drops the guards whose trigger fulfils a condition. */
 async function dropWriteBlockTriggers(client: pg.Client, condition: string): Promise<number> {
-  const { rows } = await client.query(
+  const rows = await rowsOf<{ name: string }>(
+    client,
     `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_trigger t
      JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE t.tgname = '${writeBlockName}' AND NOT t.tgisinternal AND ${condition} ORDER BY name`,
@@ -130,19 +133,26 @@ const largeObjectWriters = [
   "lo_unlink",
 ];
 
-/** Takes the writing of large objects from PUBLIC; returns the signatures of what was taken. */
-export async function revokeLargeObjectWrites(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query(
+/** Functions that write large objects and that PUBLIC may execute. */
+async function openLargeObjectWrites(client: pg.Client): Promise<string[]> {
+  const open = await rowsOf<{ signature: string }>(
+    client,
     `SELECT p.oid::regprocedure::text AS signature FROM pg_proc p
      WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = ANY ($1)
        AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
                    WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE')`,
     [largeObjectWriters],
   );
-  const signatures = rows.map(({ signature }) => signature as string);
-  if (signatures.length > 0)
-    await client.query(`REVOKE EXECUTE ON FUNCTION ${signatures.join(", ")} FROM PUBLIC`);
-  return signatures;
+  return open.map(({ signature }) => signature);
+}
+
+/** Takes the writing of large objects from PUBLIC, as far as the user may; returns the signatures of what was taken. */
+export async function revokeLargeObjectWrites(client: pg.Client): Promise<string[]> {
+  const open = await openLargeObjectWrites(client);
+  if (open.length === 0) return [];
+  await client.query(`REVOKE EXECUTE ON FUNCTION ${open.join(", ")} FROM PUBLIC`); // a warning where the user may not
+  const left = new Set(await openLargeObjectWrites(client));
+  return open.filter((signature) => !left.has(signature));
 }
 
 /** Gives back what `revokeLargeObjectWrites` took. */
@@ -156,22 +166,21 @@ export async function restoreLargeObjectWrites(
 
 /** The database's own `default_transaction_read_only`, or null where it has none. */
 export async function readOnlySetting(client: pg.Client): Promise<string | null> {
-  const { rows } = await client.query(
+  const found = await maybeRow<{ value: string }>(
+    client,
     `SELECT split_part(setting, '=', 2) AS value FROM pg_db_role_setting, unnest(setconfig) setting
      WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND setting LIKE 'default\\_transaction\\_read\\_only=%'`,
   );
-  return rows[0]?.value ?? null;
+  return found?.value ?? null;
 }
 
 /** Sets it, or removes it where the value is null. */
 export async function setReadOnlySetting(client: pg.Client, value: string | null): Promise<void> {
-  const { rows } = await client.query("SELECT current_database() AS name");
+  const { name } = await oneRow<{ name: string }>(client, "SELECT current_database() AS name");
   const to = value === null ? "RESET" : "SET";
   const suffix = value === null ? "" : ` TO ${literal(value)}`;
-  await client.query(
-    `ALTER DATABASE ${identifier(rows[0].name)} ${to} default_transaction_read_only${suffix}`,
-  );
+  await client.query(`ALTER DATABASE ${identifier(name)} ${to} default_transaction_read_only${suffix}`);
 }
 
 /**

@@ -6,6 +6,7 @@ import { comparisonPins, type Pair, withPairs } from "../compare/row-checksums.t
 import { describeRows } from "../compare/rows.ts";
 import { compareSchemas } from "../compare/schema.ts";
 import { differencesError } from "../compare/verify.ts";
+import { withoutTriggers } from "../connections.ts";
 import { blockWrites, unblockedTables } from "../freeze/write-block.ts";
 import type { CutoverSession } from "../session.ts";
 import type { CutoverSettings } from "../settings.ts";
@@ -24,9 +25,7 @@ const patience = "60s";
  */
 async function blockTargetWrites(target: pg.Client): Promise<void> {
   await withTransaction(target, async () => {
-    await target.query(
-      `SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '${patience}'`,
-    );
+    await target.query(`${withoutTriggers("LOCAL")}; SET LOCAL lock_timeout = '${patience}'`);
     await blockWrites(target, "clients");
   });
 }

@@ -4,7 +4,7 @@ import { type ConnectionSettings, openClient, withTransaction } from "../../post
 import { identifier, literal } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
 import { listTables } from "../compare/catalog.ts";
-import { withAdmin } from "../connections.ts";
+import { withAdmin, withoutTriggers } from "../connections.ts";
 import {
   blockDefinitions,
   removeTargetWriteBlock,
@@ -48,7 +48,7 @@ async function withDefinitions(client: pg.Client, work: () => Promise<void>): Pr
   });
 }
 
-/** Names what is replicated: every table, and a heartbeat that shows when all before it has arrived. */
+/** Names what is replicated, and by its comment which stack follows: every table, and a heartbeat that shows when all before it has arrived. */
 async function publish(client: pg.Client, cutover: CutoverSettings): Promise<void> {
   const tables = await listTables(client);
   const full = new Set(cutover.replicaIdentityFull);
@@ -59,7 +59,10 @@ async function publish(client: pg.Client, cutover: CutoverSettings): Promise<voi
     ))
       await client.query(`ALTER TABLE ${name} REPLICA IDENTITY FULL`);
     const names = [...tables.map(({ name }) => name), heartbeatTable.name].join(", ");
-    await client.query(`CREATE PUBLICATION ${replicationName(cutover)} FOR TABLE ${names}`);
+    const publication = replicationName(cutover);
+    await client.query(
+      `CREATE PUBLICATION ${publication} FOR TABLE ${names}; COMMENT ON PUBLICATION ${publication} IS ${literal(cutover.stack)}`,
+    );
   });
 }
 
@@ -166,7 +169,7 @@ async function dropSlot(client: pg.Client, name: string): Promise<void> {
 /** Forgets the pre-freeze comparison, and lets clients write to the target, in the caller's transaction. */
 export async function clearPreFreezeComparison(session: CutoverSession): Promise<void> {
   const { target, state } = session;
-  await target.query("SET LOCAL session_replication_role = replica");
+  await target.query(withoutTriggers("LOCAL"));
   await removeTargetWriteBlock(target);
   await clearPending(target);
   if (state?.ahead !== undefined)

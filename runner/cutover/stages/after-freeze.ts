@@ -86,10 +86,12 @@ export async function reachVerify(settings: CutoverSettings, log: Log = () => {}
 
 /** Marks the source as left for good, unless its freeze has ended in the meantime: then nothing is switched. */
 async function moveSource({ source, settings }: CutoverSession, frozen: SourceState, movedTo: string) {
+  const { database, host, port } = settings.target;
+  const movedPlace = `${database} on ${host}:${port}`;
   await withTransaction(source, async () => {
     const found = await lockState(source, "source");
     if (found?.epoch !== frozen.epoch) throw new ExpiredFreeze(settings);
-    await writeState(source, "source", { ...found, movedTo });
+    await writeState(source, "source", { ...found, movedTo, movedPlace });
   });
 }
 

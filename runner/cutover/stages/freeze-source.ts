@@ -50,8 +50,9 @@ async function freezeAndCompare(session: CutoverSession): Promise<Freeze> {
 
 /** Freezes, and spares this run's own sessions. */
 async function freezeBeside(session: CutoverSession, own: readonly number[] = []): Promise<Freeze> {
-  const { source, stack } = session.settings;
-  const done = await freeze(source, stack, [...own, backendOf(session.source)]);
+  const { source, stack, maxFreeze } = session.settings;
+  const limited = { ...source, statementTimeout: maxFreeze };
+  const done = await freeze(limited, stack, [...own, backendOf(session.source)]);
   await session.readFreeze();
   return done;
 }

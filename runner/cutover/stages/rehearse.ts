@@ -1,11 +1,12 @@
 import { oneRow } from "../../postgres/rows.ts";
+import { RefusedError } from "../../util/errors.ts";
 import { secondsSince } from "../../util/task-pool.ts";
 import { differencesError, type VerifyReport, verifyDatabases } from "../compare/verify.ts";
 import { backendOf, identityOf, withAdmin } from "../connections.ts";
 import type { CopyReport } from "../copy/copy.ts";
 import { loadTarget } from "../copy/load-target.ts";
 import { findClientIssues, findWaitIssues } from "../pgbouncer/preflight.ts";
-import { findPreflightIssues, joinIssues, type PreflightIssues } from "../preflight.ts";
+import { findPreflightIssues, joinIssues, missingAbilities, type PreflightIssues } from "../preflight.ts";
 import { orEndReplication, refuseToReplicate, startReplication } from "../replication/follow.ts";
 import { endReplication, withReplicationSlot } from "../replication/slots.ts";
 import { CutoverSession, type Log } from "../session.ts";
@@ -86,6 +87,12 @@ function warn(log: Log, issues: PreflightIssues): PreflightIssues {
   return issues;
 }
 
+/** A copy that would end in the middle is not begun. */
+async function refuseWithoutAbilities({ source, target, settings }: CutoverSession): Promise<void> {
+  const { copy } = await missingAbilities(source, target, settings);
+  if (copy.length > 0) throw new RefusedError(`The source cannot be copied:\n  ${copy.join("\n  ")}`);
+}
+
 /** The source is writable from here on; its slots and publication go, so that the copy begins anew. */
 async function unfreezeSource(session: CutoverSession): Promise<void> {
   if (await rollBack(session.settings, { spared: [backendOf(session.source)] }))
@@ -123,6 +130,7 @@ export async function rehearse(settings: CutoverSettings, log: Log = () => {}): 
   const rehearsedAt = new Date().toISOString();
   await endReplication(session);
   if (!replaceable) return keepTarget(session, found, rehearsedAt);
+  await refuseWithoutAbilities(session);
   if (settings.method === "replicate") refuseToReplicate(issues);
   return await rehearseCopy(session, found, rehearsedAt);
 }

@@ -22,6 +22,8 @@ export interface SourceState {
   readonly revoked: readonly string[];
   /** Where its clients went when the cutover was completed: `system identifier/database`. */
   readonly movedTo?: string;
+  /** The same as a person reads it: `database on host:port`. */
+  readonly movedPlace?: string;
 }
 
 /** A comparison under the freeze that found no difference; the report of it is `verify`. */

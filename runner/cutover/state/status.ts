@@ -2,7 +2,7 @@ import type pg from "pg";
 import { type ConnectionSettings, connectionFromEnvironment } from "../../postgres/connection.ts";
 import { maybeRow } from "../../postgres/rows.ts";
 import { UserError } from "../../util/errors.ts";
-import { type SideSettings, withAdmin } from "../connections.ts";
+import { isSuperuser, type SideSettings, withAdmin } from "../connections.ts";
 import { type RollbackNote, readState, type SourceState, type TargetState } from "./state.ts";
 
 /** How far a replicating target is behind its source. */
@@ -53,7 +53,9 @@ function parseConninfo(text: string): ConnectionSettings {
   });
 }
 
+/** The way to the source stands in the subscription, where only superusers read it. */
 async function readLag(client: pg.Client): Promise<Lag | null> {
+  if (!(await isSuperuser(client))) return null;
   const found = await maybeRow<{ conninfo: string; slot: string }>(
     client,
     `SELECT subconninfo AS conninfo, subslotname AS slot FROM pg_subscription
