@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { CutoverSettings } from "../../runner/cutover/settings.ts";
 import { reachComplete, reachVerify } from "../../runner/cutover/stages/after-freeze.ts";
 import { reachFreeze } from "../../runner/cutover/stages/before-freeze.ts";
+import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
 import { readStatus } from "../../runner/cutover/state/status.ts";
 import { withClient } from "../../runner/postgres/connection.ts";
 import { missingWrites, startWriter } from "../support/acknowledged-writer.ts";
@@ -102,6 +103,15 @@ test("a switch whose freeze ended in the meantime is not completed, and loses no
     [cutover.source, cutover.target].map((side) => sql(side, "SELECT count(*) FROM acknowledged")),
   );
   assert.deepEqual(left, right);
+});
+
+test("a rehearsal says that a switch would take longer than a freeze may", async () => {
+  const { blocking } = await rehearse(await pair("foreseen", 1000));
+  assert.match(
+    blocking.join("\n"),
+    /refuse writes for about [\d.]+ s, longer than cutover\.maxFreeze = 1 s allows/,
+  );
+  assert.deepEqual((await rehearse(await pair("fitting", 600_000))).blocking, []);
 });
 
 test("0 lets a freeze last for as long as it takes", async () => {

@@ -5,6 +5,7 @@ import { differencesError, type VerifyReport, verifyDatabases } from "../compare
 import { backendOf, identityOf, withAdmin } from "../connections.ts";
 import type { CopyReport } from "../copy/copy.ts";
 import { loadTarget } from "../copy/load-target.ts";
+import { describeBudget } from "../freeze/budget.ts";
 import { findClientIssues, findWaitIssues } from "../pgbouncer/preflight.ts";
 import { findPreflightIssues, joinIssues, missingAbilities, type PreflightIssues } from "../preflight.ts";
 import { orEndReplication, refuseToReplicate, startReplication } from "../replication/follow.ts";
@@ -81,6 +82,16 @@ function expectedDowntime({ method }: CutoverSettings, copied: number): number {
   return Math.round((seconds + fixedSeconds) * 10) / 10;
 }
 
+/** A switch that would be rolled back, since it takes longer than a freeze may. */
+function compareBudget(settings: CutoverSettings, expectedSeconds: number): PreflightIssues {
+  if (settings.maxFreeze === 0 || expectedSeconds * 1000 < settings.maxFreeze)
+    return { blocking: [], notes: [] };
+  const text =
+    `a switch would refuse writes for about ${expectedSeconds} s, longer than ${describeBudget(settings)} allows: raise it` +
+    (settings.method === "copy" ? ", or use method: replicate" : "");
+  return { blocking: [text], notes: [] };
+}
+
 function warn(log: Log, issues: PreflightIssues): PreflightIssues {
   for (const text of issues.blocking) log(`in the way of a switch: ${text}`);
   for (const text of issues.notes) log(`note: ${text}`);
@@ -109,7 +120,8 @@ async function rehearseCopy(session: CutoverSession, found: PreflightIssues, reh
   });
   const expectedDowntimeSeconds = expectedDowntime(settings, secondsSince(start));
   const waits = warn(log, await findWaitIssues(settings, expectedDowntimeSeconds));
-  const issues = joinIssues([found, waits]);
+  const budget = warn(log, compareBudget(settings, expectedDowntimeSeconds));
+  const issues = joinIssues([found, waits, budget]);
   const report = { rehearsedAt, copyId: copy.id, ...issues, copy, verify, expectedDowntimeSeconds };
   writeRecord(settings.record, report);
   return report;
