@@ -200,13 +200,25 @@ function onceForTable(suspicions: readonly Suspicion[]): Suspicion[] {
   return suspicions.filter((one) => firsts.get(`${one.migration} ${one.object}`) === one);
 }
 
-async function suspectAll(script: LintedScript): Promise<Suspicion[]> {
-  const found = await suspect(script, [...lintRules, ...partitionedRules]);
-  return [...found, ...onceForTable(await suspect(script, [preparedStatements]))];
+const ofColumns = ["drop-column", "change-column-type", "rename"];
+
+/** Says of prepared statements together with another danger of the same columns, and by itself where there is none. */
+function withPrepared(found: readonly Suspicion[], prepared: readonly Suspicion[]): Suspicion[] {
+  const same = (one: Suspicion, other: Suspicion) =>
+    one.migration === other.migration && one.object === other.object && ofColumns.includes(one.rule);
+  const told = found.map((one) => {
+    const note = prepared.find((other) => same(one, other));
+    return note === undefined ? one : { ...one, advice: `${one.advice}; ${note.advice}` };
+  });
+  return [...told, ...prepared.filter((one) => !found.some((other) => same(other, one)))];
 }
 
-async function warningsOf(client: pg.Client, suspicions: readonly Suspicion[]): Promise<Warning[]> {
-  const harmful = await withoutWidening(client, suspicions);
+async function warningsOf(
+  client: pg.Client,
+  suspicions: readonly Suspicion[],
+  prepared: readonly Suspicion[],
+): Promise<Warning[]> {
+  const harmful = withPrepared(await withoutWidening(client, suspicions), prepared);
   const relations = await relationsOf(client, [...new Set(harmful.map(({ object }) => object))]);
   const warnings: Warning[] = [];
   for (const one of harmful) {
@@ -225,12 +237,14 @@ async function warningsOf(client: pg.Client, suspicions: readonly Suspicion[]): 
 export async function lint(client: pg.Client, scripts: readonly LintedScript[]): Promise<Warning[]> {
   const faults: Warning[] = [];
   const suspicions: Suspicion[] = [];
-  for (const script of scripts) {
-    const found = await suspectAll(script).catch((error: unknown) => {
+  const prepared: Suspicion[] = [];
+  for (const script of scripts)
+    try {
+      suspicions.push(...(await suspect(script, [...lintRules, ...partitionedRules])));
+      prepared.push(...onceForTable(await suspect(script, [preparedStatements])));
+    } catch (error) {
       faults.push(...unreadable(script, error));
-      return [];
-    });
-    suspicions.push(...found);
-  }
-  return suspicions.length === 0 ? faults : [...faults, ...(await warningsOf(client, suspicions))];
+    }
+  if (suspicions.length + prepared.length === 0) return faults;
+  return [...faults, ...(await warningsOf(client, suspicions, prepared))];
 }
