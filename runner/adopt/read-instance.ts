@@ -8,7 +8,7 @@ import { RefusedError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
 import { findDatabase } from "./found.ts";
 import type { Findings } from "./proposal.ts";
-import { findVersionTables } from "./version-tables.ts";
+import { findVersionTables, reachedBy, type VersionTable } from "./version-tables.ts";
 
 const migrationsDirectory = "migrations";
 
@@ -32,10 +32,19 @@ function checkFacts(facts: { administers: boolean; database: string }, { user }:
     throw new RefusedError(`--url takes the application's database, found "${facts.database}"`);
 }
 
-/** The newest migration of the project, where the database has objects and no history of them. */
-async function baselineOf(recorded: boolean, tables: number): Promise<string | undefined> {
+/**
+ * The migration up to which the database has the schema, where it has objects and no history of ours: the one that another tool's
+ * history names, or else the project's newest.
+ */
+async function baselineOf(
+  recorded: boolean,
+  tables: number,
+  versionTables: readonly VersionTable[],
+): Promise<string | undefined> {
   if (recorded || tables === 0) return undefined;
-  return (await readMigrations(projectPath(migrationsDirectory), migrationsDirectory)).at(-1)?.name;
+  const files = await readMigrations(projectPath(migrationsDirectory), migrationsDirectory);
+  const names = files.map(({ name }) => name);
+  return reachedBy(versionTables, names) ?? names.at(-1);
 }
 
 /**
@@ -62,6 +71,6 @@ export async function readInstance(client: pg.Client, settings: ConnectionSettin
       ...(sslRootCert !== undefined && { sslRootCert }),
     },
     ...{ database, roles, objects, effective, versionTables },
-    baseline: await baselineOf(facts.recorded, database.tables),
+    baseline: await baselineOf(facts.recorded, database.tables, versionTables),
   };
 }

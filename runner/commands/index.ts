@@ -14,6 +14,7 @@ export const commands: Readonly<Record<string, Load>> = {
   doctor: typed(() => import("./doctor.ts")),
   downgrade: typed(() => import("./downgrade.ts")),
   dump: typed(() => import("./dump.ts")),
+  import: typed(() => import("./import.ts")),
   psql: typed(() => import("./psql.ts")),
   repair: typed(() => import("./repair.ts")),
   restore: typed(() => import("./restore.ts")),
