@@ -3,9 +3,6 @@ import { RefusedError } from "../util/errors.ts";
 import type { Call, Command, Flag } from "./command.ts";
 import { oneStack, type StackName } from "./stack-name.ts";
 
-/** "One step back", which is a word and no flag. */
-const step = /^-\d+$/;
-
 /** A command line, sorted. */
 export interface Parsed extends Pick<Call, "flags" | "words"> {
   /** The stack that it names; `flags.stack` is its name alone. */
@@ -52,7 +49,7 @@ function sorted(
   others: readonly string[],
 ): Parsed {
   const { stack: named = [], ...flags } = valuesOf(parser);
-  const word = stackWord(command, words);
+  const word = flags.url === undefined ? stackWord(command, words) : []; // with a URL there is no stack to name
   const spelled = (named as string[]).map((text) => text.replace(/^=/, "")); // -s=S, as Pulumi takes it
   const chosen = [...spelled, ...word];
   const fallback = command.defaultStack === undefined ? [] : [command.defaultStack];
@@ -68,17 +65,13 @@ function sorted(
 export function parseWords(command: Command, args: readonly string[]): Parsed {
   const dashes = args.indexOf("--");
   const own = dashes < 0 ? args : args.slice(0, dashes);
-  const steps = own.filter((word) => step.test(word));
   const parser = parserOf(command);
   try {
-    parser.parse(
-      own.filter((word) => !step.test(word)),
-      { from: "user" },
-    );
+    parser.parse(own, { from: "user" }); // a number such as -1, one step back, is a word
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     const reason = error.message.replace(/^error: /, "");
     throw new RefusedError(`${reason}\nUsage: ./pgstack ${command.usage}`, { cause: error });
   }
-  return sorted(command, parser, [...steps, ...parser.args], dashes < 0 ? [] : args.slice(dashes + 1));
+  return sorted(command, parser, parser.args, dashes < 0 ? [] : args.slice(dashes + 1));
 }
