@@ -98,7 +98,7 @@ export async function loadModels(
     const text = sql.replace(guards, "");
     try {
       await runOnScratch(server, client, text);
-      await client.query("RESET ALL"); // a dump empties search_path; the next file starts anew
+      await client.query("RESET ALL"); // a dump empties search_path; the next file starts as this one
     } catch (error) {
       const { message, position, hint, detail } = error as pg.DatabaseError;
       const more = [detail, hint].filter((part) => part !== undefined).map((part) => `\n  ${part}`);

@@ -1,7 +1,7 @@
-import type { FactBase } from "@supabase/pg-delta/core";
+import { encodeId, type FactBase } from "@supabase/pg-delta/core";
 import { type DumpedSchema, dumpDifferences, dumpWritten } from "../scratch/schema-dump.ts";
 import { type ColumnOrder, createdInOtherOrder, readColumnOrder } from "./catalog/column-order.ts";
-import { managedFacts, managedView, withValidIndexes } from "./catalog/managed-view.ts";
+import { managedFacts, managedView, pathOf, withValidIndexes } from "./catalog/managed-view.ts";
 import { readFacts } from "./catalog/read.ts";
 import type { Ground, Sides } from "./comparison.ts";
 import { changesBetween, describeDelta } from "./plan/plan.ts";
@@ -14,6 +14,8 @@ interface Expected {
   /** The schema from which the migration leads here: tables that it lacks are created, with this order of columns. */
   readonly other: FactBase;
   readonly columnOrder: ColumnOrder;
+  /** Who owns what, by encoded ids; objects that are not there count for nothing. */
+  readonly owners: ReadonlyMap<string, string>;
   readonly dump: DumpedSchema;
 }
 
@@ -24,6 +26,15 @@ function sameObjects(found: FactBase, ignore: readonly string[], expected: FactB
     facts.length === expected.facts().length &&
     facts.every(({ id }) => expected.has(id) && expected.hashOf(id) === found.hashOf(id))
   );
+}
+
+/** A line for each object that belongs to another role than it should. */
+function otherOwners(found: FactBase, owners: ReadonlyMap<string, string>): string[] {
+  return found.edges.flatMap(({ kind, from, to }) => {
+    const owner = kind === "owner" && to.kind === "role" ? owners.get(encodeId(from)) : undefined;
+    if (owner === undefined || to.kind !== "role" || to.name === owner) return [];
+    return [`owner of ${from.kind} ${pathOf(from)} differs: found ${to.name}, expected ${owner}`];
+  });
 }
 
 /** Compares a scratch database with what it should be, by catalog and by pg_dump. */
@@ -46,7 +57,7 @@ async function differences(
   const dumped = dumpDifferences(dump, expected.dump);
   const order = await readColumnOrder(client);
   const misordered = createdInOtherOrder(order, expected.columnOrder, expected.facts, expected.other);
-  return [...deltas.map(describeDelta), ...dumped, ...misordered];
+  return [...deltas.map(describeDelta), ...dumped, ...misordered, ...otherOwners(facts, expected.owners)];
 }
 
 async function attempt(what: string, run: () => Promise<string[]>): Promise<string[]> {
@@ -65,6 +76,7 @@ async function attempt(what: string, run: () => Promise<string[]>): Promise<stri
 export async function prove(ground: Ground, sides: Sides, steps: readonly Step[]): Promise<string[]> {
   const { startDatabase: database, roles } = sides;
   const dumps = await sides.dumps;
+  const owners = ground.server.private ? sides.owners : new Map<string, string>(); // another server may lack the roles
   const run = async (scripts: readonly Step["up"][]) => {
     for (const script of scripts) await runScript(ground.server, database, script);
   };
@@ -75,6 +87,7 @@ export async function prove(ground: Ground, sides: Sides, steps: readonly Step[]
       facts: sides.models,
       other: sides.renamed,
       columnOrder: sides.columnOrder.models,
+      owners,
       dump: dumps.models,
     };
     return differences(ground, database, expected, roles);
@@ -86,6 +99,7 @@ export async function prove(ground: Ground, sides: Sides, steps: readonly Step[]
       facts: withValidIndexes(sides.start),
       other: sides.models,
       columnOrder: sides.columnOrder.start,
+      owners,
       dump: dumps.start,
     };
     return differences(ground, database, expected, roles);

@@ -96,7 +96,7 @@ function withoutLostDefault(fact: Fact, live: FactBase): Fact {
 
 /**
  * The models, with the grants that only the database has: those may be the stack's own, and an object that is
- * dropped and made again must get them back. Else PUBLIC is the models' business.
+ * rebuilt must get them back. Else PUBLIC is the models' business.
  *
  * @param without a privilege without what the models revoke; undefined where nothing is left of it
  */

@@ -42,10 +42,10 @@ export function canonical(facts: FactBase): FactBase {
 /** The version from which on a generated column need not be stored. */
 const since = 180_000;
 
-/** Follows the expression of a virtual column, in the facts and thereby in the planner's statements. */
+/** Follows the expression of a virtual column, in the facts and thereby in pg-delta's statements. */
 const mark = " /* virtual */";
 
-/** The generated columns that are computed when they are read. The planner takes all for stored ones. */
+/** The generated columns that are computed when they are read. pg-delta takes all for stored ones. */
 export async function readVirtualColumns(client: pg.Client, version: number): Promise<ColumnId[]> {
   if (version < since) return [];
   const { rows } = await client.query<Omit<ColumnId, "kind">>(`
@@ -72,7 +72,7 @@ export function isVirtual(expression: string): boolean {
   return expression.endsWith(mark);
 }
 
-/** A statement of the planner's that makes a marked column virtual. Pure. */
+/** A statement of pg-delta's that makes a marked column virtual. Pure. */
 export function makingVirtual(sql: string): string {
   return sql.replaceAll(`${mark}) STORED`, ") VIRTUAL");
 }

@@ -17,7 +17,7 @@ import type { Draft, Pass } from "./schema-pair.ts";
 import { withCollatedTypes } from "./schemas/collations.ts";
 import { withoutDropCycles } from "./schemas/drop-cycles.ts";
 import { withSilentRenames } from "./schemas/equal-renames.ts";
-import { withoutLast, withoutRemade } from "./schemas/rebuilt-objects.ts";
+import { withoutLast, withoutRebuilt } from "./schemas/rebuilt-objects.ts";
 import {
   newValuesFirst,
   replicaIdentityLast,
@@ -87,7 +87,7 @@ const schemaPasses: readonly Pass[] = [
   {
     name: "rebuilt objects",
     run: (draft) => {
-      const { facts, gone } = withoutRemade(draft.from, draft.to);
+      const { facts, gone } = withoutRebuilt(draft.from, draft.to);
       const drops = gone.size === 0 ? [] : plannedChanges(draft.from, facts, draft.pair.roles).actions;
       return { ...draft, from: facts, rebuilt: gone, drops };
     },

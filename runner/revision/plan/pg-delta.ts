@@ -2,7 +2,7 @@ import type { FactBase } from "@supabase/pg-delta/core";
 import { type Plan, type PlanOptions, plan } from "@supabase/pg-delta/plan";
 import { ExitCode, UserError } from "../../util/errors.ts";
 import { extrasRules } from "../catalog/extras/handler.ts";
-import { withExtrasMadeAgain } from "../catalog/extras/rebuild.ts";
+import { withExtrasRebuilt } from "../catalog/extras/rebuild.ts";
 
 /** Kinds without rows of their own: one that differs by nothing but its name is renamed without asking. */
 const renamedWithoutAsking = new Set(["trigger", "policy", "function", "procedure", "foreignTable"]);
@@ -41,7 +41,7 @@ function planned(from: FactBase, to: FactBase, assumedRoles: readonly string[]):
     ({ kind, status }) => status === "unambiguous" && renamedWithoutAsking.has(kind),
   );
   const second = withRenames(from, to, options, renames) ?? first;
-  const rebuilt = withExtrasMadeAgain(from, to, second.actions);
+  const rebuilt = withExtrasRebuilt(from, to, second.actions);
   return rebuilt === to ? second : { ...planned(from, rebuilt, assumedRoles), deltas: second.deltas };
 }
 

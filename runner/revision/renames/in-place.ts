@@ -54,9 +54,9 @@ function placed(moves: Moves, renamed: FactBase, { models, roles }: Sides): InPl
 /** Moves tables on the start's copy; none where one does not fit its new parent as it is. */
 async function triedMoves(sides: Sides, renamed: FactBase, { run }: Trial): Promise<InPlace> {
   const stuck = [...stuckInPlace(renamed, sides.models), ...heldByKeys(renamed, sides.models)];
-  const remade = standingOn(stuck, renamed);
-  const isRemade = (table: StableId) => remade.has(encodeId(table));
-  const moves = await movesBetween(sides.startDatabase, sides.modelsDatabase, isRemade);
+  const rebuilt = standingOn(stuck, renamed);
+  const isRebuilt = (table: StableId) => rebuilt.has(encodeId(table));
+  const moves = await movesBetween(sides.startDatabase, sides.modelsDatabase, isRebuilt);
   if (moves.up.length === 0) return nothing;
   await sides.dumps;
   try {
@@ -68,7 +68,7 @@ async function triedMoves(sides: Sides, renamed: FactBase, { run }: Trial): Prom
   }
 }
 
-/** The sides after what was done in place, which is taken back on the start's copy, with what else there is to take back. */
+/** The sides after what was done in place, which is reverted on the start's copy, with what else there is to revert. */
 async function settled(sides: Sides, inPlace: InPlace, { run, read }: Trial): Promise<Sides> {
   const { facts: renamed, owners } = await read();
   await run(inPlace.down);

@@ -57,18 +57,18 @@ function detach({ child, parent, bound }: Link): string {
 }
 
 /**
- * The tables that are there before and after, and change their place below others: the planner would drop such a table and
+ * The tables that are there before and after, and change their place below others: pg-delta would drop such a table and
  * make it again.
- * @param isRemade whether a table is made again anyway
+ * @param isRebuilt whether a table is rebuilt anyway
  */
 export async function movesBetween(
   start: ScratchDatabase,
   models: ScratchDatabase,
-  isRemade: (table: StableId) => boolean,
+  isRebuilt: (table: StableId) => boolean,
 ): Promise<Moves> {
   const [before, after] = await Promise.all([tablesOf(start.client), tablesOf(models.client)]);
   const stays = ({ child, childId, parentId }: Link) =>
-    before.names.has(child) && after.names.has(child) && !isRemade(childId) && !isRemade(parentId);
+    before.names.has(child) && after.names.has(child) && !isRebuilt(childId) && !isRebuilt(parentId);
   const left = before.links.filter((link) => stays(link) && !after.links.some(same(link)));
   const taken = after.links.filter((link) => stays(link) && !before.links.some(same(link)));
   return {

@@ -13,7 +13,7 @@ export const renamable: Readonly<Record<string, string>> = {
   domain: "DOMAIN",
 };
 
-/** Statements that come before all others on the way up, and after all on the way down. */
+/** Statements that come before all others in the up migration, and after all in the down migration. */
 export interface InPlace {
   readonly up: readonly Statement[];
   readonly down: readonly Statement[];

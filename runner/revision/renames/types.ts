@@ -13,7 +13,7 @@ const keywords: Readonly<Record<string, string>> = { type: "TYPE", domain: "DOMA
 
 const isType = (fact: Fact): fact is TypeFact => fact.id.kind in keywords;
 
-/** True where an enum loses values or their order: the planner makes it anew then, and only adds values else. */
+/** True where an enum loses values or their order: pg-delta creates it again then, and only adds values else. */
 export function losesValues(before: Fact, after: Fact): boolean {
   const [old, wanted] = [before, after].map(({ payload }) => (payload.values ?? []) as string[]);
   const kept = wanted?.filter((value) => old?.includes(value));
@@ -34,7 +34,7 @@ function attributesChange(from: FactBase, to: FactBase, { id }: TypeFact): boole
 
 const usesOf = (facts: FactBase, id: StableId) => facts.incomingEdges(id).map(({ from }) => from);
 
-/** True where the planner cannot change a type under what uses it. */
+/** True where pg-delta cannot change a type under what uses it. */
 function isStuck(from: FactBase, to: FactBase, before: TypeFact, after: TypeFact): boolean {
   const users = [...usesOf(from, before.id), ...usesOf(to, after.id)].map(({ kind }) => kind);
   const [old, wanted] = [before.payload, after.payload];
@@ -49,7 +49,7 @@ function isStuck(from: FactBase, to: FactBase, before: TypeFact, after: TypeFact
   return old.variant === "composite" && nested && attributesChange(from, to, before);
 }
 
-/** The types that must be made anew beside the old ones, and the types that are made of them. */
+/** The types that must be created beside the old ones, and the types that are made of them. */
 function rebuiltTypes(from: FactBase, to: FactBase): TypeFact[] {
   const both = from.facts().filter((fact): fact is TypeFact => isType(fact) && to.has(fact.id));
   const found = new Set(both.filter((fact) => isStuck(from, to, fact, to.get(fact.id) as TypeFact)));
@@ -71,7 +71,7 @@ function statement({ schema }: TypeId, kind: string, before: string, after: stri
 /**
  * Moves types aside that PostgreSQL cannot alter while they are in use (a domain's base type, the type of a composite's
  * attribute, an enum's values under other types): what uses them changes to the new type of that name then, like any
- * column that gets another type. A range type's constructors would keep their names: it is made again with its tables. Pure.
+ * column that gets another type. A range type's constructors would keep their names: it is rebuilt with its tables. Pure.
  */
 export function typesMovedAside(from: FactBase, to: FactBase): InPlace {
   const free = freeNames(from, to);

@@ -119,7 +119,7 @@ function keysFirst(drops: readonly Action[]): Action[] {
   return [...drops.filter(isKey), ...drops.filter((action) => !isKey(action))];
 }
 
-/** True for a statement that drops what is made again with its rows, or partitions of that. */
+/** True for a statement that drops what is rebuilt with its rows, or partitions of that. */
 function losesNothing({ destroys }: Action, trips: readonly Trip[], from: FactBase): boolean {
   const kept = new Set(
     trips.flatMap(({ table }) => {
@@ -131,7 +131,7 @@ function losesNothing({ destroys }: Action, trips: readonly Trip[], from: FactBa
 }
 
 /**
- * Statements that drop tables and make them again, with statements around them that take the rows away and bring them
+ * Statements that rebuild tables, with statements around them that take the rows away and bring them
  * back. Pure.
  */
 export function withRowsKept(

@@ -10,7 +10,7 @@ export interface Value {
   readonly retyping?: Action;
 }
 
-/** Brings back the rows of a table that was made again. */
+/** Brings back the rows of a table that was rebuilt. */
 export interface Return extends Action {
   readonly into: TableId;
   readonly source: string;

@@ -20,7 +20,7 @@ export function typesBelow(id: StableId, facts: FactBase): Fact[] {
   return [...found.values()];
 }
 
-/** True where the rows that a table holds are written anew for a column, which is new or gets another type. */
+/** True where the rows that a table holds are rewritten for a column, which is new or gets another type. */
 export function isRewritten(
   before: ColumnFact | undefined,
   after: ColumnFact,
@@ -47,7 +47,7 @@ export function isRewritten(
   );
 }
 
-/** True for a table whose rows are written anew: PostgreSQL refuses that while another table uses its row type. */
+/** True for a table whose rows are rewritten: PostgreSQL refuses that while another table uses its row type. */
 export function rowsAreRewritten(table: Fact, from: FactBase, to: FactBase): boolean {
   const after = to.get(table.id);
   if (after === undefined) return false;
@@ -58,7 +58,7 @@ export function rowsAreRewritten(table: Fact, from: FactBase, to: FactBase): boo
   );
 }
 
-/** True for a table that has columns of another table's row type, where that one's rows must be written anew. */
+/** True for a table that has columns of another table's row type, where that one's rows must be rewritten. */
 export function usesRewrittenRows(table: StableId, from: FactBase, to: FactBase): boolean {
   return from
     .childrenOf(table)

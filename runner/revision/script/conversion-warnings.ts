@@ -5,7 +5,7 @@ import { isStoredAlike } from "../../statement-facts/type-changes.ts";
 import { type ColumnId, pathOf } from "../catalog/managed-view.ts";
 import { columnOf, isString } from "./conversions.ts";
 
-/** How the planner changes a column to an enum's new values. */
+/** How pg-delta changes a column to an enum's new values. */
 const relabelling = /^ALTER TABLE .* ALTER COLUMN .* TYPE .* USING .*::text(\[\])?::/s;
 
 const widths = ["smallint", "integer", "bigint", "numeric", "double precision"];

@@ -4,7 +4,7 @@ import pg from "pg";
 import { type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
 import { isReturn, type Return, returning } from "../rows/restore-rows.ts";
 
-/** How the planner changes a column's type: by a cast of its own. */
+/** How pg-delta changes a column's type: by a cast of its own. */
 const retyping =
   /^(?<head>ALTER TABLE .* ALTER COLUMN (?<name>.*) TYPE )(?<type>.*) USING \k<name>::\k<type>$/s;
 
@@ -147,7 +147,7 @@ async function conversion(
 }
 
 /**
- * A plan whose columns get their new types by conversions that exist: the planner casts, whether PostgreSQL has such a
+ * A plan whose columns get their new types by conversions that exist: pg-delta casts, whether PostgreSQL has such a
  * cast or not.
  * @param client a scratch database to ask
  */

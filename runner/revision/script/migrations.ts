@@ -13,7 +13,7 @@ import { runScript, type ScratchDatabase } from "./scratch-copy.ts";
 import { type Segment, segmentsOf } from "./segments.ts";
 import { statementsFor } from "./statements.ts";
 
-/** One migration file: a way up and its way back. */
+/** One migration file: an up migration and its down migration. */
 export interface Step {
   readonly up: Script;
   readonly down: Script;
@@ -43,7 +43,7 @@ async function upScript({ segment, from, to }: Stage, changes: Changes, sides: S
   return renderScript([...renames, ...statements], transactional, sides.keywords);
 }
 
-/** The types that the way back must move aside, and the schema after that. */
+/** The types that the down migration must move aside, and the schema after that. */
 async function movedAside(
   { from, to }: Pick<Stage, "from" | "to">,
   walk: Walk,

@@ -10,8 +10,8 @@ const relationKind = `CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materia
 const ofTable = (catalog: string, relation: string) =>
   `FROM ${catalog} x JOIN pg_class c ON c.oid = x.${relation} JOIN pg_namespace n ON n.oid = c.relnamespace`;
 
-/** The planner's id of an object that takes part in a dependency, as JSON; null where it has none. */
-function plannersId(catalog: string, oid: string, column: string): string {
+/** pg-delta's id of an object that takes part in a dependency, as JSON; null where it has none. */
+function pgDeltaId(catalog: string, oid: string, column: string): string {
   return `CASE ${catalog}
     WHEN 'pg_class'::regclass THEN (SELECT CASE
         WHEN a.attname IS NOT NULL AND c.relkind IN ('r', 'p', 'f') THEN ${id("'column'", part("c.relname", "a.attname"))}
@@ -50,13 +50,13 @@ export const dependenciesQuery = `
     WHERE d.objid >= 16384 AND d.deptype IN ('n', 'a')
       AND (d.classid IN (${catalogs}) OR d.refclassid IN (${catalogs}) OR m.owner IS NOT NULL)
   )
-  SELECT classid, objid, refclassid, refobjid, ${plannersId("classid", "objid", "objsubid")} AS "from",
-         ${plannersId("refclassid", "refobjid", "refobjsubid")} AS "to"
+  SELECT classid, objid, refclassid, refobjid, ${pgDeltaId("classid", "objid", "objsubid")} AS "from",
+         ${pgDeltaId("refclassid", "refobjid", "refobjsubid")} AS "to"
   FROM dependency WHERE NOT (classid = refclassid AND objid = refobjid)`;
 
-/** What uses a multirange type, which the planner does not know: it comes and goes with its range type. */
+/** What uses a multirange type, which pg-delta does not know: it comes and goes with its range type. */
 export const multirangeUsesQuery = `
-  SELECT ${plannersId("d.classid", "d.objid", "d.objsubid")} AS "from",
+  SELECT ${pgDeltaId("d.classid", "d.objid", "d.objsubid")} AS "from",
          json_build_object('kind', 'type', 'schema', rn.nspname, 'name', rt.typname) AS "to"
   FROM pg_range r JOIN pg_type rt ON rt.oid = r.rngtypid JOIN pg_namespace rn ON rn.oid = rt.typnamespace
   JOIN pg_type m ON m.oid = r.rngmultitypid

@@ -11,7 +11,7 @@ type Rules = NonNullable<PlanOptions["intentRules"]> extends ReadonlyMap<string,
 type ExtraId = Extract<StableId, { kind: "extensionIntent" }>;
 type Row = Readonly<Record<string, unknown>>;
 
-/** The planner's one kind for what it does not know itself; `intentKind` tells ours apart. */
+/** pg-delta's one kind for what it does not know itself; `intentKind` tells ours apart. */
 function idOf(intentKind: "object" | "property", key: unknown): ExtraId {
   return { kind: "extensionIntent", ext: "pgstack", intentKind, key: String(key) };
 }
@@ -61,7 +61,7 @@ function edgesOf(objects: readonly Row[], dependencies: readonly Row[]): Depende
 }
 
 /**
- * Reads, in the planner's own transaction, what the planner does not know: whole objects and single properties.
+ * Reads, in pg-delta's own transaction, what pg-delta does not know: whole objects and single properties.
  * @param presence what there is at all
  */
 export function extrasHandler(presence: () => ReadonlySet<string>): Handler {
@@ -87,7 +87,7 @@ export function extrasHandler(presence: () => ReadonlySet<string>): Handler {
 const statements = (fact: Fact) =>
   (fact.payload.create as string[]).map((sql) => ({ sql, lockClass: "none" as const }));
 
-/** Later than all kinds of the planner's own, where nothing else decides. */
+/** Later than all kinds of pg-delta's own, where nothing else decides. */
 const weight = 90;
 
 const shared: Pick<Rules, "create" | "drop" | "weight"> = {
@@ -96,7 +96,7 @@ const shared: Pick<Rules, "create" | "drop" | "weight"> = {
   weight,
 };
 
-/** How the planner writes them: an object that changes is made again, a property is set anew. */
+/** How pg-delta writes them: an object that changes is rebuilt, a property is set again. */
 export const extrasRules: NonNullable<PlanOptions["intentRules"]> = new Map<string, Rules>([
   ["pgstack\0object", { ...shared, attributes: { create: "replace", again: "replace" } }],
   [

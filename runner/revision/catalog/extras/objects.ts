@@ -1,5 +1,5 @@
 /**
- * Queries for the kinds of objects that the planner knows but by name. Each gives `key`, `parent` (the planner's id,
+ * Queries for the kinds of objects that pg-delta knows but by name. Each gives `key`, `parent` (pg-delta's id,
  * as JSON, or null), the statements that make the object, the one that drops it, and its row in the catalog.
  * They run with `search_path` = pg_catalog, so that every name of the user's is qualified.
  */

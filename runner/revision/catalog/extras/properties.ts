@@ -1,9 +1,9 @@
 import type { StableId } from "@supabase/pg-delta/core";
 
 /**
- * Queries for what pg_dump shows of a modelled object, and the planner does not know. Each gives `key`, `parent`
- * (the planner's id, as JSON), the statement that sets the property, the one that takes it back, and what makes it
- * necessary to set it anew (`depends`, such as the column's type).
+ * Queries for what pg_dump shows of a modelled object, and pg-delta does not know. Each gives `key`, `parent`
+ * (pg-delta's id, as JSON), the statement that sets the property, the one that takes it back, and what makes it
+ * necessary to set it again (`depends`, such as the column's type).
  */
 
 const userRelation = (kinds: string) =>
@@ -77,7 +77,7 @@ const accessMethod = `
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am m ON m.oid = c.relam
   WHERE (m.amname <> 'heap' OR c.relkind = 'p') AND ${userRelation("'r', 'm', 'p'")}`;
 
-/** The planner knows the first parent alone. */
+/** pg-delta knows the first parent alone. */
 const furtherParents = `
   SELECT format('inheritance of %I.%I from %I.%I', n.nspname, c.relname, pn.nspname, p.relname), ${relation},
          format('ALTER TABLE %I.%I INHERIT %I.%I', n.nspname, c.relname, pn.nspname, p.relname),
@@ -109,7 +109,7 @@ const inheritedDefaults = `
 const specialNotNull =
   "k.contype = 'n' AND k.conrelid <> 0 AND k.conislocal AND (k.connoinherit OR NOT k.convalidated)";
 
-/** A child that was made after such a constraint of its parent has a valid one. The way back takes no statement. */
+/** A child that was made after such a constraint of its parent has a valid one. The down migration takes no statement. */
 const validatedNotNull = `
   SELECT format('validity of %I of ', k.conname) || ${of}, ${relation},
          format('ALTER TABLE %I.%I VALIDATE CONSTRAINT %I', n.nspname, c.relname, k.conname), '', ''

@@ -2,14 +2,14 @@ import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from
 import type { Action } from "@supabase/pg-delta/plan";
 import { type ColumnId, isColumn } from "../managed-view.ts";
 
-/** Follows the expression of a generated column that is made again, in the facts and thereby in the planner's statements. */
+/** Follows the expression of a generated column that is rebuilt, in the facts and thereby in pg-delta's statements. */
 const mark = " /* again */";
 
 function isObject({ id }: Fact): boolean {
   return id.kind === "extensionIntent" && id.ext === "pgstack" && id.intentKind === "object";
 }
 
-/** Where a fact's SQL is marked, if it is of a kind that may have to be made again. */
+/** Where a fact's SQL is marked, if it is of a kind that may have to be rebuilt. */
 function markedField(fact: Fact): string | undefined {
   const { id, payload } = fact;
   if (isObject(fact)) return "again";
@@ -54,11 +54,11 @@ function retypedBy(actions: readonly Action[], from: FactBase, to: FactBase): [S
 }
 
 /**
- * Marks the objects that must be dropped and made again because a function, type or column below them is, or gets
- * another type: the planner does that by itself for the kinds it knows, but for generated columns, triggers, filters of
+ * Marks the objects that must be rebuilt because a function, type or column below them is, or gets
+ * another type: pg-delta does that by itself for the kinds it knows, but for generated columns, triggers, filters of
  * publications and foreign keys. Returns `to` itself where there are none.
  */
-export function withExtrasMadeAgain(from: FactBase, to: FactBase, actions: readonly Action[]): FactBase {
+export function withExtrasRebuilt(from: FactBase, to: FactBase, actions: readonly Action[]): FactBase {
   const gone = new Set(actions.flatMap(({ destroys }) => destroys.map(encodeId)));
   const [retyped, apart] = retypedBy(actions, from, to);
   const under = ({ id }: Fact) => {
@@ -78,7 +78,7 @@ export function withExtrasMadeAgain(from: FactBase, to: FactBase, actions: reado
   return buildFactBase(facts, [...to.edges], to.source);
 }
 
-/** A statement of the planner's without the mark of what is made again. Pure. */
+/** A statement of pg-delta's without the mark of what is rebuilt. Pure. */
 export function withoutMark(sql: string): string {
   return sql.replaceAll(mark, "");
 }

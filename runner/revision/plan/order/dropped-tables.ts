@@ -53,7 +53,7 @@ function withDropsInOrder(actions: readonly Action[], facts: FactBase): Action[]
 }
 
 /**
- * A foreign key goes with its table, where that goes before what the key refers to: the planner drops each key by a
+ * A foreign key goes with its table, where that goes before what the key refers to: pg-delta drops each key by a
  * statement of its own. Pure.
  */
 export function withKeysDroppedAlong(actions: readonly Action[], from: FactBase): Action[] {

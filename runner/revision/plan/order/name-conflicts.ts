@@ -23,7 +23,7 @@ export function namedRelations(ids: readonly StableId[], facts: FactBase): [name
 const names = (ids: readonly StableId[], facts: FactBase) => namedRelations(ids, facts).map(([name]) => name);
 
 /**
- * Moves a rename before the statement that takes the old name: the planner orders by dependencies, and a key
+ * Moves a rename before the statement that takes the old name: pg-delta orders by dependencies, and a key
  * under the name that another table's key is about to leave depends on nothing. Pure.
  */
 export function freeNamesFirst(actions: readonly Action[], from: FactBase, to: FactBase): Action[] {

@@ -86,7 +86,7 @@ function action(from: Renamed, to: Renamed): Action {
 }
 
 /**
- * Indexes, sequences and constraints that differ by nothing but their name are renamed, not made again. The planner cannot
+ * Indexes, sequences and constraints that differ by nothing but their name are renamed, not rebuilt. pg-delta cannot
  * tell of an index, whose definition holds its name, and gives up where renames of the others wait for each other. Pure.
  * @returns the schema after the renames, and the renames
  */

@@ -76,7 +76,7 @@ export function standingOn(roots: readonly Fact[], from: FactBase): Facts {
   return gone;
 }
 
-/** A start without what must be dropped and made again, and all that went. */
+/** A start without what must be rebuilt, and all that went. */
 export interface Remains {
   readonly facts: FactBase;
   readonly gone: ReadonlyMap<string, Fact>;
@@ -90,12 +90,12 @@ function without(facts: FactBase, gone: ReadonlyMap<string, Fact>): Remains {
 }
 
 /**
- * A start without what must be dropped and made again (a table that becomes partitioned, say), and without what stands on
- * it: the planner makes such a table again under views, sequences and keys that are in the way. Pure.
+ * A start without what must be rebuilt (a table that becomes partitioned, say), and without what stands on
+ * it: pg-delta rebuilds such a table under views, sequences and keys that are in the way. Pure.
  * @returns the start itself where there is nothing of that
  */
-export function withoutRemade(from: FactBase, to: FactBase): Remains {
-  return without(from, standingOn(mustBeRemade(from, to), from));
+export function withoutRebuilt(from: FactBase, to: FactBase): Remains {
+  return without(from, standingOn(mustBeRebuilt(from, to), from));
 }
 
 /** What can only be made when all else is done: tables with columns of a row type that changes, and what stands on them. */
@@ -181,8 +181,8 @@ export function stuckInPlace(from: FactBase, to: FactBase): Fact[] {
   });
 }
 
-/** All that must be dropped and made again, with what stands on it. */
-export function mustBeRemade(from: FactBase, to: FactBase): Fact[] {
+/** All that must be rebuilt, with what stands on it. */
+export function mustBeRebuilt(from: FactBase, to: FactBase): Fact[] {
   const misplaced = from.facts().filter((fact) => {
     const after = isTable(fact.id) ? to.get(fact.id) : undefined;
     if (after === undefined) return false;

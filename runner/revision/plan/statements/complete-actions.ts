@@ -5,7 +5,7 @@ import pg from "pg";
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
 const creation = /^CREATE (?:UNLOGGED )?TABLE (.*?) \(.* INHERITS \(/s;
 
-/** The planner makes a table with its first parent; columns come from the others too, so it needs all at once. */
+/** pg-delta makes a table with its first parent; columns come from the others too, so it needs all at once. */
 export function withAllParents(actions: readonly Action[]): Action[] {
   const plain = (name: string) => name.replaceAll('"', "");
   const further = actions.filter(({ sql, verb }) => verb === "create" && child.test(sql));
@@ -24,13 +24,13 @@ export function withAllParents(actions: readonly Action[]): Action[] {
   return complete.filter((action) => !taken.has(action));
 }
 
-/** The planner knows no dependency on a single value of an enum: new values come before all that may use them. */
+/** pg-delta knows no dependency on a single value of an enum: new values come before all that may use them. */
 export function newValuesFirst(actions: readonly Action[]): Action[] {
   const isNew = ({ sql }: Action) => / ADD VALUE /.test(sql) && sql.startsWith("ALTER TYPE ");
   return [...actions.filter(isNew), ...actions.filter((action) => !isNew(action))];
 }
 
-/** The planner says a table's replica identity twice, and perhaps before the index's columns are NOT NULL. */
+/** pg-delta says a table's replica identity twice, and perhaps before the index's columns are NOT NULL. */
 export function replicaIdentityLast(actions: readonly Action[]): Action[] {
   const isIdentity = ({ sql }: Action) => sql.includes(" REPLICA IDENTITY USING INDEX ");
   const said = new Map(actions.filter(isIdentity).map((action) => [action.sql, action]));

@@ -10,7 +10,7 @@ function isConstraint(id: StableId): boolean {
   return id.kind === "extensionIntent" && id.key.startsWith(prefix);
 }
 
-/** A schema in which such a NOT NULL is the property alone: the planner knows only whether a column is NOT NULL. Pure. */
+/** A schema in which such a NOT NULL is the property alone: pg-delta knows only whether a column is NOT NULL. Pure. */
 export function withNotNullApart(facts: FactBase): FactBase {
   const apart = facts
     .facts()

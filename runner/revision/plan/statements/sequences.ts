@@ -10,7 +10,7 @@ const largest: Readonly<Record<string, string>> = {
   bigint: "9223372036854775807",
 };
 
-/** A sequence as a person makes it: the planner says each option, also where it is as PostgreSQL has it anyway. */
+/** A sequence as a person makes it: pg-delta says each option, also where it is as PostgreSQL has it anyway. */
 export function withPlainOptions(sql: string): string {
   const { head, type = "", increment, min, max, start, cache, cycle } = sql.match(creation)?.groups ?? {};
   if (head === undefined) return sql;
@@ -32,7 +32,7 @@ function ownerOf(sequence: StableId, facts: FactBase): StableId | undefined {
   return owner ? { kind: "table", schema: owner.schema, name: owner.table } : undefined;
 }
 
-/** A serial's sequence is unlogged where its table is (from PostgreSQL 15 on); the planner makes each a logged one. Pure. */
+/** A serial's sequence is unlogged where its table is (from PostgreSQL 15 on); pg-delta makes each a logged one. Pure. */
 export function unloggedLikeItsTable(action: Action, to: FactBase): Action {
   const [sequence] = action.produces;
   if (sequence === undefined || !action.sql.startsWith("CREATE SEQUENCE ")) return action;

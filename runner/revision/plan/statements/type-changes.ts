@@ -25,7 +25,7 @@ function retypings(actions: readonly Action[]): Map<string, number> {
 }
 
 /**
- * A default cannot be cast through a change of its column's type. The planner takes it away and brings it back, but
+ * A default cannot be cast through a change of its column's type. pg-delta takes it away and brings it back, but
  * perhaps before the new type is there, or twice: here it goes once before, if there is one, and comes back once after.
  */
 function defaultsAround(actions: readonly Action[], from: FactBase): Action[] {
@@ -79,7 +79,7 @@ function identitiesAfter(actions: readonly Action[]): Action[] {
   return actions.flatMap((action) => (moved.has(action) ? [] : [action, ...after(action)]));
 }
 
-/** The planner takes a generated column whose expression names an enum's value for one of that enum. */
+/** pg-delta takes a generated column whose expression names an enum's value for one of that enum. */
 function withoutMistaken(actions: readonly Action[], to: FactBase): Action[] {
   return actions.filter((action) => {
     const id = / ALTER COLUMN .* TYPE .* USING /s.test(action.sql) ? columnOf(action) : undefined;
@@ -109,7 +109,7 @@ function dropExpression({ id }: Generated): Action {
 }
 
 /**
- * A stored generated column that becomes a plain one keeps its values: the planner would drop it and add it again. Pure.
+ * A stored generated column that becomes a plain one keeps its values: pg-delta would drop it and add it again. Pure.
  * @returns the schema after that, and the statements that lead there
  */
 export function withExpressionsDropped(
