@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ConnectionSettings } from "../postgres/connection.ts";
+import { splitDumpText } from "../postgres/dump-text.ts";
 import { type Programs, pgDumpFor } from "../postgres/programs.ts";
 import { programEnvironment } from "../postgres/run-program.ts";
 import { fits } from "../util/glob.ts";
@@ -21,8 +22,6 @@ const options = [
   "--no-tablespaces",
   "--exclude-schema=pgstack",
 ];
-const header =
-  /^--\n-- (?:Data for )?Name: (?<name>.*); Type: (?<type>.*); Schema: (?<schema>.*); Owner: .*\n--\n/gm;
 const settings = /^(SET |SELECT pg_catalog\.set_config|\\(un)?restrict)/;
 
 /** The columns of a table have an order of their own that no ALTER TABLE can change: it is not compared. */
@@ -80,11 +79,9 @@ function withDefaultsInTables(entries: Map<string, string>): Map<string, string>
 /** Cuts a dump into its objects. Pure. */
 export function readDump(text: string): DumpedSchema {
   const entries = new Map<string, string>();
-  const heads = [...text.matchAll(header)];
-  for (const [index, match] of heads.entries()) {
-    const body = normalised(text.slice(match.index + match[0].length, heads[index + 1]?.index));
-    const { type = "", schema = "", name = "" } = match.groups ?? {};
-    const key = [type, schema === "-" ? "" : schema, name].join("\t");
+  for (const { type, schema, name, sql } of splitDumpText(text)) {
+    const body = normalised(sql);
+    const key = [type, schema ?? "", name].join("\t");
     entries.set(key, entries.has(key) ? [entries.get(key), body].sort().join("\n") : body);
   }
   return withDefaultsInTables(entries);

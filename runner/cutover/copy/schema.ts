@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ConnectionSettings } from "../../postgres/connection.ts";
+import { splitDumpText } from "../../postgres/dump-text.ts";
 import { findPrograms } from "../../postgres/programs.ts";
 import { programEnvironment } from "../../postgres/run-program.ts";
 import { UserError } from "../../util/errors.ts";
@@ -67,18 +68,6 @@ function withSearchPath(sql: string, searchPath: string): string {
       /^SELECT pg_catalog\.set_config\('search_path', '', false\);$/m,
       `SET search_path = ${searchPath};`,
     );
-}
-
-const header = /^--\n-- Name: (.*?); Type: (.*?); Schema: .*\n--\n/gm;
-
-/** Cuts a plain-text dump at the comment that leads each entry. */
-export function splitEntries(sql: string): SchemaEntry[] {
-  const heads = [...sql.matchAll(header)];
-  return heads.map((head, at) => ({
-    type: head[2] ?? "",
-    name: head[1] ?? "",
-    sql: sql.slice(head.index + head[0].length, heads[at + 1]?.index ?? sql.length).trim(),
-  }));
 }
 
 /** What a dump is made from. */
@@ -149,7 +138,7 @@ async function dumpInto(directory: string, options: DumpOptions): Promise<Schema
     return withSearchPath(text.stdout, options.searchPath);
   };
   const [preData, postData] = await Promise.all([print("pre-data"), print("post-data")]);
-  return { preData, postData: splitEntries(postData) };
+  return { preData, postData: splitDumpText(postData) };
 }
 
 const large = { maxBuffer: 2 ** 30 };

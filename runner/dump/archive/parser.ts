@@ -1,15 +1,11 @@
+import { type DumpHeader, readDumpHeader } from "../../postgres/dump-text.ts";
+
 /** One object of a dump's table of contents, as pg_restore prints it. */
-export interface ArchiveEntry {
+export interface ArchiveEntry extends DumpHeader {
   /** The number that pg_restore's --use-list goes by. */
   readonly id: number;
   /** The object's OID in the source; data has the OID of its table. */
   readonly oid: number;
-  /** Such as TABLE, TABLE DATA, INDEX, FK CONSTRAINT. */
-  readonly type: string;
-  /** Null for what lives in no schema. */
-  readonly schema: string | null;
-  readonly name: string;
-  readonly tablespace: string | null;
   /** The SQL that makes it; empty for data. */
   readonly definition: string;
   /** Rows of a TABLE DATA entry. */
@@ -31,8 +27,6 @@ export interface Archive {
 type Draft = { -readonly [Key in keyof ArchiveEntry]: ArchiveEntry[Key] } & { lines: string[] };
 
 const entryStart = /^-- TOC entry (\d+) \(class \d+ OID (\d+)\)$/;
-const entryName =
-  /^-- (?:Data for )?Name: (.*); Type: (.*); Schema: (.*); Owner: .*?(?:; Tablespace: (.*))?$/;
 const newline = 10;
 const endOfRows = Buffer.from("\n\\.\n");
 const noRows = Buffer.from("\\.\n");
@@ -124,15 +118,9 @@ export class ArchiveParser {
       this.#version(line);
       return;
     }
-    const named = this.#entry.type === "" ? line.match(entryName) : null;
-    if (named === null) {
-      if (this.#entry.lines.length > 0) this.#entry.lines.push(line);
-      return;
-    }
-    this.#entry.name = named[1] ?? "";
-    this.#entry.type = named[2] ?? "";
-    this.#entry.schema = named[3] === "-" ? null : (named[3] ?? null);
-    this.#entry.tablespace = named[4] ?? null;
+    const named = this.#entry.type === "" ? readDumpHeader(line) : undefined;
+    if (named !== undefined) Object.assign(this.#entry, named);
+    else if (this.#entry.lines.length > 0) this.#entry.lines.push(line);
   }
 
   #version(line: string): void {

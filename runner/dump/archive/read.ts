@@ -25,25 +25,29 @@ export function rowsOf(archive: Archive): number {
  * short: its table of contents alone would not show that.
  */
 export async function readArchive(path: string, programs: Programs, signal?: AbortSignal): Promise<Archive> {
-  const { archive, complete } = await parseScript(path, programs, [], signal);
+  const { archive, complete } = await parseScript(path, programs, { signal });
   if (!complete) throw damaged(path, "the rows of a table have no end");
   return archive;
 }
 
-/** What pg_restore prints of a dump, read; `more` narrows it. */
-export async function parseScript(
-  path: string,
-  programs: Programs,
-  more: readonly string[],
-  signal?: AbortSignal,
-  input?: number,
-) {
+/** How pg_restore is asked for a script. */
+interface ScriptOptions {
+  /** Arguments that narrow what it prints. */
+  readonly args?: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+  /** An open file that it reads as its standard input. */
+  readonly input?: number;
+}
+
+/** Reads what pg_restore prints of a dump. */
+async function parseScript(path: string, programs: Programs, options: ScriptOptions = {}) {
+  const { args = [], signal, input } = options;
   const parser = new ArchiveParser();
   const errors: string[] = [];
   const code = await runProgram({
     programs,
     program: "pg_restore",
-    args: ["--verbose", "--no-owner", "--no-privileges", "--file=-", ...more, "--", path],
+    args: ["--verbose", "--no-owner", "--no-privileges", "--file=-", ...args, "--", path],
     signal,
     input,
     onLine: (line) => {
@@ -134,7 +138,7 @@ export async function readContents(
   signal?: AbortSignal,
 ): Promise<Archive | undefined> {
   const [{ archive }, list] = await Promise.all([
-    parseScript(path, programs, ["--schema-only"], signal),
+    parseScript(path, programs, { args: ["--schema-only"], signal }),
     listArchive(path, programs, ["--no-privileges"]),
   ]);
   const byId = new Map(archive.entries.map((entry) => [entry.id, entry]));
@@ -182,7 +186,7 @@ async function withNames(
   const unnamed = data.filter(({ name }) => name === "");
   if (unnamed.length === 0) return [...data];
   const { archive } = await withEntryList(unnamed, (input) =>
-    parseScript(path, programs, ["--data-only", useEntryList], undefined, input),
+    parseScript(path, programs, { args: ["--data-only", useEntryList], input }),
   );
   const byId = new Map(archive.entries.map((entry) => [entry.id, entry]));
   return data.map((entry) => {
