@@ -8,7 +8,7 @@ import { type ConnectionSettings, openClient } from "../postgres/connection.ts";
 import type { Programs } from "../postgres/programs.ts";
 import { projectPath } from "../util/project.ts";
 import { asksFor, overwriteFlag, type RestoreSettings } from "./ensure.ts";
-import { installedPgRestores, pgRestoreFor, refuseLoss } from "./preflight/checks.ts";
+import { installedPgRestores, pgRestoreFor, refuseAll, refuseLoss, refuseUnfit } from "./preflight/checks.ts";
 import { dataLossBy } from "./preflight/data-loss.ts";
 import { refuseNoDump, refuseOtherDump } from "./preflight/dump-file.ts";
 import { readScript } from "./preflight/prepare.ts";
@@ -66,13 +66,17 @@ async function outlook(
   await readScript(sanitize);
   const installed = await installedPgRestores();
   const versions = await archiveVersions(path, installed[0]);
-  const programs = pgRestoreFor(installed, versions, await inspectTarget(client, owner));
+  const facts = await inspectTarget(client, owner);
+  const programs = pgRestoreFor(installed, versions, facts);
   const contents = await readContents(path, programs, () => 0);
   if (contents === undefined) return undefined;
   const lost = await readingAs(client, owner, () =>
     dataLossBy(contents, client, historyTable(migrations.table)),
   );
-  if (!overwrite) refuseLoss(lost, client.database ?? "", overwriteFlag);
+  await refuseAll(
+    async () => facts.owner && refuseUnfit(facts, contents, client.user ?? "", owner), // the same update may make the owner
+    async () => overwrite || refuseLoss(lost, client.database ?? "", overwriteFlag),
+  );
   const tables = contents.entries.filter(({ type }) => type === "TABLE DATA").length;
   const missing = await missingMigrations(path, programs, migrations);
   return { serverVersion: versions.server, tables, lost, missing };

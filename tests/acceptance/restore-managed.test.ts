@@ -223,7 +223,21 @@ test("an owner whom the administrator may not join is refused before anything is
   ];
   const { code, stderr } = await runVerb(words);
   assert.equal(code, 2, stderr);
-  assert.match(stderr, /"managed" is not a member of "foreign_owner", and may not become one/);
+  const refusal = /"managed" is not a member of "foreign_owner", and may not become one/;
+  assert.match(stderr, refusal);
+  const environment = {
+    PGHOST: managed.host,
+    PGPORT: String(managed.port),
+    PGUSER: "managed",
+    PGPASSWORD: "managed",
+    PGDATABASE: "target",
+    PGSSLMODE: "disable",
+  };
+  const restore = { from: join(folder, "large.dump"), owner: "foreign_owner", overwrite: true };
+  const request = { restore, migrations: { directory: "migrations", table: "pgstack.migrations" } };
+  const preview = await runVerb(["restore-check"], { stdin: JSON.stringify({ environment, request }) });
+  assert.equal(preview.code, 2, preview.stderr);
+  assert.match(preview.stderr, refusal);
 });
 
 test("a stack's dump is read as the owner where the administrator may not, by hand and as a resource", async () => {

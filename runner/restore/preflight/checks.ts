@@ -129,3 +129,14 @@ export function refuseLoss(lost: readonly string[], database: string, flag: stri
       `Nothing was changed. To go on and lose it: ${flag}`,
   );
 }
+
+/** Runs every check, so that all that stands in the way is said at once. Throws RefusedError. */
+export async function refuseAll(...checks: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const refusals: string[] = [];
+  for (const check of checks)
+    await check().catch((error) => {
+      if (!(error instanceof RefusedError)) throw error;
+      refusals.push(error.message);
+    });
+  if (refusals.length > 0) throw new RefusedError(refusals.join("\n"));
+}

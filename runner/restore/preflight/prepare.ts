@@ -6,7 +6,14 @@ import type { Programs } from "../../postgres/programs.ts";
 import { RefusedError } from "../../util/errors.ts";
 import type { RestoreRequest, RunControl } from "../request.ts";
 import { readingAs } from "../swap/memberships.ts";
-import { installedPgRestores, pgRestoreFor, refuseFullServer, refuseLoss, refuseUnfit } from "./checks.ts";
+import {
+  installedPgRestores,
+  pgRestoreFor,
+  refuseAll,
+  refuseFullServer,
+  refuseLoss,
+  refuseUnfit,
+} from "./checks.ts";
 import { dataLossBy } from "./data-loss.ts";
 import { readDump, refuseNoDump, type WholeDump } from "./dump-file.ts";
 import { planRestore, type RestorePlan } from "./plan.ts";
@@ -51,17 +58,6 @@ export async function prepare(request: RestoreRequest, { output, signal }: RunCo
     roles: facts.roles,
   });
   return { dump, identity, facts, programs, script, plan, unrestored: await unrestoredKinds(path, programs) };
-}
-
-/** Runs every check, so that all that stands in the way is said at once. Throws RefusedError. */
-async function refuseAll(...checks: readonly (() => Promise<unknown>)[]): Promise<void> {
-  const refusals: string[] = [];
-  for (const check of checks)
-    await check().catch((error) => {
-      if (!(error instanceof RefusedError)) throw error;
-      refusals.push(error.message);
-    });
-  if (refusals.length > 0) throw new RefusedError(refusals.join("\n"));
 }
 
 async function refuseDataLoss(request: RestoreRequest, { archive }: WholeDump): Promise<void> {
