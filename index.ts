@@ -13,7 +13,7 @@ import { Restore } from "./components/restore.ts";
 import { RoleGrants, verifyAtEnd } from "./components/roles/grants.ts";
 import { LoginRole } from "./components/roles/login-role.ts";
 import { checkRights } from "./components/roles/preview-check.ts";
-import { checkProvider } from "./components/roles/provider-check.ts";
+import { checkProvider, keepMemberships } from "./components/roles/provider-check.ts";
 import { Roles } from "./components/roles/roles.ts";
 import { QueryProcess } from "./components/runner/query-process.ts";
 import type { DumpConfig } from "./runner/config/dump.ts";
@@ -34,8 +34,9 @@ await beforeChanges(checkPrevious(config), files);
 const server = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
 const { administrator, resource: instance } = server;
 const rights = checkRights(queries, config, server);
-const instants = checkProvider(queries, config, server);
-await beforeChanges(rights, instants);
+const providerCheck = checkProvider(queries, config, server);
+const instants = providerCheck.then(({ texts }) => texts);
+await beforeChanges(rights, providerCheck);
 const providers = [createProvider(administrator, server)];
 
 const ownerRole = new LoginRole(
@@ -61,6 +62,13 @@ const stackRoles = new Roles(
   { roles: config.roles, passwords, target, adopt, instants, adminUser, after: contents },
   { providers },
 );
+
+keepMemberships({
+  before: providerCheck,
+  after: [ownerRole, ...stackRoles.all].map(({ role }) => role),
+  instance: server,
+  queries,
+});
 
 const filling = { connection: stackRoles.admin, database: stackDatabase, after: [stackRoles], queries };
 const restoration =

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type {
@@ -105,7 +106,7 @@ export function createProvider(administrator: Administrator, parent: pulumi.Reso
   return new postgresql.Provider(
     "postgresql",
     {
-      host,
+      host: host.apply((host) => (isIPv6(host) ? `[${host}]` : host)), // as it stands in a URL
       port,
       username: user,
       password,

@@ -1,6 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import { instantOf, type RoleConfig } from "../../runner/config/roles.ts";
+import type { RoleConfig } from "../../runner/config/roles.ts";
 import { RunnerCommand } from "../runner/command.ts";
 import { scramVerifier } from "./scram.ts";
 
@@ -54,8 +54,8 @@ function generatedPassword(settings: LoginRoleSettings, options: pulumi.CustomRe
  * UTC. The provider compares the texts.
  */
 function validUntilOf({ settings, instants }: LoginRoleArgs): string | Promise<string> {
-  if (settings.validUntil === undefined || settings.validUntil === "infinity") return "infinity";
-  const instant = instantOf(settings.validUntil);
+  const { validUntil: instant = "infinity" } = settings;
+  if (instant === "infinity") return instant;
   const text = `${instant.slice(0, 19).replace("T", " ")}+00`;
   return instants?.then((known) => known[instant] ?? text) ?? text;
 }
@@ -69,18 +69,22 @@ const unsaid = [
   ...["inherit", "searchPaths", "assumeRole", "encryptedPassword", "roles"],
 ];
 
+/** What the configuration says of every role but the owner. */
+const limits = ["connectionLimit", "validUntil", "statementTimeout", "idleInTransactionSessionTimeout"];
+
 /** All that a role has beside its name. */
-const everything = [
-  ...unsaid,
-  ...[
-    "login",
-    "password",
-    "connectionLimit",
-    "validUntil",
-    "statementTimeout",
-    "idleInTransactionSessionTimeout",
-  ],
-];
+const everything = [...unsaid, ...limits, "login", "password"];
+
+/** What an adopted role keeps: of the owner no configuration says more than its name. */
+function keptBy({ settings }: LoginRoleArgs, hasPassword: boolean): string[] {
+  const isOwner = settings.connectionLimit === undefined;
+  return [
+    ...unsaid,
+    ...(hasPassword ? [] : ["password"]),
+    ...(isOwner ? limits : []),
+    ...(isOwner && !hasPassword ? ["login"] : []),
+  ];
+}
 
 function attributesOf(args: LoginRoleArgs): postgresql.RoleArgs {
   const { settings } = args;
@@ -126,7 +130,7 @@ export class LoginRole extends pulumi.ComponentResource {
         parent: this,
         dependsOn: [...after],
         ...(deletedWith && { deletedWith }),
-        ...(adopted && { ignoreChanges: [...unsaid, ...(verifier ? [] : ["password"])] }),
+        ...(adopted && { ignoreChanges: keptBy(args, verifier !== undefined) }),
         ...(isAdmin && { ignoreChanges: everything, retainOnDelete: true }),
         ...(importOnly && { import: settings.name }),
       },

@@ -49,6 +49,7 @@ export interface StackRole {
   readonly adopted: boolean;
   /** Secret; undefined where the role keeps one that nobody here knows. */
   readonly password: pulumi.Output<string> | undefined;
+  readonly role: pulumi.CustomResource;
   /** What comes after the role itself. */
   readonly record: pulumi.Resource;
 }
@@ -107,6 +108,7 @@ export class Roles extends pulumi.ComponentResource {
         declaration,
         adopted: this.#isAdopted(config, args),
         password: login.password,
+        role: login.role,
         record,
       };
     });
@@ -117,7 +119,8 @@ export class Roles extends pulumi.ComponentResource {
     return roles.map((config) => {
       const login = this.#logIn(config, args, args.after);
       const declaration = declare(config, this.target.config);
-      return { config, declaration, adopted: true, password: login.password, record: login.role };
+      const { password, role } = login;
+      return { config, declaration, adopted: true, password, role, record: role };
     });
   }
 

@@ -12,6 +12,8 @@ export interface FoundRole {
   /** Its own settings, such as `statement_timeout=30s`. */
   readonly settings: readonly string[];
   readonly memberOf: readonly string[];
+  /** Of these, those whose members it may choose (WITH ADMIN OPTION). */
+  readonly administers: readonly string[];
   /** Objects that it owns in this database. */
   readonly owned: number;
 }
@@ -71,6 +73,7 @@ const rolesQuery = `
       ELSE to_char(rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END AS "validUntil",
     coalesce(rolconfig, '{}') AS settings,
     ARRAY(SELECT pg_get_userbyid(roleid)::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS "memberOf",
+    ARRAY(SELECT DISTINCT pg_get_userbyid(roleid)::text FROM pg_auth_members m WHERE m.member = r.oid AND admin_option ORDER BY 1) AS administers,
     (SELECT count(*)::int FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
       AND s.deptype = 'o' AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) AS owned
   FROM pg_roles r WHERE r.rolcanlogin AND r.rolname !~ '^pg_' ORDER BY r.rolname`;

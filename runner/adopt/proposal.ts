@@ -1,5 +1,6 @@
 import type { EffectiveRole } from "../roles/catalog/effective-rights.ts";
 import type { CatalogObject } from "../roles/catalog/objects.ts";
+import { adviceOn, type SettingWithUnit } from "../roles/review/provider-check.ts";
 import { classify } from "./classify.ts";
 import type { FoundDatabase, FoundRole } from "./found.ts";
 import type { VersionTable } from "./version-tables.ts";
@@ -12,6 +13,8 @@ export interface Findings {
   readonly effective: readonly EffectiveRole[];
   readonly objects: readonly CatalogObject[];
   readonly versionTables: readonly VersionTable[];
+  /** Timeouts of roles that the postgresql provider cannot read as they are. */
+  readonly timeouts: readonly SettingWithUnit[];
   /** The newest of the project's migrations; undefined where there is none, or the database keeps their history. */
   readonly baseline: string | undefined;
 }
@@ -23,7 +26,7 @@ export interface Proposal {
   readonly remarks: readonly string[];
 }
 
-const timeouts: Readonly<Record<string, string>> = {
+const timeoutKeys: Readonly<Record<string, string>> = {
   statement_timeout: "statementTimeout",
   idle_in_transaction_session_timeout: "idleInTransactionTimeout",
 };
@@ -34,12 +37,16 @@ const settingOf = (setting: string): [string, string] => {
 };
 
 /** A role's timeouts as the configuration says them, and its further settings. */
-function settingsOf({ name, settings }: FoundRole): { known: Record<string, unknown>; remarks: string[] } {
+function settingsOf(
+  { name, settings }: FoundRole,
+  inUnits: readonly SettingWithUnit[],
+): { known: Record<string, unknown>; remarks: string[] } {
   const known: Record<string, unknown> = {};
   const remarks: string[] = [];
   for (const [key, value] of settings.map(settingOf)) {
-    const word = timeouts[key];
-    if (word !== undefined) known[word] = /^\d+$/.test(value) ? Number(value) : value;
+    const word = timeoutKeys[key];
+    const inUnit = inUnits.find((one) => one.role === name && one.name === key);
+    if (word !== undefined) known[word] = Number(inUnit?.milliseconds ?? value);
     else if (key !== "default_transaction_read_only")
       remarks.push(`role "${name}" has its own ${key} (${value}); it stays`);
   }
@@ -57,7 +64,7 @@ function attributesOf({ connectionLimit, validUntil, memberOf }: FoundRole): Rec
   };
 }
 
-function proposeRole(role: FoundRole, { effective, objects }: Findings): RoleProposal {
+function proposeRole(role: FoundRole, { effective, objects, timeouts }: Findings): RoleProposal {
   const leftOut = (reason: string): RoleProposal => ({
     remarks: [`role "${role.name}" is left out and stays as it is: it ${reason}`],
   });
@@ -67,7 +74,7 @@ function proposeRole(role: FoundRole, { effective, objects }: Findings): RolePro
   if (standing === undefined) return { remarks: [] };
   if ("reason" in standing) return leftOut(standing.reason);
   if (role.attributes.length > 0) return leftOut(`has ${role.attributes.join(", ")}`);
-  const { known, remarks } = settingsOf(role);
+  const { known, remarks } = settingsOf(role, timeouts);
   const { access, schemas, exclude } = standing;
   return {
     role: {
@@ -131,6 +138,21 @@ function remarksOn({ database, roles, versionTables, baseline }: Findings): stri
   ];
 }
 
+/** What Pulumi's postgresql provider does to roles of the stack, or cannot do with them as they are. */
+function remarksOnProvider({ roles, timeouts }: Findings, names: readonly string[]): string[] {
+  const administrators = roles.filter(
+    ({ name, administers }) => names.includes(name) && administers.length > 0,
+  );
+  return [
+    ...timeouts.filter(({ role }) => names.includes(role)).map(adviceOn),
+    ...administrators.map(
+      ({ name, administers }) =>
+        `role "${name}" is a member of ${administers.map((group) => `"${group}"`).join(", ")} WITH ADMIN OPTION; the postgresql provider ` +
+        "leaves that option out when it changes the role, and the same update gives it back",
+    ),
+  ];
+}
+
 /** The configuration of a stack that takes the database over as it is. */
 export function propose(findings: Findings): Proposal {
   const { instance, database, baseline } = findings;
@@ -139,8 +161,9 @@ export function propose(findings: Findings): Proposal {
   );
   const proposals = candidates.map((role) => proposeRole(role, findings));
   const roles = proposals.map(({ role }) => role).filter((role) => role !== undefined);
+  const names = [database.owner, ...roles.map(({ name }) => String(name))];
   const config = {
-    adopt: { importOnly: true, roles: [database.owner, ...roles.map(({ name }) => name)] },
+    adopt: { importOnly: true, roles: names },
     instance,
     database: {
       name: database.name,
@@ -152,5 +175,12 @@ export function propose(findings: Findings): Proposal {
     ...(baseline !== undefined && { migrations: { baseline, adopt: true } }),
     protect: true,
   };
-  return { config, remarks: [...remarksOn(findings), ...proposals.flatMap(({ remarks }) => remarks)] };
+  return {
+    config,
+    remarks: [
+      ...remarksOn(findings),
+      ...proposals.flatMap(({ remarks }) => remarks),
+      ...remarksOnProvider(findings, names),
+    ],
+  };
 }

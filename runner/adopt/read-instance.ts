@@ -4,6 +4,7 @@ import { catalogSettings } from "../postgres/catalog-lock.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
 import { readEffectiveRoles } from "../roles/catalog/effective-rights.ts";
 import { readObjects } from "../roles/catalog/objects.ts";
+import { readSettingsWithUnit } from "../roles/review/provider-check.ts";
 import { RefusedError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
 import { findDatabase } from "./found.ts";
@@ -61,6 +62,10 @@ export async function readInstance(client: pg.Client, settings: ConnectionSettin
     onDatabase.includes("CONNECT"),
   );
   await client.query("COMMIT");
+  const timeouts = await readSettingsWithUnit(
+    client,
+    roles.map(({ name }) => name),
+  );
   const versionTables = await findVersionTables(client);
   const { host, port, user, sslMode, sslRootCert } = settings;
   return {
@@ -70,7 +75,7 @@ export async function readInstance(client: pg.Client, settings: ConnectionSettin
       sslMode: sslMode === "prefer" ? (facts.ssl ? "require" : "disable") : sslMode,
       ...(sslRootCert !== undefined && { sslRootCert }),
     },
-    ...{ database, roles, objects, effective, versionTables },
+    ...{ database, roles, objects, effective, versionTables, timeouts },
     baseline: await baselineOf(facts.recorded, database.tables, versionTables),
   };
 }

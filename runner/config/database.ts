@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { Identifier, RoleName, unique } from "./types.ts";
+import { AddressedName, Identifier, RoleName, unique } from "./types.ts";
 
 const schemaList = v.pipe(
   unique(Identifier),
@@ -13,7 +13,11 @@ const schemaList = v.pipe(
 
 export const Database = v.strictObject({
   name: v.pipe(
-    Identifier,
+    AddressedName,
+    v.check(
+      (name) => !name.includes("'"),
+      "a name without ' (the postgresql provider could not drop the database)",
+    ),
     v.check(
       (name) => !["postgres", "template0", "template1"].includes(name),
       "a database of the stack's own",

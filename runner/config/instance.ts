@@ -1,5 +1,6 @@
+import { isIPv6 } from "node:net";
 import * as v from "valibot";
-import { Identifier, Port } from "./types.ts";
+import { AddressedName, Identifier, Port } from "./types.ts";
 
 /** A cluster under `.pgstack/<stack>/`, for development and tests. */
 const Local = v.strictObject({
@@ -8,14 +9,32 @@ const Local = v.strictObject({
   port: v.optional(Port),
 });
 
+const hostForm = "a host name or an IP address; a socket's path, a port and a list of hosts are none";
+
+/** One host, as a program that takes a port beside it wants it: an IPv6 address has no brackets. */
+const Host = v.pipe(
+  v.string(hostForm),
+  v.transform((host) => /^\[(.*)\]$/.exec(host)?.[1] ?? host),
+  v.check((host) => isIPv6(host) || /^[^\s:/?#%@,[\]\\]+$/.test(host), hostForm),
+);
+
 /** A server that others run. */
 const Existing = v.strictObject({
   kind: v.literal("existing"),
-  host: v.pipe(v.string("a host name"), v.nonEmpty("a host name")),
+  host: Host,
   port: v.optional(Port, 5432),
   /** Makes databases and roles; a superuser, or with CREATEDB and CREATEROLE. */
-  adminUser: v.optional(Identifier, "postgres"),
-  adminDatabase: v.optional(Identifier, "postgres"),
+  adminUser: v.optional(
+    v.pipe(
+      Identifier,
+      v.check(
+        (name) => !name.includes(":"),
+        "a name without : (the postgresql provider would cut it off there)",
+      ),
+    ),
+    "postgres",
+  ),
+  adminDatabase: v.optional(AddressedName, "postgres"),
   sslMode: v.optional(
     v.picklist(
       ["disable", "require", "verify-ca", "verify-full"],

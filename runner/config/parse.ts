@@ -118,6 +118,16 @@ export function describeFault(key: string, issue: v.BaseIssue<unknown>): string 
   return `pgstack:${path}: expected ${allowed(issue)}, found ${found(issue, path)}`;
 }
 
+/** The provider's ids of schemas and extensions, by which they are imported, are `database.name`. */
+function importedDots({ name, schemas, extensions }: DatabaseConfig): string[] {
+  const dotted = [name, ...schemas, ...extensions].filter((text) => text.includes("."));
+  return dotted.map(
+    (text) =>
+      `pgstack:adopt.importOnly: expected database, schemas and extensions without a dot in their names, found "${text}" ` +
+      "(the postgresql provider imports them by an id of the form database.name)",
+  );
+}
+
 /** Faults that no key shows by itself. */
 export function contradictions({
   instance,
@@ -156,6 +166,7 @@ export function contradictions({
           (schema) => `pgstack:roles: "${name}" names schema "${schema}", which is not in database.schemas`,
         ),
     ),
+    adopt.importOnly ? importedDots(database) : [],
     adopt.importOnly && (restore !== undefined || cutover !== undefined)
       ? "pgstack:adopt.importOnly: expected no restore and no cutover beside it, found one"
       : [],

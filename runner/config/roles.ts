@@ -4,24 +4,27 @@ import { ConnectionLimit, Duration, Identifier, RoleName, unique } from "./types
 
 const Version = v.pipe(v.number("a number"), v.integer("a whole number"), v.minValue(1, "1 or more"));
 
-/** `infinity`, or a date and time that JavaScript and PostgreSQL both read. */
+/**
+ * A point in time as ISO 8601 in UTC, or undefined where the text is none. A time without a zone is UTC's, so that the machine
+ * that runs the program does not count. Pulumi hands a date that YAML reads as one over as Go prints it.
+ */
+function instantOf(text: string): string | undefined {
+  const asWritten = text.trim().replace(/^(\S+) (\S+) ([+-]\d{4}) \S+$/, "$1T$2$3");
+  const hasTime = /\d:\d/.test(asWritten);
+  const hasZone = /([a-z]|[+-]\d\d(:?\d\d)?)$/i.test(asWritten);
+  const instant = Date.parse(hasTime && !hasZone ? `${asWritten}Z` : asWritten);
+  return Number.isNaN(instant) ? undefined : new Date(instant).toISOString().replace(".000Z", "Z");
+}
+
+/** `infinity`, or a date and time; read into ISO 8601 in UTC. */
 const ValidUntil = v.pipe(
   v.string("a date"),
   v.check(
-    (text) => text === "infinity" || !Number.isNaN(Date.parse(text)),
+    (text) => text === "infinity" || instantOf(text) !== undefined,
     "a date such as 2027-01-31T00:00:00Z, or infinity",
   ),
+  v.transform((text) => instantOf(text) ?? text),
 );
-
-/**
- * A `validUntil` other than infinity as ISO 8601 in UTC. A time without a zone is UTC's, so that the machine that runs
- * the program does not count.
- */
-export function instantOf(validUntil: string): string {
-  const hasTime = /\d:\d/.test(validUntil);
-  const hasZone = /([a-z]|[+-]\d\d(:?\d\d)?)$/i.test(validUntil.trim());
-  return new Date(hasTime && !hasZone ? `${validUntil.trim()}Z` : validUntil).toISOString();
-}
 
 const Exclusion = v.pipe(v.string(exclusionForm), v.check(isExclusion, exclusionForm));
 

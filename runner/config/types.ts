@@ -12,6 +12,18 @@ export const Identifier = v.pipe(
   ),
 );
 
+/**
+ * A database that Pulumi's postgresql provider connects to: it puts the name into a URL as it is, so `a%41b` leads to the
+ * database "aAb", and a name is cut off at ? and #.
+ */
+export const AddressedName = v.pipe(
+  Identifier,
+  v.check(
+    (name) => !/[%?#\p{Cc}]/u.test(name),
+    "a name without %, ?, # and control characters (the postgresql provider would connect to another database)",
+  ),
+);
+
 /** A role of a stack; PostgreSQL keeps the names that start with pg_, and "public", for itself. */
 export const RoleName = v.pipe(
   Identifier,
@@ -19,16 +31,13 @@ export const RoleName = v.pipe(
     (name) => !/^pg_/.test(name) && name !== "public" && name !== "none",
     "a name that PostgreSQL does not reserve",
   ),
+  v.check((name) => !name.includes("="), "a name without = (the postgresql provider cannot read it back)"),
 );
 
-/** Any printable password; a backslash is refused, since the PostgreSQL provider stores it doubled. */
+/** Any printable password. */
 export const Password = v.pipe(
   v.string("a text"),
   v.nonEmpty("a password that is not empty"),
-  v.check(
-    (text) => !text.includes("\\"),
-    "a password without a backslash (the PostgreSQL provider stores it doubled)",
-  ),
   v.check((text) => !/\p{Cc}/u.test(text), "a password of printable characters"),
 );
 

@@ -49,23 +49,84 @@ test("every fault is reported in one error, with key, finding and what is allowe
 });
 
 test("a secret that is refused is not repeated", () => {
-  const message = faultsOf({ ...existing, passwords: JSON.stringify({ app_owner: "hunter\\2" }) });
-  assert.match(
-    message,
-    /passwords.app_owner: expected a password without a backslash \(the PostgreSQL provider/,
-  );
+  const message = faultsOf({ ...existing, passwords: JSON.stringify({ app_owner: "hunter\t2" }) });
+  assert.match(message, /passwords.app_owner: expected a password of printable characters/);
   assert.doesNotMatch(message, /hunter/);
-  assert.doesNotMatch(faultsOf({ ...least, adminPassword: "top\\secret" }), /top/);
+  assert.doesNotMatch(faultsOf({ ...least, adminPassword: "top\tsecret" }), /top/);
 });
 
 test("names may be any legal identifier, and passwords any printable text", () => {
   const config = parseConfig({
     ...existing,
     database: JSON.stringify({ name: "a=b ü", owner: "My-Own er" }),
-    passwords: JSON.stringify({ "My-Own er": "@:/%'\" #?&=é" }),
+    passwords: JSON.stringify({ "My-Own er": "@:/%'\" #?&=é\\" }),
   });
   assert.equal(config.database.name, "a=b ü");
-  assert.equal(config.passwords["My-Own er"], "@:/%'\" #?&=é");
+  assert.equal(config.passwords["My-Own er"], "@:/%'\" #?&=é\\");
+});
+
+test("names that the provider cannot bear are refused, with the reason", () => {
+  const database = (name: string) => faultsOf({ ...least, database: JSON.stringify({ name, owner: "o" }) });
+  for (const name of ["a%41b", "what?", "c#", "a\tb"])
+    assert.match(
+      database(name),
+      /database\.name: expected a name without %, \?, # and control characters \(the/,
+      name,
+    );
+  assert.match(
+    database("it's"),
+    /database\.name: expected a name without ' \(the postgresql provider could not drop/,
+  );
+  const roles = JSON.stringify([{ name: "c=d", access: "readonly" }]);
+  const message = faultsOf({ ...least, database: JSON.stringify({ name: "d", owner: "a=b" }), roles });
+  assert.match(
+    message,
+    /database\.owner: expected a name without = \(the postgresql provider cannot read it back\), found "a=b"/,
+  );
+  assert.match(message, /roles\.0\.name: expected a name without = .*found "c=d"/);
+  const instance = JSON.stringify({ kind: "existing", host: "h", adminDatabase: "a%41b", adminUser: "a:b" });
+  const faults = faultsOf({ ...existing, instance });
+  assert.match(faults, /instance\.adminDatabase: expected a name without %/);
+  assert.match(faults, /instance\.adminUser: expected a name without :/);
+});
+
+test("a host is a name or an address, and never a socket's path, a port or a list", () => {
+  const host = (host: string) => ({ ...existing, instance: JSON.stringify({ kind: "existing", host }) });
+  for (const [given, read] of [
+    ["db.internal", "db.internal"],
+    ["127.0.0.1", "127.0.0.1"],
+    ["::1", "::1"],
+    ["[2001:db8::7]", "2001:db8::7"],
+  ] as const)
+    assert.deepEqual(parseConfig(host(given)).instance, { ...parseConfig(existing).instance, host: read });
+  for (const given of [
+    "/tmp",
+    "/var/run/postgresql",
+    "db:5432",
+    "a,b",
+    "user@db",
+    "",
+    "db internal",
+    "db?x",
+    "[::1",
+  ])
+    assert.match(
+      faultsOf(host(given)),
+      /instance\.host: expected a host name or an IP address; a socket's path/,
+      given,
+    );
+});
+
+test("an import takes no dot in the names by which the provider finds what it imports", () => {
+  const adopt = JSON.stringify({ importOnly: true });
+  const database = (more: object) => JSON.stringify({ name: "app", owner: "o", ...more });
+  for (const more of [{ name: "a.b" }, { schemas: ["a.b"] }, { extensions: ["a.b"] }]) {
+    assert.match(
+      faultsOf({ ...least, database: database(more), adopt }),
+      /without a dot in their names, found "a\.b"/,
+    );
+    parseConfig({ ...least, database: database(more) });
+  }
 });
 
 test("durations are read in PostgreSQL's units into milliseconds", () => {
@@ -81,6 +142,25 @@ test("durations are read in PostgreSQL's units into milliseconds", () => {
       parseConfig({ ...least, migrations: JSON.stringify({ lockTimeout }) }).migrations.lockTimeout,
       milliseconds,
     );
+});
+
+test("the end of a password is read into UTC, in whatever form it is written and wherever the program runs", () => {
+  const read = (validUntil: string) => {
+    const roles = JSON.stringify([{ name: "r", access: "readonly", validUntil }]);
+    return parseConfig({ ...least, roles }).roles[0]?.validUntil;
+  };
+  for (const [given, instant] of [
+    ["infinity", "infinity"],
+    ["2040-01-31", "2040-01-31T00:00:00Z"],
+    ["2040-01-31T12:30", "2040-01-31T12:30:00Z"],
+    ["2040-01-31 12:30:15", "2040-01-31T12:30:15Z"],
+    ["2040-01-31T12:30:00+09:00", "2040-01-31T03:30:00Z"],
+    ["2040-01-31 00:00:00 +0000 UTC", "2040-01-31T00:00:00Z"],
+    ["2040-01-31 09:00:00 +0900 +0900", "2040-01-31T00:00:00Z"],
+  ] as const)
+    assert.equal(read(given), instant, given);
+  const roles = JSON.stringify([{ name: "r", access: "readonly", validUntil: "tomorrow" }]);
+  assert.match(faultsOf({ ...least, roles }), /validUntil: expected a date such as .*found "tomorrow"/);
 });
 
 test("keys that contradict each other are refused", () => {

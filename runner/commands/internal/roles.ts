@@ -13,6 +13,7 @@ import { readProviderLimits } from "../../roles/catalog/provider-limits.ts";
 import { generatePassword } from "../../roles/password.ts";
 import { applyRights } from "../../roles/plan/apply.ts";
 import { prepareRoleDrop } from "../../roles/plan/drop-role.ts";
+import { type Membership, restoreMemberships } from "../../roles/plan/kept-memberships.ts";
 import { readProbed } from "../../roles/probe/run-probes.ts";
 import { verifyRole } from "../../roles/probe/verify.ts";
 import { checkRights } from "../../roles/review/preview.ts";
@@ -68,6 +69,12 @@ const rightsLimits = queryCommand<{ roles: readonly string[] }>(
       await client.query(`BEGIN READ ONLY; ${catalogSettings}`);
       return readProviderLimits(client, roles);
     }),
+);
+
+const providerMemberships = queryCommand<Membership[]>(
+  "provider-memberships",
+  "gives memberships back that Pulumi's postgresql provider has revoked; prints the statements that ran, as JSON",
+  (before, environment) => restoreMemberships(connectionFromEnvironment(environment), before),
 );
 
 interface Request {
@@ -131,6 +138,7 @@ export const commands = {
   "rights-check": rightsCheck,
   "provider-check": providerCheck,
   "rights-limits": rightsLimits,
+  "provider-memberships": providerMemberships,
   "roles-probe": rolesProbe,
   "role-retire": roleDrop,
   "role-probe": roleProbe,

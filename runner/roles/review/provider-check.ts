@@ -3,11 +3,14 @@ import { type ConnectionSettings, withClient } from "../../postgres/connection.t
 import { rowsOf } from "../../postgres/rows.ts";
 import { identifier } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
+import { type Membership, readMemberships } from "../plan/kept-memberships.ts";
 
 /** What a stack says to Pulumi's postgresql provider that depends on the server. */
 export interface ProviderCheckRequest {
   /** The stack's roles, those to come among them. */
   readonly roles: readonly string[];
+  /** Of these, what existed before the stack: its memberships stay. */
+  readonly adopted: readonly string[];
   /** Instants in UTC (ISO 8601), at which passwords end. */
   readonly instants: readonly string[];
 }
@@ -16,6 +19,8 @@ export interface ProviderCheckRequest {
 export interface ProviderCheck {
   /** By instant, the text that the provider reads back. An instant is missing where the server cannot be reached. */
   readonly texts: Readonly<Record<string, string>>;
+  /** The memberships of adopted roles. */
+  readonly memberships: readonly Membership[];
   /** What the provider cannot read, a line each, with the way past it. */
   readonly refusals: readonly string[];
 }
@@ -95,15 +100,16 @@ async function readTexts(client: pg.Client, instants: readonly string[]): Promis
  */
 export async function checkProvider(
   admin: ConnectionSettings,
-  { roles, instants }: ProviderCheckRequest,
+  { roles, adopted, instants }: ProviderCheckRequest,
 ): Promise<ProviderCheck> {
   try {
     return await withClient(admin, async (client) => ({
       texts: await readTexts(client, instants),
+      memberships: await readMemberships(client, adopted),
       refusals: (await readSettingsWithUnit(client, roles)).map(adviceOn),
     }));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { texts: {}, refusals: [] };
+    return { texts: {}, memberships: [], refusals: [] };
   }
 }

@@ -2,7 +2,6 @@ package postgresql
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/lib/pq"
@@ -90,13 +89,19 @@ func writeRole(old, in values) (statements []string) {
 			statements = append(statements, fmt.Sprintf("ALTER ROLE %s SET %s TO %d", name, setting.parameter, is))
 		}
 	}
-	for _, group := range without(old.set("roles"), in.set("roles")) {
-		statements = append(statements, "REVOKE "+pq.QuoteIdentifier(group)+" FROM "+name)
+	if old != nil {
+		statements = append(statements, revokeMemberships(in.str("name")))
 	}
-	for _, group := range without(in.set("roles"), old.set("roles")) {
+	for _, group := range in.set("roles") {
 		statements = append(statements, "GRANT "+pq.QuoteIdentifier(group)+" TO "+name)
 	}
 	return statements
+}
+
+// revokeMemberships takes a role out of every other, as the official plugin does at each change of it.
+func revokeMemberships(role string) string {
+	return "DO " + pq.QuoteLiteral("DECLARE membership text; BEGIN FOR membership IN SELECT format('REVOKE %I FROM %I', pg_get_userbyid(roleid), "+
+		"pg_get_userbyid(member)) FROM pg_auth_members WHERE pg_get_userbyid(member) = "+pq.QuoteLiteral(role)+" LOOP EXECUTE membership; END LOOP; END")
 }
 
 // roleOptions are those options of CREATE and ALTER ROLE that change from old; all where there is no old. Only a
@@ -122,8 +127,4 @@ func roleOptions(old, in values) string {
 		options.WriteString(" PASSWORD " + pq.QuoteLiteral(password)) // '' is none
 	}
 	return options.String()
-}
-
-func without(list, other []string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(element string) bool { return slices.Contains(other, element) })
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ func newServer(args values) (*server, error) {
 			*target = given
 		}
 	}
+	config.Host = strings.Trim(config.Host, "[]") // of an IPv6 address, as the official plugin needs them
 	if port, err := strconv.ParseUint(args.str("port"), 10, 16); err == nil {
 		config.Port = uint16(port)
 	}
