@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { parseDuration } from "../util/duration.ts";
 
 /** PostgreSQL keeps 63 bytes of a name (NAMEDATALEN - 1) and cuts the rest silently. */
 const identifierBytes = 63;
@@ -54,22 +55,14 @@ export const ConnectionLimit = v.pipe(
   v.minValue(-1, "-1 (no limit) or more"),
 );
 
-const milliseconds: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  min: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
 const durationForm = "a duration such as 500ms, 30s, 5min, 1h, or 0 for none";
 
-/** A duration in PostgreSQL's units, read into milliseconds. https://www.postgresql.org/docs/current/config-setting.html */
+/** A duration in PostgreSQL's units, read into milliseconds. */
 export const Duration = v.pipe(
   v.union([v.string(), v.number()], durationForm),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    const [, amount = "", unit = "ms"] = /^(\d+)\s*(ms|s|min|h|d)?$/.exec(String(dataset.value)) ?? [];
-    const value = Number(amount) * (milliseconds[unit] ?? 1);
-    if (amount !== "" && value <= 2_147_483_647) return value;
+    const value = parseDuration(String(dataset.value));
+    if (value !== undefined) return value;
     addIssue({ message: durationForm });
     return NEVER;
   }),

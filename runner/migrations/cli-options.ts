@@ -9,10 +9,10 @@ import {
   targetFlags,
 } from "../cli/target.ts";
 import { connectionFromUrl } from "../postgres/connection.ts";
+import { durationOf } from "../util/duration.ts";
 import { RefusedError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
 import { readMigrations } from "./files/directory.ts";
-import { durationOf } from "./files/marker.ts";
 import type { MigrationFile } from "./files/types.ts";
 import type { Access } from "./run/session.ts";
 import { defaultSettings, type MigrationSettings, type OutOfOrder, outOfOrderRules } from "./settings.ts";

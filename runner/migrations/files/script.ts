@@ -1,4 +1,4 @@
-import { lineAt, type ScannedStatement, scan } from "./lexer.ts";
+import { lineAt, type ScannedStatement, scan } from "../../postgres/sql-lexer.ts";
 import { type Marker, readMarker } from "./marker.ts";
 import type { SectionOptions } from "./types.ts";
 

@@ -1,6 +1,6 @@
+import { InvalidScriptError, lineAt, type ScannedScript, scan } from "../../postgres/sql-lexer.ts";
 import { RefusedError } from "../../util/errors.ts";
 import { checksum } from "./checksum.ts";
-import { InvalidScriptError, lineAt, type ScannedScript, scan } from "./lexer.ts";
 import { type Marker, readMarker } from "./marker.ts";
 import type { MigrationFile } from "./types.ts";
 

@@ -1,7 +1,7 @@
 import { stripTypeScriptTypes } from "node:module";
+import { lineAt } from "../../postgres/sql-lexer.ts";
 import { RefusedError } from "../../util/errors.ts";
 import { checksum } from "./checksum.ts";
-import { lineAt } from "./lexer.ts";
 import type { MigrationFile } from "./types.ts";
 
 const imports =

@@ -1,5 +1,5 @@
+import { InvalidScriptError, lineAt, scan } from "../../postgres/sql-lexer.ts";
 import { RefusedError } from "../../util/errors.ts";
-import { InvalidScriptError, lineAt, scan } from "../files/lexer.ts";
 import { parseSqlFile } from "../files/sql-file.ts";
 import { compareNames } from "../plan/order.ts";
 import type { ForeignMigration } from "./formats.ts";

@@ -1,8 +1,8 @@
 import type { Node } from "libpg-query";
 import pg from "pg";
 import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
+import { InvalidScriptError } from "../../postgres/sql-lexer.ts";
 import { isStoredAlike } from "../../statement-facts/type-changes.ts";
-import { InvalidScriptError } from "../files/lexer.ts";
 import { type Origin, readScript, type Script } from "../files/script.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { type ParsedStatement, parseStatements } from "./parse.ts";

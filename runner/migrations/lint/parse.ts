@@ -1,5 +1,5 @@
 import { type Node, parse, type SqlError } from "libpg-query";
-import { InvalidScriptError, type ScannedStatement } from "../files/lexer.ts";
+import { InvalidScriptError, type ScannedStatement } from "../../postgres/sql-lexer.ts";
 
 /** One statement as PostgreSQL's own parser sees it. Offsets count UTF-16 units of the script. */
 export interface ParsedStatement {

@@ -1,7 +1,7 @@
 import type { Node } from "libpg-query";
 import type pg from "pg";
 import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
-import { InvalidScriptError } from "../files/lexer.ts";
+import { InvalidScriptError } from "../../postgres/sql-lexer.ts";
 import { readScript } from "../files/script.ts";
 import type { MigrationFile } from "../files/types.ts";
 import type { Finding } from "../plan/findings.ts";

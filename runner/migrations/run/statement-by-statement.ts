@@ -1,6 +1,6 @@
 import { literal } from "../../postgres/sql.ts";
+import { InvalidScriptError } from "../../postgres/sql-lexer.ts";
 import { RefusedError } from "../../util/errors.ts";
-import { InvalidScriptError } from "../files/lexer.ts";
 import { readScript } from "../files/script.ts";
 import { insertSql, noTime, readApplied } from "../history/history.ts";
 import { readProgress } from "../history/progress.ts";

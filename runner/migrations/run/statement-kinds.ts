@@ -1,6 +1,6 @@
 import type { AlterTableStmt, Node, PartitionCmd } from "libpg-query";
 import pg from "pg";
-import { InvalidScriptError } from "../files/lexer.ts";
+import { InvalidScriptError } from "../../postgres/sql-lexer.ts";
 import type { ParsedStatement } from "../lint/parse.ts";
 
 /** An index that is built or dropped without a lock that keeps writers out. */

@@ -1,5 +1,5 @@
 import type { Action } from "@supabase/pg-delta/plan";
-import { piecesOf } from "./sql-text.ts";
+import { piecesOf } from "../../postgres/sql-lexer.ts";
 
 /** Runs of actions that one transaction may hold; a run that may hold none is marked. */
 export interface Segment {

@@ -1,30 +1,6 @@
 import type { Action } from "@supabase/pg-delta/plan";
 import pg from "pg";
-
-/** A piece of SQL: names in quotes, and what no rewriting may touch (strings, bodies, comments). */
-export interface Piece {
-  readonly kind: "text" | "name" | "literal" | "comment";
-  readonly text: string;
-}
-
-/** One alternative a piece, in the order of PostgreSQL's scanner (src/backend/parser/scan.l). */
-const pieces =
-  /(?<comment>--[^\n]*|\/\*[\s\S]*?\*\/)|(?<escaped>\b[eE]'(?:[^'\\]|\\[\s\S]|'')*')|(?<literal>'(?:[^']|'')*')|(?<dollar>\$(?<tag>(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?)\$[\s\S]*?\$\k<tag>\$)|(?<name>"(?:[^"]|"")*")/g;
-
-/** Cuts SQL into pieces; joined again they are the same text. */
-export function piecesOf(sql: string): Piece[] {
-  const found: Piece[] = [];
-  let end = 0;
-  for (const match of sql.matchAll(pieces)) {
-    if (match.index > end) found.push({ kind: "text", text: sql.slice(end, match.index) });
-    const kind =
-      match.groups?.comment !== undefined ? "comment" : match.groups?.name !== undefined ? "name" : "literal";
-    found.push({ kind, text: match[0] });
-    end = match.index + match[0].length;
-  }
-  if (end < sql.length) found.push({ kind: "text", text: sql.slice(end) });
-  return found;
-}
+import { piecesOf } from "../../postgres/sql-lexer.ts";
 
 /** All words of a text that may be names, without their quotes. */
 export function namesIn(sql: string): string[] {

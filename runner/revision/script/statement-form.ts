@@ -1,6 +1,6 @@
 import type { Action } from "@supabase/pg-delta/plan";
+import { piecesOf } from "../../postgres/sql-lexer.ts";
 import type { StatementForm } from "../../statement-facts/facts.ts";
-import { piecesOf } from "./sql-text.ts";
 
 const added = String.raw`^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) `;
 

@@ -1,4 +1,4 @@
-import { piecesOf } from "../../script/sql-text.ts";
+import { piecesOf } from "../../../postgres/sql-lexer.ts";
 
 /** A CREATE TABLE statement: what is before its columns and constraints, these, and what is after them. */
 export interface TableDefinition {

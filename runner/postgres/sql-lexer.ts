@@ -1,3 +1,6 @@
+// The one reader of SQL's quotes and comments. PostgreSQL's own scanner (`scan` of libpg-query 18.1.5) cannot take its place: it fails,
+// without a position, on the rows of COPY and on a quote that is left open, and reads 20 MB in 1.2 s instead of 3 ms.
+
 /** One statement of a script, found as psql would find it. Offsets count UTF-16 units of the script. */
 export interface ScannedStatement {
   /** Of its first character that is no comment. */
@@ -12,6 +15,18 @@ export interface ScannedStatement {
 
 /** A comment that starts its line, of the form `-- name: …`. */
 export interface ScannedComment {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A piece of SQL: names in quotes, and what no rewriting may touch (strings, bodies, comments). */
+export interface Piece {
+  readonly kind: "text" | "name" | "literal" | "comment";
+  readonly text: string;
+}
+
+interface Mark {
+  readonly kind: Exclude<Piece["kind"], "text">;
   readonly start: number;
   readonly end: number;
 }
@@ -39,6 +54,8 @@ class Scanner {
   readonly statements: ScannedStatement[] = [];
   readonly comments: ScannedComment[] = [];
   readonly skipped: ScannedComment[] = [];
+  /** Everything in quotes, and every comment, in order. */
+  readonly marks: Mark[] = [];
   private readonly text: string;
   private at = 0;
   private start = -1;
@@ -52,7 +69,7 @@ class Scanner {
     this.text = text;
   }
 
-  scan(): ScannedScript {
+  scan(): this {
     while (this.at < this.text.length) this.token();
     this.finishStatement();
     return this;
@@ -150,9 +167,19 @@ class Scanner {
   }
 
   private quoted(mark: string, what: string): void {
-    const close = this.text.indexOf(mark, this.at + 1);
-    if (close < 0) throw new InvalidScriptError(`this ${what} is never closed`, this.at);
-    this.take(close + 1 - this.at); // a doubled mark reads as two quoted texts side by side
+    const start = this.at;
+    for (let from = start + 1; ; from += 2) {
+      from = this.text.indexOf(mark, from);
+      if (from < 0) throw new InvalidScriptError(`this ${what} is never closed`, start);
+      if (this.text.charAt(from + 1) === mark) continue; // doubled, it stands for itself
+      this.take(from + 1 - start);
+      break;
+    }
+    this.mark(mark === '"' ? "name" : "literal", start);
+  }
+
+  private mark(kind: Mark["kind"], start: number): void {
+    this.marks.push({ kind, start, end: this.at });
   }
 
   private escapeString(): void {
@@ -160,12 +187,15 @@ class Scanner {
     const rest = this.match(escapeStringEnd);
     if (rest === undefined) throw new InvalidScriptError("this string is never closed", opened);
     this.take(rest.length);
+    this.mark("literal", opened - 1); // its E with it
   }
 
   private dollarQuoted(tag: string): void {
-    const close = this.text.indexOf(tag, this.at + tag.length);
-    if (close < 0) throw new InvalidScriptError(`the text quoted by ${tag} is never closed`, this.at);
-    this.take(close + tag.length - this.at);
+    const start = this.at;
+    const close = this.text.indexOf(tag, start + tag.length);
+    if (close < 0) throw new InvalidScriptError(`the text quoted by ${tag} is never closed`, start);
+    this.take(close + tag.length - start);
+    this.mark("literal", start);
   }
 
   private lineComment(): void {
@@ -173,18 +203,21 @@ class Scanner {
     const end = newline < 0 ? this.text.length : newline;
     if (this.match(marker) !== undefined) this.finishStatement();
     this.comments.push({ start: this.at, end });
+    this.marks.push({ kind: "comment", start: this.at, end });
     this.at = end;
   }
 
   private blockComment(): void {
+    const start = this.at;
     const mark = /\/\*|\*\//g;
-    mark.lastIndex = this.at;
+    mark.lastIndex = start;
     for (let depth = 0; ; ) {
       const found = mark.exec(this.text);
       if (found === null) throw new InvalidScriptError("this comment is never closed", this.at);
       depth += found[0] === "/*" ? 1 : -1;
       if (depth > 0) continue;
       this.at = mark.lastIndex;
+      this.mark("comment", start);
       return;
     }
   }
@@ -238,6 +271,21 @@ class Scanner {
 /** Finds a script's statements and comments. Throws InvalidScriptError with the offset of what is wrong. */
 export function scan(text: string): ScannedScript {
   return new Scanner(text).scan();
+}
+
+/**
+ * Cuts SQL into pieces; joined again they are the same text. Throws InvalidScriptError as `scan` does.
+ */
+export function piecesOf(sql: string): Piece[] {
+  const pieces: Piece[] = [];
+  let at = 0;
+  for (const { kind, start, end } of new Scanner(sql).scan().marks) {
+    if (start > at) pieces.push({ kind: "text", text: sql.slice(at, start) });
+    pieces.push({ kind, text: sql.slice(start, end) });
+    at = end;
+  }
+  if (at < sql.length) pieces.push({ kind: "text", text: sql.slice(at) });
+  return pieces;
 }
 
 /** A script that cannot be read; `offset` is where, in characters of the script. */
