@@ -19,9 +19,8 @@ function optionOf([name, { type, multiple, short, value, about }]: [string, Flag
 
 /** The parser of one command, which prints nothing and ends nothing by itself. */
 export function parserOf(command: Command): Parser {
-  const [name = "", ...form] = command.usage.split(" ");
-  const parser = new Parser(name)
-    .usage(form.join(" "))
+  const parser = new Parser()
+    .configureHelp({ commandUsage: () => command.usage })
     .description(`${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}.`)
     .helpOption("-h, --help", "this text")
     .argument("[words...]")

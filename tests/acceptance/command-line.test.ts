@@ -223,6 +223,20 @@ test("a database that was dropped by hand is made again on a local instance alon
     await done(project.pgstack("up", "--skip-preview")),
     /dropped behind its back; making it again/,
   );
+});
+
+test("what a stack protects is refused before anything goes, without a preview too", async () => {
+  const protect = (value: string) => project.pulumi("config", "set", "pgstack:protect", value, "-s", "away");
+  await done(protect("true"));
+  await done(project.pgstack("up", "away", "--yes", "--skip-preview"));
+  for (const words of [["--yes", "--skip-preview"], ["-fy"]]) {
+    const refused = await project.pgstack("destroy", "away", ...words);
+    assert.equal(refused.code, 1, refused.output);
+    assert.match(refused.stderr, /Stack "away" protects .*: nothing was removed/);
+  }
+  await asAdmin("ALTER ROLE away_owner CONNECTION LIMIT 5");
+  await done(protect("false"));
+  await done(project.pgstack("up", "away", "--yes", "--skip-preview"));
   await done(project.pgstack("destroy", "away", "--yes", "--skip-preview"));
 });
 

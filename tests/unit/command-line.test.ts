@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { describeCommand, names } from "../../cli/all-commands.ts";
+import { type Described, describeCommand, names } from "../../cli/all-commands.ts";
+import { commandText } from "../../cli/help.ts";
 import { isSet, readPulumiArguments, wordsOf } from "../../cli/pulumi/flags.ts";
 import { internalCommand } from "../../runner/commands/index.ts";
 import { RefusedError } from "../../runner/util/errors.ts";
@@ -24,12 +25,15 @@ function run(program: string, args: readonly string[]): Promise<Ended> {
 
 test("--help of every command says how it is called and what each of its flags is for", async () => {
   for (const name of names) {
-    const { code, stdout } = await run("cli/main.ts", [name, "--help"]);
-    assert.equal(code, 0, name);
-    assert.ok(stdout.startsWith(`Usage: ./pgstack ${(await describeCommand(name))?.usage}`), stdout);
-    for (const flag of Object.keys((await describeCommand(name))?.flags ?? {}))
-      assert.match(stdout, new RegExp(`--${flag}( <\\S+>)?\\s+\\S`), `${name} --${flag}`);
+    const described = (await describeCommand(name)) as Described;
+    const text = commandText(described);
+    assert.ok(text.startsWith(`Usage: ./pgstack ${described.usage}\n`), text);
+    for (const flag of Object.keys(described.flags))
+      assert.match(text, new RegExp(`--${flag}( <\\S+>)?\\s+\\S`), `${name} --${flag}`);
   }
+  const { code, stdout } = await run("cli/main.ts", ["up", "prod", "--help"]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^Usage: \.\/pgstack up \[STACK\].*pulumi up --help/s);
 });
 
 test("the version is the package's, and what is unknown is refused with what is known", async () => {
