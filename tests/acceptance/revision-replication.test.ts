@@ -32,7 +32,9 @@ async function inserted(client: pg.Client): Promise<number> {
 
 test("a slot goes on over the rebuilt table, up and down, and gets each new row once", async () => {
   const directory = mkdtempSync(join(tmpdir(), "pgstack-slot-"));
-  await using cluster = await startThrowawayCluster({ settings: { wal_level: "logical" } });
+  await using cluster = await startThrowawayCluster({
+    settings: { wal_level: "logical", synchronous_commit: "on" },
+  });
   const scratch = await openScratchServer({ programs: await findPrograms("initdb") });
   try {
     await withClient(cluster.admin, async (client) => {
