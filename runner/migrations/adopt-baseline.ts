@@ -2,9 +2,10 @@ import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { findServer } from "../postgres/embedded/server.ts";
 import type { Programs } from "../postgres/programs.ts";
+import { identifier } from "../postgres/sql.ts";
 import { type DumpedSchema, dumpDifferences, dumpSchema } from "../scratch/schema-dump.ts";
-import { withScratchServer } from "../scratch/server.ts";
-import { RefusedError } from "../util/errors.ts";
+import { type ScratchServer, withScratchServer } from "../scratch/server.ts";
+import { RefusedError, UserError } from "../util/errors.ts";
 import type { MigrationFile } from "./files/types.ts";
 import { insertSql, noTime } from "./history/history.ts";
 import { applyMigrations } from "./run/apply.ts";
@@ -43,6 +44,26 @@ async function programsFor(client: pg.Client, log: (line: string) => void): Prom
   return findServer(log, { major });
 }
 
+/**
+ * An empty database that has the real one's name, which migrations may use (ALTER DATABASE, GRANT ON DATABASE). The server is ours
+ * alone.
+ */
+async function scratchDatabase({ database }: ScratchServer, name: string): Promise<ConnectionSettings> {
+  const [first, second] = [await database(), await database()];
+  if (first.database === name) return first;
+  const rename = `ALTER DATABASE ${identifier(second.database)} RENAME TO ${identifier(name)}`;
+  await withClient(first, (client) => client.query(rename));
+  return { ...second, database: name };
+}
+
+function explainScratch(error: unknown): never {
+  if (!(error instanceof UserError)) throw error;
+  throw new UserError(
+    `On the scratch server, where the migrations up to the baseline are built from empty: ${error.message}`,
+    { cause: error },
+  );
+}
+
 async function buildOn(
   scratch: ConnectionSettings,
   live: pg.Client,
@@ -77,8 +98,8 @@ async function differences(
   const ignore = [...otherHistories, `${run.table.schema}.${run.table.table}*`];
   return withScratchServer({ programs }, async (opening) => {
     const { server } = await opening;
-    const scratch = await server.database();
-    await buildOn(scratch, client, files);
+    const scratch = await scratchDatabase(server, live.database);
+    await buildOn(scratch, client, files).catch(explainScratch);
     const [found, expected] = await Promise.all(
       [live, scratch].map(async (settings) => withoutSchemas(await dumpSchema(programs, settings, ignore))),
     );

@@ -69,3 +69,24 @@ test("adopt on an empty database applies everything", async () => {
   const { applied } = await bench.apply({ baseline: "2_b", adopt: true });
   assert.equal(applied.length, 3);
 });
+
+test("a migration that names its database is adopted, and what fails on the scratch server says so", async () => {
+  using bench = await makeBench(cluster);
+  const { database, user } = bench.owner;
+  bench.migration(
+    "1_a",
+    `CREATE TABLE a (id int); ALTER DATABASE ${database} SET work_mem = '8MB'`,
+    "DROP TABLE a",
+  );
+  bench.migration("2_b", `GRANT CONNECT ON DATABASE ${database} TO ${user}`, "SELECT 1");
+  await bench.query("CREATE TABLE a (id int)");
+  await bench.apply({ baseline: "2_b", adopt: true });
+  assert.deepEqual(await bench.history(), ["1_a", "2_b"]);
+  using other = await makeBench(cluster);
+  other.migration("1_a", "ALTER DATABASE elsewhere SET work_mem = '8MB'", "SELECT 1");
+  await other.query("CREATE TABLE a (id int)");
+  await assert.rejects(
+    other.apply({ baseline: "1_a", adopt: true }),
+    /On the scratch server, where the migrations up to the baseline are built from empty: Migration 1_a.*3D000/s,
+  );
+});
