@@ -20,6 +20,7 @@ import type { DumpConfig } from "./runner/config/dump.ts";
 import { meanwhile } from "./runner/util/background.ts";
 import { present } from "./runner/util/present.ts";
 
+Reflect.deleteProperty(Error, "prepareStackTrace"); // docs/decisions/0005-stack-traces.md
 const queries = QueryProcess.start("migrations-read", "rights-check", "migrations-check");
 const config = loadConfig();
 const { protect, passwords, adopt } = config;

@@ -36,6 +36,12 @@ async function stateResources(): Promise<(StateResource & { readonly name: strin
   }));
 }
 
+/** Names, on the server, of the roles in this stack's state. */
+export async function recordedRoles(): Promise<Set<unknown>> {
+  const roles = (await stateResources()).filter(({ type }) => type === "postgresql:index/role:Role");
+  return new Set(roles.map(({ outputs }) => outputs.name));
+}
+
 const recordPrefix = "migration-";
 
 /** Names of the migrations that have a record in this stack's state: those that the stack reverts when their record goes. */

@@ -51,9 +51,26 @@ export class RoleGrants extends pulumi.ComponentResource {
     super("pgstack:index:RoleGrants", name, {}, opts);
     this.#args = args;
     const pass = this.#grant(`roles-${name}`);
-    const stated = this.#state(pass);
+    const stated = orFail(this.#state(pass));
     this.probes = args.roles.all.map((role) => this.#probe(role, stated));
+    if (pulumi.runtime.isDryRun()) void orFail(this.#checkPasswords());
     this.registerOutputs({});
+  }
+
+  /** A preview names generated passwords that somebody has changed on the server; an update's probes fail with them. */
+  async #checkPasswords(): Promise<void> {
+    const { roles, queries } = this.#args;
+    const verifiers: Record<string, string> = {};
+    for (const { config, generatedVerifier } of roles.all) {
+      const known = generatedVerifier && (await knownValue(pulumi.unsecret(generatedVerifier)));
+      if (known !== undefined) verifiers[config.name] = known;
+    }
+    if (Object.keys(verifiers).length === 0) return;
+    const { administrator } = roles.target;
+    const environment = connectionEnvironment(administrator, administrator);
+    const asked = askRunner<string[]>(queries, "rights-passwords", { verifiers }, environment);
+    const warnings = await asked.catch(() => []); // a server that does not answer: the check of rights has said so
+    for (const warning of warnings ?? []) void pulumi.log.warn(warning, this);
   }
 
   async #state(pass: RunnerCommand): Promise<pulumi.Resource> {

@@ -106,6 +106,9 @@ export class LoginRole extends pulumi.ComponentResource {
   readonly role: postgresql.Role;
   /** Secret; undefined where the role keeps one that nobody here knows. */
   readonly password: pulumi.Output<string> | undefined;
+  /** What the server stores of a generated password; undefined where it was given, or nobody here knows it. Secret. */
+  readonly generatedVerifier: pulumi.Output<string> | undefined;
+  readonly #verifier: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: LoginRoleArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:LoginRole", name, {}, opts);
@@ -115,14 +118,16 @@ export class LoginRole extends pulumi.ComponentResource {
     this.password = kept
       ? undefined
       : pulumi.secret(args.password ?? generatedPassword(settings, { parent: this }));
+    const identity = JSON.stringify([pulumi.getStack(), settings.name, settings.passwordVersion ?? 1]);
+    this.#verifier = this.password?.apply((password) => scramVerifier(password, identity));
+    this.generatedVerifier = args.password === undefined ? this.#verifier : undefined;
     this.role = this.#createRole(name, args);
     this.registerOutputs({ role: this.role.name });
   }
 
   #createRole(name: string, args: LoginRoleArgs) {
     const { settings, adopted, isAdmin, importOnly, after = [], deletedWith } = args;
-    const identity = JSON.stringify([pulumi.getStack(), settings.name, settings.passwordVersion ?? 1]);
-    const verifier = this.password?.apply((password) => scramVerifier(password, identity));
+    const verifier = this.#verifier;
     return new postgresql.Role(
       `${name}-role`,
       { ...attributesOf(args), ...(verifier && { password: verifier }) },

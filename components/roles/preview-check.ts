@@ -9,6 +9,7 @@ import {
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
 import type { Instance } from "../instance.ts";
+import { recordedRoles } from "../previous-update.ts";
 import { refuse, warnOrRefuse } from "../refusal.ts";
 import { askRunner } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
@@ -52,6 +53,19 @@ function notKnown(reason: string, instance: Instance): void {
   );
 }
 
+/** Roles that the stack is to make, and that somebody else has made already: CREATE ROLE would fail in the middle of an update. */
+async function clashes({ existing }: RightsCheck): Promise<string[]> {
+  if (existing.length === 0) return [];
+  const recorded = await recordedRoles();
+  return existing
+    .filter((name) => !recorded.has(name))
+    .map(
+      (name) =>
+        `pgstack:roles: expected no role "${name}" on the server, since this stack is to make it, found one. Nothing was changed. ` +
+        `Choose another name, or, for a database that was there before the stack, take it over with its roles (./pgstack adopt).`,
+    );
+}
+
 /**
  * Asks the server, before anything is declared, whether its admin can do all that the stack asks for, and whether
  * rights still are as declared. Undefined where there is no server yet. Ends the program where the admin can not.
@@ -73,6 +87,7 @@ export async function checkRights(
     refuse([
       `"${admin}" cannot do all that this stack asks for; nothing was changed:\n  pgstack:${refusals.join("\n  pgstack:")}`,
     ]);
+  refuse(await clashes(check));
   for (const warning of check.warnings) void pulumi.log.warn(warning, instance);
   report(check, instance);
   return check;

@@ -50,6 +50,8 @@ export interface StackRole {
   /** Secret; undefined where the role keeps one that nobody here knows. */
   readonly password: pulumi.Output<string> | undefined;
   readonly role: pulumi.CustomResource;
+  /** What the server stores of a generated password. Secret. */
+  readonly generatedVerifier: pulumi.Output<string> | undefined;
   /** What comes after the role itself. */
   readonly record: pulumi.Resource;
 }
@@ -109,6 +111,7 @@ export class Roles extends pulumi.ComponentResource {
         adopted: this.#isAdopted(config, args),
         password: login.password,
         role: login.role,
+        generatedVerifier: login.generatedVerifier,
         record,
       };
     });
@@ -120,7 +123,15 @@ export class Roles extends pulumi.ComponentResource {
       const login = this.#logIn(config, args, args.after);
       const declaration = declare(config, this.target.config);
       const { password, role } = login;
-      return { config, declaration, adopted: true, password, role, record: role };
+      return {
+        config,
+        declaration,
+        adopted: true,
+        password,
+        generatedVerifier: undefined,
+        role,
+        record: role,
+      };
     });
   }
 

@@ -25,6 +25,7 @@ before(async () => {
   bot = { ...cluster.admin, database: "spellbot" };
   await sql(cluster.admin, "CREATE ROLE spellbot LOGIN CREATEDB PASSWORD 'owner pw'");
   await sql(cluster.admin, "CREATE ROLE spellbot_readonly_user LOGIN PASSWORD 'pw' CONNECTION LIMIT 5");
+  await sql(cluster.admin, "CREATE ROLE iam", "GRANT iam TO spellbot");
   await sql(cluster.admin, "CREATE ROLE odd LOGIN PASSWORD 'pw'", "CREATE DATABASE spellbot OWNER spellbot");
   await sql(
     { ...bot, user: "spellbot", password: "owner pw" },
@@ -83,6 +84,7 @@ test("a database made by hand is read into a stack's configuration, with what th
     /alembic_version is Alembic's record of migrations, at 5a1f/,
     /1 tables?, views? and sequences? belongs? to "postgres"/,
     /role "odd" is left out/,
+    /the owner "spellbot" is a member of iam; it stays a member/,
     /cannot read public\.of_superuser today/,
   ])
     assert.match(said, remark);
@@ -135,6 +137,53 @@ test("without importOnly the stack takes charge: the baseline is recorded, the p
   await sql(reader, "TABLE games", "TABLE plays", "TABLE later.t");
   await assert.rejects(sql(reader, "TABLE of_superuser"), /permission denied/);
   await done(project.pgstack("preview", "taken", "--expect-no-changes"));
+});
+
+test("what nobody declared stays, also through a later change: memberships, a schema's owner, CONNECT of whoever uses the database", async () => {
+  takeCharge("taken", { passwords: { spellbot: "new pw" } });
+  await done(project.pgstack("up", "taken", "--yes", "--skip-preview"));
+  await sql({ ...bot, user: "spellbot", password: "new pw" }, "TABLE games");
+  const [kept] = await sql(
+    bot,
+    `SELECT pg_has_role('spellbot', 'iam', 'MEMBER') AS member, nspowner::regrole::text AS owner
+     FROM pg_namespace WHERE nspname = 'public'`,
+  );
+  assert.deepEqual(kept, { member: true, owner: "pg_database_owner" });
+  await sql({ ...bot, user: "odd", password: "pw" }, "TABLE games");
+  const roles = await project.pgstack("roles", "--stack", "taken");
+  assert.match(roles.output, /^odd +\(not declared\)/m);
+});
+
+test("an owner as which the stack itself logs in is managed no further than its name", async () => {
+  await sql(
+    cluster.admin,
+    "CREATE ROLE self LOGIN CREATEDB CREATEROLE PASSWORD 'pw' CONNECTION LIMIT 40 IN ROLE iam",
+    "ALTER ROLE self SET statement_timeout = 60000",
+    "CREATE DATABASE self OWNER self",
+  );
+  const url = `postgresql://self:pw@${cluster.admin.host}:${cluster.admin.port}/self`;
+  await done(project.pgstack("adopt", "--url", url, "--stack", "self"));
+  await done(project.pgstack("up", "self", "--yes", "--skip-preview"));
+  takeCharge("self", { roles: [{ name: "self_reader", access: "readonly" }], migrations: {} });
+  const facts = "SELECT rolcreaterole, rolconnlimit, rolconfig FROM pg_roles WHERE rolname = 'self'";
+  const before = await sql(cluster.admin, facts);
+  await done(project.pgstack("up", "self", "--yes", "--skip-preview"));
+  assert.deepEqual(await sql(cluster.admin, facts), before);
+  await sql(cluster.admin, "DO $$ BEGIN ASSERT pg_has_role('self', 'iam', 'MEMBER'); END $$");
+  await done(project.pgstack("preview", "self", "--expect-no-changes"));
+});
+
+test("a preview names a role that the stack is to make and somebody else has made", async () => {
+  takeCharge("self", {
+    roles: [
+      { name: "self_reader", access: "readonly" },
+      { name: "odd", access: "readonly" },
+    ],
+    migrations: {},
+  });
+  const refused = await project.pgstack("preview", "self");
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.output, /expected no role "odd" on the server/);
 });
 
 test("an admin who is no superuser takes over a database in the same way", async () => {

@@ -213,6 +213,16 @@ test("where a role owns a table, or an extension does, the privileges that its t
   await unchanged();
 });
 
+test("a password that somebody changed is named by a preview, and raising passwordVersion sets the stack's again", async () => {
+  await sql(cluster.admin, "ALTER ROLE metabase PASSWORD 'other'");
+  assert.match(await preview(), /password of role "metabase" is not the stack's.*passwordVersion/s);
+  const failed = await project.pgstack("up", "grants", "--yes", "--skip-preview");
+  assert.match(failed.output, /refuses the password of role "metabase".*passwordVersion/s);
+  configure({ ...metabase, passwordVersion: 2 }, writer);
+  await up();
+  await sql(await as("metabase"), "TABLE users");
+});
+
 test("a role that goes takes its rights along, and destroy ends with nothing left", async () => {
   configure(writer);
   await up();

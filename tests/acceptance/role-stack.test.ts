@@ -73,8 +73,8 @@ test("roles come up with what migrations made, by any password, and stay unchang
   );
   assert.deepEqual(await sql(await as("reader"), "TABLE by_hand"), [{ x: 1 }]);
   assert.deepEqual(await sql(await as("reader"), "TABLE s.t"), []);
-  const [settings] = await sql(await as("given one"), "SHOW idle_in_transaction_session_timeout");
-  assert.deepEqual(settings, { idle_in_transaction_session_timeout: "1min" });
+  const [settings] = await sql(admin(), "SELECT rolconfig FROM pg_roles WHERE rolname = 'given one'");
+  assert.deepEqual(settings, { rolconfig: ["idle_in_transaction_session_timeout=60000"] });
   await unchanged();
   await done(project.pgstack("refresh", "roles", "--yes", "--skip-preview"));
   await unchanged();

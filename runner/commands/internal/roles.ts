@@ -9,6 +9,7 @@ import {
 import { withMovedOpen } from "../../cutover/freeze/write-block.ts";
 import { catalogSettings } from "../../postgres/catalog-lock.ts";
 import { connectionFromEnvironment, withClient } from "../../postgres/connection.ts";
+import { passwordAdvice, readChangedPasswords } from "../../roles/catalog/passwords.ts";
 import { readProviderLimits } from "../../roles/catalog/provider-limits.ts";
 import { generatePassword } from "../../roles/password.ts";
 import { applyRights } from "../../roles/plan/apply.ts";
@@ -77,6 +78,16 @@ const providerMemberships = queryCommand<Membership[]>(
   (before, environment) => restoreMemberships(connectionFromEnvironment(environment), before),
 );
 
+const rightsPasswords = queryCommand<{ verifiers: Readonly<Record<string, string>> }>(
+  "rights-passwords",
+  "which roles' passwords somebody has changed on the server, a warning each, as JSON",
+  ({ verifiers }, environment) =>
+    withClient(connectionFromEnvironment(environment), async (client) => {
+      const changed = await readChangedPasswords(client, verifiers);
+      return changed.map((role) => `The password of role "${role}" is not the stack's: ${passwordAdvice}.`);
+    }),
+);
+
 interface Request {
   readonly settings: VerifiedRole;
   /** PG* variables that lead to the database as the role. */
@@ -139,6 +150,7 @@ export const commands = {
   "provider-check": providerCheck,
   "rights-limits": rightsLimits,
   "provider-memberships": providerMemberships,
+  "rights-passwords": rightsPasswords,
   "roles-probe": rolesProbe,
   "role-retire": roleDrop,
   "role-probe": roleProbe,

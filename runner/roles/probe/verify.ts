@@ -2,6 +2,7 @@ import type pg from "pg";
 import type { VerifiedRole } from "../../config/role-declaration.ts";
 import { type ConnectionSettings, describe, withClient } from "../../postgres/connection.ts";
 import { UserError } from "../../util/errors.ts";
+import { passwordAdvice } from "../catalog/passwords.ts";
 import { describeFiltered } from "../catalog/row-security.ts";
 import { type readProbed, runProbes, type Verification } from "./run-probes.ts";
 
@@ -27,11 +28,9 @@ async function connectAndProbe(
     return await withClient(connection, (client) => runProbes(client, role, read));
   } catch (error) {
     if (codeOf(error) === "28P01")
-      throw new UserError(
-        `The server refuses the password of role "${role.role}": somebody has changed it there. Raise the role's passwordVersion ` +
-          `(pgstack:roles) and run up: that sets the stack's password again.`,
-        { cause: error },
-      );
+      throw new UserError(`The server refuses the password of role "${role.role}": ${passwordAdvice}.`, {
+        cause: error,
+      });
     const reason = excuse(error);
     if (reason === undefined) throw error;
     return { unprobed: reason };

@@ -7,6 +7,7 @@ import {
   isUnreachable,
   withClient,
 } from "../../postgres/connection.ts";
+import { rowsOf } from "../../postgres/rows.ts";
 import { UserError } from "../../util/errors.ts";
 import { type ProviderLimit, readProviderLimits } from "../catalog/provider-limits.ts";
 import { describeFiltered, readFilteredTables } from "../catalog/row-security.ts";
@@ -38,6 +39,8 @@ export interface RightsCheck {
   readonly publicDrifted: boolean;
   /** What should be revoked and cannot be, and tables of which a role sees no row: a line each. */
   readonly warnings: readonly string[];
+  /** The declared roles that the server has, the owner among them. */
+  readonly existing: readonly string[];
   /** What the provider cannot state. */
   readonly limits: readonly ProviderLimit[];
 }
@@ -78,6 +81,16 @@ async function driftIn(client: pg.Client, { rights }: RightsCheckRequest): Promi
   };
 }
 
+async function readExisting(client: pg.Client, { rights }: RightsCheckRequest): Promise<string[]> {
+  const names = [rights.owner, ...rights.roles.map(({ role }) => role)];
+  const rows = await rowsOf<{ name: string }>(
+    client,
+    "SELECT rolname AS name FROM pg_roles WHERE rolname = ANY($1) ORDER BY 1",
+    [names],
+  );
+  return rows.map(({ name }) => name);
+}
+
 async function ask(
   client: pg.Client,
   request: RightsCheckRequest,
@@ -92,11 +105,20 @@ async function ask(
         request.rights.roles.map(({ role }) => role),
       )
     : [];
+  const existing = await readExisting(client, request);
   await client.query("COMMIT");
-  return { refusals, limits, statements: plan.map(sqlOf), ...drift };
+  return { refusals, existing, limits, statements: plan.map(sqlOf), ...drift };
 }
 
-const nothing = { refusals: [], statements: [], drifted: [], publicDrifted: false, warnings: [], limits: [] };
+const nothing = {
+  refusals: [],
+  statements: [],
+  drifted: [],
+  publicDrifted: false,
+  warnings: [],
+  existing: [],
+  limits: [],
+};
 
 /** What a failure to connect says: of rights, or only that nobody knows. */
 function fromFailure(error: unknown, admin: ConnectionSettings, database: string): RightsCheck {
