@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "./components/config.ts";
-import { administratorOutput, urlsOf } from "./components/connection.ts";
+import { administratorOutput, connectionEnvironment, urlsOf } from "./components/connection.ts";
+import { Connections } from "./components/connections.ts";
 import { Cutover, reportCutovers, Switchover } from "./components/cutover.ts";
 import { Database } from "./components/database.ts";
 import { Dump } from "./components/dump.ts";
@@ -30,7 +31,8 @@ const adopted = adopt.roles.includes(ownerName);
 const adminUser = config.instance.kind === "existing" ? config.instance.adminUser : undefined;
 
 const files = meanwhile(importOnly ? [] : readFiles(queries, config.migrations));
-await beforeChanges(checkPrevious(config), files);
+const previous = meanwhile(checkPrevious(config));
+await beforeChanges(previous, files);
 
 const server = new Instance("instance", { config: config.instance, adminPassword: config.adminPassword });
 const { administrator, resource: instance } = server;
@@ -39,6 +41,11 @@ const providerCheck = checkProvider(queries, config, server);
 const instants = providerCheck.then(({ texts }) => texts);
 await beforeChanges(rights, providerCheck);
 const providers = [createProvider(administrator, server)];
+const connections = new Connections("connections");
+const asAdmin = connections.to(
+  "administrator",
+  connectionEnvironment(administrator, { ...administrator, database: databaseName }),
+);
 
 const ownerRole = new LoginRole(
   ownerName,
@@ -54,10 +61,25 @@ const ownerRole = new LoginRole(
 );
 const { database: stackDatabase, contents } = new Database(
   "database",
-  { config: config.database, owner: ownerRole.role, instance, administrator, protect, adopted, importOnly },
+  {
+    config: config.database,
+    owner: ownerRole.role,
+    instance,
+    connection: asAdmin,
+    protect,
+    adopted,
+    importOnly,
+  },
   { providers },
 );
-const target = { config: config.database, database: stackDatabase, instance, administrator };
+const target = {
+  config: config.database,
+  database: stackDatabase,
+  instance,
+  administrator,
+  connections,
+  admin: asAdmin,
+};
 const stackRoles = new Roles(
   "roles",
   { roles: config.roles, passwords, target, adopt, instants, adminUser, after: contents },
@@ -71,7 +93,14 @@ keepMemberships({
   queries,
 });
 
-const filling = { connection: stackRoles.admin, database: stackDatabase, after: [stackRoles], queries };
+const filling = {
+  connections,
+  connection: asAdmin,
+  database: stackDatabase,
+  after: [stackRoles],
+  previous,
+  queries,
+};
 const restoration =
   config.restore &&
   new Restore("restore", {
@@ -95,8 +124,10 @@ const backup = (when: DumpConfig["when"], after: pulumi.Resource) =>
   !importOnly && config.dump?.when === when
     ? new Dump("dump", {
         config: config.dump,
-        connection: stackRoles.admin,
+        connections,
+        connection: asAdmin,
         owner: { user: ownerName, password: ownerRole.password },
+        previous,
         after: [after],
       })
     : undefined;
@@ -107,6 +138,7 @@ const stackMigrations = importOnly
       settings: config.migrations,
       files,
       administrator,
+      connections,
       owner: { user: ownerName, password: ownerRole.password, database: databaseName },
       deletedWith: stackDatabase,
       after: present<pulumi.Resource>(stackRoles, content, backupBefore),

@@ -4,15 +4,17 @@ import type { CutoverConfig } from "../runner/config/cutover.ts";
 import type { DatabaseConfig } from "../runner/config/database.ts";
 import type { CutoverCheck } from "../runner/cutover/check.ts";
 import type { CutoverRequest } from "../runner/cutover/settings.ts";
+import type { Connections } from "./connections.ts";
 import { orFail } from "./refusal.ts";
-import { type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
+import { type Connection, type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
 import { askRunner, knownValue } from "./runner/query.ts";
 import type { Queries } from "./runner/query-process.ts";
 
 export interface CutoverArgs {
   readonly config: CutoverConfig;
-  /** The PG* variables of this server's administrator on the stack's database. */
-  readonly connection: Variables;
+  readonly connections: Connections;
+  /** Leads this server's administrator to the stack's database. */
+  readonly connection: Connection;
   readonly declared: DatabaseConfig;
   /** Roles that this stack declares, whose grants are its own matter. */
   readonly roles: readonly string[];
@@ -34,16 +36,21 @@ export interface CutoverOutput {
 interface Shared {
   readonly config: CutoverConfig;
   readonly request: pulumi.Output<string>;
+  readonly connection: Connection;
   readonly environment: Variables;
 }
 
 /** One of the steps of a cutover. A repetition, for whatever reason, does only what is still to be done. */
 function stage(
-  { request, environment }: Shared,
+  { request, connection, environment }: Shared,
   name: string,
   options: pulumi.CustomResourceOptions,
 ): RunnerCommand {
-  return new RunnerCommand(`cutover-${name}`, { ensure: `cutover-${name}`, request, environment }, options);
+  return new RunnerCommand(
+    `cutover-${name}`,
+    { ensure: `cutover-${name}`, request, connection, environment },
+    options,
+  );
 }
 
 /**
@@ -78,22 +85,22 @@ export class Cutover extends pulumi.ComponentResource {
         .all([admin, source.requireOutput("database")])
         .apply(([one, database]) => ({ ...one, database })),
     );
-    const environment = environmentOf(args, admin);
+    const connection = args.connections.to("cutover", variablesOf(args, admin));
     const request = requestOf(args, source, pulumi.unsecret(admin));
-    const found = orFail(check(args, request, environment));
+    const found = orFail(check(args, request, connection.variables));
     const attempt = found.then((known) => attemptOf(config, known));
     this.isPending = found.then((known) => config.state !== "switch" || known?.completed !== true);
-    this.shared = { config, request, environment: { ...environment, PGSTACK_ATTEMPT: attempt } };
+    this.shared = { config, request, connection, environment: { PGSTACK_ATTEMPT: attempt } };
     // with this one ends the cutover: a stage of a switch also goes when a rehearsal takes its place
     const held = new RunnerCommand(
       "cutover-source",
-      { remove: "cutover-thaw", request, environment },
+      { remove: "cutover-thaw", request, connection },
       { parent: this, dependsOn: [...after] },
     );
     this.copy = config.state === "switch" ? this.#copyFrozen(held) : this.#stage("rehearse", held);
     this.contentGeneration = this.copy.result<{ copyId: unknown }>().apply(({ copyId }) => String(copyId));
     const guarded = config.state === "switch" || config.method === "replicate";
-    this.rollback = guarded ? { settings: request, environment } : undefined;
+    this.rollback = guarded ? { settings: request, connection } : undefined;
     this.registerOutputs({});
   }
 
@@ -142,12 +149,12 @@ export class Switchover extends pulumi.ComponentResource {
   }
 }
 
-function environmentOf(
+function variablesOf(
   { connection, config: { pgbouncer } }: CutoverArgs,
   admin: pulumi.Output<Administrator>,
 ): Variables {
   return {
-    ...connection,
+    ...connection.variables,
     PGSTACK_SOURCE_PASSWORD: pulumi.secret(admin.apply((one) => one.password ?? "")),
     ...(pgbouncer && { PGSTACK_PGBOUNCER_URL: pulumi.secret(pgbouncer.adminUrl) }),
   };

@@ -1,9 +1,7 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type { DatabaseConfig } from "../runner/config/database.ts";
-import { connectionEnvironment } from "./connection.ts";
-import type { Administrator } from "./instance.ts";
-import { RunnerCommand } from "./runner/command.ts";
+import { type Connection, RunnerCommand } from "./runner/command.ts";
 
 export interface DatabaseArgs {
   readonly config: DatabaseConfig;
@@ -11,7 +9,8 @@ export interface DatabaseArgs {
   readonly owner: postgresql.Role;
   /** The server, where it is made here: with it goes all that is in it. */
   readonly instance: pulumi.Resource | undefined;
-  readonly administrator: Administrator;
+  /** Leads the admin to it. */
+  readonly connection: Connection;
   /** Whether `destroy` refuses to drop it. */
   readonly protect: boolean;
   /** It was there before the stack: its schemas keep their owners. */
@@ -74,7 +73,7 @@ function createDatabase(name: string, args: DatabaseArgs, parent: pulumi.Resourc
  */
 function closeDatabase(
   name: string,
-  { config, administrator, adopted }: DatabaseArgs,
+  { config, connection, adopted }: DatabaseArgs,
   database: postgresql.Database,
   parent: pulumi.Resource,
 ): pulumi.Resource {
@@ -88,7 +87,7 @@ function closeDatabase(
         roles: [],
         ...(adopted && { publicStays: true }),
       }),
-      environment: connectionEnvironment(administrator, { ...administrator, database: config.name }),
+      connection,
     },
     { parent, deletedWith: database, dependsOn: [database] },
   );

@@ -10,10 +10,11 @@ import type { MigrationSettings } from "../runner/migrations/settings.ts";
 import { meanwhile } from "../runner/util/background.ts";
 import { UserError } from "../runner/util/errors.ts";
 import { connectionEnvironment, type Login } from "./connection.ts";
+import type { Connections } from "./connections.ts";
 import type { Administrator } from "./instance.ts";
 import { leavingRefusals, refusalsOf } from "./migration-refusals.ts";
 import { orFail, refuse, warnOrRefuse } from "./refusal.ts";
-import { type Rollback, RunnerCommand } from "./runner/command.ts";
+import { type Connection, type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
 import { askRunner, knownValue } from "./runner/query.ts";
 import type { Queries } from "./runner/query-process.ts";
 
@@ -31,6 +32,7 @@ export interface MigrationsArgs {
   readonly files: Promise<readonly MigrationFile[]>;
   /** The server; its administrator stands in for the owner while the owner's password changes. */
   readonly administrator: Administrator;
+  readonly connections: Connections;
   /** The database's owner, as whom migrations run. */
   readonly owner: Login;
   /** The database: with it goes all that is in it, and no down script runs. */
@@ -45,8 +47,6 @@ export interface MigrationsArgs {
   readonly rollback?: Rollback | undefined;
   readonly queries: Queries;
 }
-
-type Environment = Record<string, pulumi.Input<string>>;
 
 /**
  * The migrations of a database: one command that applies whatever is pending, then a record for each migration, whose
@@ -68,9 +68,9 @@ export class Migrations extends pulumi.ComponentResource {
 
   constructor(name: string, args: MigrationsArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Migrations", name, {}, options);
-    const environment = environmentOf(args, args.owner);
-    const plan = orFail(planOf(args, environment, this));
-    const apply = plan.then((plan) => createApply(name, args, { environment, ...plan }, this));
+    const connection = args.connections.to("migrations", variablesOf(args, args.owner));
+    const plan = orFail(planOf(args, this));
+    const apply = plan.then((plan) => createApply(name, args, { connection, ...plan }, this));
     this.applied = apply;
     const result = pulumi.output(apply.then((command) => command.result<StackResult>()));
     this.count = result.count;
@@ -78,7 +78,7 @@ export class Migrations extends pulumi.ComponentResource {
     this.pending = result.pending;
     this.generation = pulumi.interpolate`${args.content?.contentGeneration ?? ""} ${this.count} ${this.head}`;
     this.records = Promise.all([plan, apply]).then(([plan, apply]) =>
-      createRecords(args, { environment, ...plan, apply }, this),
+      createRecords(args, { connection, ...plan, apply }, this),
     );
     this.registerOutputs(this.records.then(() => ({})));
   }
@@ -116,7 +116,7 @@ function historyOf(result: CheckResult | undefined) {
   return { rows: (result?.applied ?? []).map((name) => ({ name })) };
 }
 
-function environmentOf({ administrator }: MigrationsArgs, owner: Login): Environment {
+function variablesOf({ administrator }: MigrationsArgs, owner: Login): Variables {
   return {
     ...connectionEnvironment(administrator, owner),
     PGSTACK_ADMIN_USER: administrator.user,
@@ -131,14 +131,11 @@ interface MigrationPlan {
 }
 
 /** Asks the database, and refuses what `up` would stop at. */
-async function planOf(
-  args: MigrationsArgs,
-  asOwner: Environment,
-  resource: pulumi.Resource,
-): Promise<MigrationPlan> {
+async function planOf(args: MigrationsArgs, resource: pulumi.Resource): Promise<MigrationPlan> {
   const { settings, queries, deletedWith: database, protect } = args;
   const files = await args.files;
-  const asAdmin = environmentOf(args, { ...args.owner, password: undefined });
+  const asOwner = variablesOf(args, args.owner);
+  const asAdmin = variablesOf(args, { ...args.owner, password: undefined });
   const found = await checkDatabase({ settings, files }, { asOwner, asAdmin, database, queries });
   const kept = keptOf(files, found, settings);
   if (found === undefined) return { found, kept };
@@ -153,13 +150,13 @@ async function planOf(
 }
 
 interface ApplyInputs extends MigrationPlan {
-  readonly environment: Environment;
+  readonly connection: Connection;
 }
 
 function createApply(
   name: string,
   { settings: { to: _, ...settings }, content, deletedWith, rollback, after = [] }: MigrationsArgs,
-  { environment, found, kept }: ApplyInputs,
+  { connection, found, kept }: ApplyInputs,
   parent: pulumi.Resource,
 ): RunnerCommand {
   const request = pulumi
@@ -171,7 +168,8 @@ function createApply(
     {
       ensure: "migrations-apply",
       request,
-      environment: { ...environment, PGSTACK_DRIFT: found?.token ?? "" },
+      connection,
+      environment: { PGSTACK_DRIFT: found?.token ?? "" },
       rollback,
     },
     {
@@ -190,7 +188,7 @@ interface RecordInputs extends ApplyInputs {
 /** In the order of application, so that the engine, which ends records backwards, reverts what was applied last first. */
 function createRecords(
   { settings, deletedWith }: MigrationsArgs,
-  { environment, found, kept, apply }: RecordInputs,
+  { connection, found, kept, apply }: RecordInputs,
   parent: pulumi.Resource,
 ): RunnerCommand[] {
   const byName = new Map(kept.map((file) => [file.name, file]));
@@ -210,7 +208,7 @@ function createRecords(
     records.push(
       new RunnerCommand(
         `migration-${name}`,
-        { remove: "migration-revert", request: JSON.stringify(record), environment },
+        { remove: "migration-revert", request: JSON.stringify(record), connection },
         { parent, deletedWith, dependsOn: [records.at(-1) ?? apply] },
       ),
     );
@@ -242,9 +240,9 @@ function report(result: CheckResult, resource: pulumi.Resource): void {
 
 /** The database to ask, and the PG* variables that lead there. */
 interface Checked {
-  readonly asOwner: Environment;
+  readonly asOwner: Variables;
   /** As the admin, who becomes the owner where the server lets him. */
-  readonly asAdmin: Environment;
+  readonly asAdmin: Variables;
   readonly database: pulumi.CustomResource;
   readonly queries: Queries;
 }
@@ -258,7 +256,7 @@ async function checkDatabase(
   request: CheckRequest,
   { asOwner, asAdmin, database, queries }: Checked,
 ): Promise<CheckResult | undefined> {
-  const ask = (environment: Environment) =>
+  const ask = (environment: Variables) =>
     askRunner<CheckResult>(queries, "migrations-check", request, environment);
   const [early, id] = await Promise.all([ask(asAdmin), knownValue(database.id)]);
   if (id === undefined) return undefined;

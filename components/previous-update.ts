@@ -7,6 +7,9 @@ export interface PreviousOutputs {
   readonly database?: string;
   readonly owner?: string;
   readonly roles?: readonly { readonly name: string }[];
+  /** Reports of what was dumped and restored. */
+  readonly dump?: object | null;
+  readonly restore?: object | null;
 }
 
 /** A resource of the stack's state. */

@@ -37,8 +37,9 @@ export function orFail<T>(work: Promise<T>): Promise<T> {
 
 /**
  * Waits in an update, before anything more is declared: the engine goes on with what it knows when an error ends the
- * program, and would change half of it. A preview changes nothing, and goes on meanwhile.
+ * program, and would change half of it. A preview changes nothing, and goes on meanwhile: an error ends it where it comes.
  */
 export async function beforeChanges(...answers: readonly Promise<unknown>[]): Promise<void> {
   if (!pulumi.runtime.isDryRun()) await Promise.all(answers);
+  else for (const answer of answers) answer.catch(fail);
 }

@@ -4,8 +4,10 @@ import type { RestoreConfig } from "../runner/config/restore.ts";
 import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/preview.ts";
 import type { RestoreReport } from "../runner/restore/report.ts";
 import { meanwhile } from "../runner/util/background.ts";
+import { type Connections, withPrevious } from "./connections.ts";
+import type { PreviousOutputs } from "./previous-update.ts";
 import { refuse } from "./refusal.ts";
-import { RunnerCommand, type Variables } from "./runner/command.ts";
+import { type Connection, RunnerCommand } from "./runner/command.ts";
 import { askRunner, knownValue } from "./runner/query.ts";
 import type { Queries } from "./runner/query-process.ts";
 
@@ -13,8 +15,10 @@ export interface RestoreArgs {
   readonly config: RestoreConfig;
   /** What follows on the dump's content; a preview names what that lacks. */
   readonly migrations: MigrationsConfig;
-  /** The PG* variables of the server's administrator on the stack's database. */
-  readonly connection: Variables;
+  /** Leads the server's administrator to the stack's database. */
+  readonly connection: Connection;
+  readonly connections: Connections;
+  readonly previous: Promise<PreviousOutputs>;
   /** Owns everything afterwards. */
   readonly owner: string;
   /** The database that is filled. */
@@ -37,10 +41,15 @@ export class Restore extends pulumi.ComponentResource {
 
   constructor(name: string, args: RestoreArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Restore", name, {}, options);
-    const { config, connection, owner, database, after } = args;
+    const { config, owner, database, after } = args;
+    const connection = withPrevious(
+      { ...args, variables: args.connection.variables },
+      name,
+      ({ restore }) => restore,
+    );
     const command = new RunnerCommand(
       `${name}-database`,
-      { ensure: "restore-ensure", request: JSON.stringify({ ...config, owner }), environment: connection },
+      { ensure: "restore-ensure", request: JSON.stringify({ ...config, owner }), connection },
       { parent: this, dependsOn: [...after], deletedWith: database },
     );
     this.report = command.result<RestoreReport>();
@@ -53,7 +62,7 @@ export class Restore extends pulumi.ComponentResource {
   async #isPending(args: RestoreArgs): Promise<boolean> {
     const { config, owner, migrations, connection, queries } = args;
     const request: RestoreCheckRequest = { restore: { ...config, owner }, migrations };
-    const known = (await knownValue(pulumi.output(connection))) ?? {}; // the dump can be looked at before there is a server
+    const known = (await knownValue(pulumi.output(connection.variables))) ?? {}; // the dump can be looked at before there is a server
     try {
       const outlook = await askRunner<RestoreOutlook | null>(queries, "restore-check", request, known);
       if (outlook && pulumi.runtime.isDryRun())

@@ -1,8 +1,10 @@
 import { enableCompileCache } from "node:module";
+import { boundedLog } from "./cli/bounded-log.ts";
 import type { Call, Command } from "./cli/command.ts";
 import { runProcess, surroundings } from "./cli/run-process.ts";
 import { commands, internalCommand } from "./commands/index.ts";
 import { type ExitCode, RefusedError } from "./util/errors.ts";
+import { withKeptVariables } from "./util/kept-variables.ts";
 
 enableCompileCache(); // commands load only after this: compiled and stripped of types once, then kept
 
@@ -22,8 +24,23 @@ async function wordsOf(command: Command, args: readonly string[]): Promise<Pick<
   return (await import("./cli/arguments.ts")).parseWords(command, args);
 }
 
+/** Commands of resources are told the way to the server so; the state keeps what they log. */
+const isResource = surroundings.env.PGSTACK_CONNECTION !== undefined;
+
 await runProcess(async (): Promise<ExitCode> => {
   const [name = "", ...args] = process.argv.slice(2);
   const command = await find(name);
-  return command.run({ ...surroundings, ...(await wordsOf(command, args)), internal: internalCommand });
+  const { log, end } = isResource ? boundedLog(surroundings.log) : { log: surroundings.log, end: () => {} };
+  try {
+    const env = withKeptVariables(surroundings.env);
+    return await command.run({
+      ...surroundings,
+      ...(await wordsOf(command, args)),
+      env,
+      log,
+      internal: internalCommand,
+    });
+  } finally {
+    end();
+  }
 });

@@ -4,7 +4,7 @@ import type { ProviderLimit } from "../../runner/roles/catalog/provider-limits.t
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import { connectionEnvironment } from "../connection.ts";
 import { orFail } from "../refusal.ts";
-import { type Rollback, RunnerCommand } from "../runner/command.ts";
+import { type Rollback, RunnerCommand, type Variables } from "../runner/command.ts";
 import { askRunner, knownValue } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
 import { declareRights, providerRights } from "./provider-rights.ts";
@@ -104,7 +104,8 @@ export class RoleGrants extends pulumi.ComponentResource {
       {
         ensure: "role-grants",
         request: pulumi.jsonStringify({ ...roles.declarations, attributes: roles.attributes, epoch }),
-        environment: { ...roles.admin, ...environment },
+        connection: roles.admin,
+        environment,
         rollback,
       },
       { parent: this, deletedWith: roles.target.database, dependsOn: [roles, ...after], ...options },
@@ -113,12 +114,14 @@ export class RoleGrants extends pulumi.ComponentResource {
 
   #probe({ config, declaration, password }: StackRole, after: Promise<pulumi.Resource>): VerifiedRole {
     const { roles, epoch, check, rollback } = this.#args;
-    const { administrator, config: database, database: resource } = roles.target;
+    const { administrator, connections, config: database, database: resource } = roles.target;
     const { memberOf, validUntil } = config;
     const byAdmin = password === undefined;
     const settings = { ...declaration, memberOf, validUntil, byAdmin };
     const login = { user: config.name, database: database.name };
-    const way = byAdmin ? roles.admin : connectionEnvironment(administrator, { ...login, password });
+    const way = byAdmin
+      ? roles.admin
+      : connections.to(`role ${config.name}`, connectionEnvironment(administrator, { ...login, password }));
     const drifted = check !== undefined && (check.publicDrifted || check.drifted.includes(config.name));
     const { environment, options } = rerunning(drifted);
     const probe = new RunnerCommand(
@@ -126,12 +129,13 @@ export class RoleGrants extends pulumi.ComponentResource {
       {
         ensure: "role-probe",
         request: pulumi.jsonStringify({ ...settings, epoch }),
-        environment: { ...way, ...environment },
+        connection: way,
+        environment,
         rollback,
       },
       { parent: this, deletedWith: resource, dependsOn: after, ...options },
     );
-    return { probe, settings, environment: way };
+    return { probe, settings, environment: way.variables };
   }
 }
 
@@ -141,7 +145,7 @@ export interface VerifiedRole {
   /** What the role can do and cannot, in the form that the runner takes. */
   readonly settings: object;
   /** PG* variables that lead to the database as the role. */
-  readonly environment: Readonly<Record<string, pulumi.Output<string>>>;
+  readonly environment: Variables;
 }
 
 const started = Date.now();

@@ -43,6 +43,7 @@ function generatedPassword(settings: LoginRoleSettings, options: pulumi.CustomRe
       ensure: "password-generate",
       request: JSON.stringify({ passwordVersion: settings.passwordVersion ?? 1 }),
       secret: true,
+      onlyForRequest: true,
     },
     options,
   );

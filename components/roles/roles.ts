@@ -11,9 +11,9 @@ import {
   type RoleDeclaration,
 } from "../../runner/config/role-declaration.ts";
 import type { RoleConfig } from "../../runner/config/roles.ts";
-import { connectionEnvironment } from "../connection.ts";
+import type { Connections } from "../connections.ts";
 import type { Administrator } from "../instance.ts";
-import { RunnerCommand } from "../runner/command.ts";
+import { type Connection, RunnerCommand } from "../runner/command.ts";
 import { LoginRole } from "./login-role.ts";
 
 /** The stack's database and the way to it, as far as roles need them. */
@@ -23,6 +23,9 @@ export interface RolesTarget {
   /** A local instance: roles are dropped with it. */
   readonly instance: pulumi.Resource | undefined;
   readonly administrator: Administrator;
+  readonly connections: Connections;
+  /** Leads the admin to the database. */
+  readonly admin: Connection;
 }
 
 export interface RolesArgs {
@@ -63,8 +66,8 @@ export interface StackRole {
  */
 export class Roles extends pulumi.ComponentResource {
   readonly target: RolesTarget;
-  /** PG* variables that lead the admin to the stack's database. */
-  readonly admin: Record<string, pulumi.Output<string>>;
+  /** Leads the admin to the stack's database. */
+  readonly admin: Connection;
   /** Each after those that it is a member of. */
   readonly all: readonly StackRole[];
   /** Everybody's rights. */
@@ -76,10 +79,7 @@ export class Roles extends pulumi.ComponentResource {
     super("pgstack:index:Roles", name, {}, opts);
     const { target, adopt } = args;
     this.target = target;
-    this.admin = connectionEnvironment(target.administrator, {
-      ...target.administrator,
-      database: target.config.name,
-    });
+    this.admin = target.admin;
     const roles = inOrderOfMembership(args.roles);
     this.all = adopt.importOnly ? this.#importRoles(roles, args) : this.#createRoles(roles, args);
     const { owner } = target.config;
@@ -170,7 +170,7 @@ export class Roles extends pulumi.ComponentResource {
       {
         remove: "role-retire",
         request: JSON.stringify({ ...declaration, owner: config.owner }),
-        environment: this.admin,
+        connection: this.admin,
       },
       {
         parent: login,
@@ -184,7 +184,7 @@ export class Roles extends pulumi.ComponentResource {
   #allow(name: string, after: readonly pulumi.Resource[]): void {
     new RunnerCommand(
       `${name}-access`,
-      { ensure: "role-grants", request: JSON.stringify(this.declarations), environment: this.admin },
+      { ensure: "role-grants", request: JSON.stringify(this.declarations), connection: this.admin },
       {
         parent: this,
         deletedWith: this.target.database,

@@ -4,12 +4,20 @@ import * as pulumi from "@pulumi/pulumi";
 /** Variables of a command's environment. */
 export type Variables = Readonly<Record<string, pulumi.Input<string>>>;
 
+/** A way to the server. Another password or address is no reason to run a command again. */
+export interface Connection {
+  /** PG* variables, and what else is a secret. */
+  readonly variables: Variables;
+  /** Variables that lead a command to these variables, as the last update knew them. */
+  readonly reference: () => Variables;
+}
+
 /** A cutover that waits for other resources' commands, and is rolled back where one of them fails. */
 export interface Rollback {
   /** The cutover's settings, as JSON. */
   readonly settings: pulumi.Input<string>;
-  /** What the cutover's own commands have in their environment. Secret. */
-  readonly environment: Variables;
+  /** What the cutover's own commands take. */
+  readonly connection: Connection;
 }
 
 export interface RunnerCommandArgs {
@@ -19,12 +27,16 @@ export interface RunnerCommandArgs {
   readonly remove?: string;
   /** What both commands read on standard input, as JSON. */
   readonly request: pulumi.Input<string>;
-  /** What leads to the database, and secrets: neither belongs into a command line. */
+  /** What leads to the database. */
+  readonly connection?: Connection;
+  /** Further variables, which count as inputs. */
   readonly environment?: Variables;
   /** Rolls a cutover back where `ensure` fails. */
   readonly rollback?: Rollback | undefined;
   /** The result is a secret, and nothing of it is shown. */
   readonly secret?: true;
+  /** Another request alone runs `ensure` again, since each run has another result: no other word of the command line does. */
+  readonly onlyForRequest?: true;
 }
 
 /**
@@ -39,10 +51,23 @@ function requestOf({ request, rollback }: RunnerCommandArgs): pulumi.Input<strin
   return rollback === undefined ? request : pulumi.jsonStringify({ cutover: rollback.settings, request }); // both may be long, which a variable must not be
 }
 
-function environmentOf({ environment, rollback }: RunnerCommandArgs): Variables | undefined {
-  if (rollback === undefined) return environment;
-  const PGSTACK_CUTOVER = pulumi.secret(pulumi.jsonStringify(rollback.environment));
-  return { ...environment, PGSTACK_CUTOVER };
+function environmentOf({ connection, environment, rollback }: RunnerCommandArgs): Variables | undefined {
+  if (connection === undefined) return environment;
+  const { PGSTACK_CONNECTION: PGSTACK_CUTOVER } = rollback?.connection.reference() ?? {};
+  return {
+    ...environment,
+    ...connection.variables,
+    ...connection.reference(),
+    ...(PGSTACK_CUTOVER !== undefined && { PGSTACK_CUTOVER }),
+  };
+}
+
+/** What is stored with the resource and never compared. */
+function ignoredBy({ connection, onlyForRequest }: RunnerCommandArgs): string[] {
+  return [
+    ...Object.keys(connection?.variables ?? {}).map((name) => `environment.${name}`),
+    ...(onlyForRequest ? ["create", "update", "delete", "logging", "addPreviousOutputInEnv"] : []),
+  ];
 }
 
 function inputsOf(args: RunnerCommandArgs): local.CommandArgs {
@@ -55,6 +80,7 @@ function inputsOf(args: RunnerCommandArgs): local.CommandArgs {
     stdin: requestOf(args),
     ...(environment && { environment }),
     logging: secret ? "none" : "stderr",
+    addPreviousOutputInEnv: false, // else a long result is more than an environment holds
   };
 }
 
@@ -63,6 +89,7 @@ export class RunnerCommand extends local.Command {
   constructor(name: string, args: RunnerCommandArgs, options: pulumi.CustomResourceOptions) {
     super(name, inputsOf(args), {
       ...options,
+      ignoreChanges: [...(options.ignoreChanges ?? []), ...ignoredBy(args)],
       ...(args.secret && { additionalSecretOutputs: ["stdout"] }),
     });
   }

@@ -110,8 +110,8 @@ export function queryCommand<Request>(
 }
 
 /**
- * What the last run of a resource's command printed (`addPreviousOutputInEnv`), or undefined at the first run and
- * where it is no JSON.
+ * What the last run of a resource's command printed, or undefined at the first run and where it is no JSON. It comes with
+ * the kept variables, under the name that Pulumi's command plugin gives it: an environment has no room for a long one.
  */
 export function previousOutput<Result>(env: NodeJS.ProcessEnv): Result | undefined {
   try {

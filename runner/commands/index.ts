@@ -28,6 +28,7 @@ type Commands = Readonly<Record<string, Command>>;
 
 /** Modules of internal commands, by the first word of their commands' names. */
 const modules: Readonly<Record<string, () => Promise<{ commands: Commands }>>> = {
+  connection: () => import("./internal/connection.ts"),
   cutover: () => import("./internal/cutover.ts"),
   dump: () => import("./internal/dump.ts"),
   instance: () => import("./internal/instance.ts"),

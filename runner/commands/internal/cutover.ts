@@ -11,6 +11,7 @@ import { endCutover, rollBackAfterFailure } from "../../cutover/stages/rollback.
 import { watch } from "../../cutover/stages/watch.ts";
 import { connectionFromEnvironment } from "../../postgres/connection.ts";
 import { ExitCode, RefusedError } from "../../util/errors.ts";
+import { keptVariables } from "../../util/kept-variables.ts";
 import { parseRequest } from "../../util/request.ts";
 
 const cutoverFreeze = cutoverCommand(
@@ -73,13 +74,21 @@ const cutoverComplete = cutoverCommand(
   reachComplete,
 );
 
-/** A command's request, and the settings of the cutover that waits for it; the cutover's environment is in PGSTACK_CUTOVER. */
+/** A command's request, and the settings of the cutover that waits for it; PGSTACK_CUTOVER leads to its servers. */
 const Guarded = v.object({
   cutover: v.string("the cutover's settings"),
   request: v.string("the command's request"),
 });
 
-const Environment = v.record(v.string(), v.string("a text"));
+/** The ways to the servers of the cutover that waits. They are kept by the update that runs the command. */
+function waysOf({ PGSTACK_CUTOVER: path = "", PGSTACK_CONNECTION_KEY: key = "" }: NodeJS.ProcessEnv) {
+  const variables = keptVariables(path, key);
+  if (variables === undefined)
+    throw new RefusedError(
+      "Expected the ways to a cutover's servers in PGSTACK_CUTOVER, found none. Run the update again.",
+    );
+  return variables;
+}
 
 const cutoverWatch: Command = {
   summary:
@@ -107,12 +116,7 @@ const cutoverOrBack: Command = {
     const command = await call.internal(name);
     if (command === undefined) throw new RefusedError(`Expected an internal command, found "${name}"`);
     const guarded = parseRequest(Guarded, await call.stdin(), "a command's request and a cutover's settings");
-    const environment = parseRequest(
-      Environment,
-      call.env.PGSTACK_CUTOVER ?? "{}",
-      "a cutover's environment",
-    );
-    const cutover = parseCutover(guarded.cutover, environment);
+    const cutover = parseCutover(guarded.cutover, waysOf(call.env));
     let code: ExitCode = ExitCode.failed;
     try {
       code = await command.run({ ...call, words, stdin: async () => guarded.request });
