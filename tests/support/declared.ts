@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 
@@ -44,6 +45,18 @@ function resultOf(inputs: Record<string, unknown>, { results = {} }: Scenario): 
   return result === undefined ? {} : { stdout: JSON.stringify(result) };
 }
 
+/** Pulumi's SDK waits for its own messages so; its types leave it out. */
+const rpcs = pulumi.runtime as unknown as { waitForRPCs(): Promise<void> };
+
+/** What waits for answers is declared after the outputs are known. */
+async function untilQuiet(count: () => number): Promise<void> {
+  for (let before = -1; before !== count(); ) {
+    before = count();
+    await rpcs.waitForRPCs();
+    await sleep(300);
+  }
+}
+
 /** Runs index.ts with Pulumi's mocks in place of an engine, and gives what it declares, in order. */
 export async function declare(scenario: Scenario): Promise<Declared[]> {
   const declared: (Omit<Declared, "dependsOn"> & { readonly dependsOn: Promise<string[]> })[] = [];
@@ -77,5 +90,6 @@ export async function declare(scenario: Scenario): Promise<Declared[]> {
     });
     return { ...(await import(`${index}?${++runs}`)) };
   });
+  await untilQuiet(() => declared.length);
   return Promise.all(declared.map(async ({ dependsOn, ...one }) => ({ ...one, dependsOn: await dependsOn })));
 }
