@@ -91,7 +91,12 @@ export class RoleGrants extends pulumi.ComponentResource {
     const before = check?.limits ?? [];
     if (pulumi.runtime.isDryRun() || (await knownValue(pass.stdout)) === undefined) return before;
     const names = roles.all.map(({ config }) => config.name);
-    const after = await askRunner<ProviderLimit[]>(queries, "rights-limits", { roles: names }, roles.admin);
+    const after = await askRunner<ProviderLimit[]>(
+      queries,
+      "rights-limits",
+      { roles: names },
+      roles.admin.variables,
+    );
     return after ?? before;
   }
 

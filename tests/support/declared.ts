@@ -30,9 +30,9 @@ export function isSecret(input: unknown): boolean {
   return typeof input === "object" && input !== null && secretMark in input;
 }
 
-async function namesOf(options: pulumi.CustomResourceOptions): Promise<string[]> {
-  const given = await (options.dependsOn as Promise<unknown> | undefined);
-  const resources = await Promise.all(given === undefined ? [] : [given].flat());
+async function namesOf({ dependsOn }: pulumi.CustomResourceOptions): Promise<string[]> {
+  const given = pulumi.output(dependsOn) as unknown as { promise(): Promise<unknown> };
+  const resources = [(await given.promise()) ?? []].flat();
   return resources.map((resource) => (resource as { __name?: string }).__name ?? "");
 }
 
