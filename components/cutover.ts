@@ -178,7 +178,7 @@ async function check(
 
 /** Says what cutovers of other stacks mean for this stack's database: who follows it, and where it has moved. */
 export async function reportCutovers({ connection, queries }: Pick<CutoverArgs, "connection" | "queries">) {
-  const found = await askRunner<readonly string[]>(queries, "cutover-source-check", {}, connection);
+  const found = await askRunner<readonly string[]>(queries, "cutover-source-check", {}, connection.variables);
   for (const text of found ?? []) await pulumi.log.warn(text);
 }
 
