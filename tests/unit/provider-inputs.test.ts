@@ -76,7 +76,7 @@ test("a database and its schemas name nothing that would be an update of what wa
     config,
     owner: owner.role,
     instance: undefined,
-    administrator: administrator("h"),
+    connection: { variables: {}, reference: () => ({}) },
     protect: false,
     adopted: true,
     importOnly: true,
