@@ -6,8 +6,8 @@ import type { CutoverSettings } from "./settings.ts";
 /** Something that a cutover has to be able to do on one side. An ordinary administrator may lack it. */
 interface Ability {
   readonly side: "source" | "target";
-  /** What cannot be done without it: a copy, and so the rehearsal too; or only the freeze of a switch. */
-  readonly needed: "copy" | "freeze";
+  /** What cannot be done without it: a copy, and so the rehearsal too; only the freeze of a switch; or nothing, since there is another way. */
+  readonly needed: "copy" | "freeze" | "nothing";
   /** Only where this method is used. */
   readonly method?: CutoverSettings["method"];
   /** Gives no row where the ability is there, else a row `text` for each thing that lacks it; or fails. */
@@ -76,12 +76,14 @@ const abilities: readonly Ability[] = [
   },
   {
     side: "source",
-    needed: "freeze",
+    needed: "nothing",
     probe: () => `CREATE SCHEMA pgstack_ability;
       CREATE FUNCTION pgstack_ability.nothing() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
       CREATE EVENT TRIGGER pgstack_ability ON ddl_command_start EXECUTE FUNCTION pgstack_ability.nothing();
       SELECT NULL::text AS text WHERE false`,
-    way: "the administrator of the source may not make event triggers, by which a freeze refuses DDL: name a superuser, or the service's role that may (rds_superuser, cloudsqlsuperuser), as adminUser of the old stack",
+    way:
+      "the administrator of the source may not make event triggers, so that a freeze cannot refuse DDL: definitions that are " +
+      "changed under it roll the switch back",
   },
   {
     side: "target",
@@ -151,11 +153,8 @@ async function findUngivable(target: pg.Client, owners: readonly string[]): Prom
   );
 }
 
-/** What is missing for a copy, and what only for a freeze. */
-export interface MissingAbilities {
-  readonly copy: readonly string[];
-  readonly freeze: readonly string[];
-}
+/** What is missing, by what cannot be done without it. */
+export type MissingAbilities = Readonly<Record<Ability["needed"], readonly string[]>>;
 
 /**
  * Tries what a cutover has to do on both sides, each in a transaction that is rolled back.
@@ -167,7 +166,7 @@ export async function findMissingAbilities(
   settings: CutoverSettings,
   owners: readonly string[],
 ): Promise<MissingAbilities> {
-  const missing: Record<Ability["needed"], string[]> = { copy: [], freeze: [] };
+  const missing: Record<Ability["needed"], string[]> = { copy: [], freeze: [], nothing: [] };
   for (const ability of abilities) {
     if (ability.method !== undefined && ability.method !== settings.method) continue;
     const client = ability.side === "source" ? source : target;

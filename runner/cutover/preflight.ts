@@ -220,6 +220,12 @@ export async function findPreflightIssues(
       ...(await texts(source, stopsFreeze)),
       ...replication,
     ],
-    notes: [...servers.notes, ...extensions.notes, ...(await texts(source, changes)), ...roles.notes],
+    notes: [
+      ...servers.notes,
+      ...extensions.notes,
+      ...(await texts(source, changes)),
+      ...roles.notes,
+      ...abilities.nothing,
+    ],
   };
 }

@@ -23,6 +23,8 @@ export class CutoverSession implements AsyncDisposable {
   readonly target: pg.Client;
   #frozen: SourceState | undefined;
   #source: pg.Client | undefined;
+  /** Only a switch has to keep to the budget of its freeze: a rehearsal or a rollback ends one that may be old. */
+  #limits = true;
   #state: TargetState | undefined;
 
   private constructor(settings: CutoverSettings, log: Log, target: pg.Client) {
@@ -41,6 +43,7 @@ export class CutoverSession implements AsyncDisposable {
     try {
       await holdCutoverLock(session.target, log);
       session.#state = await readState(session.target, "target");
+      session.#limits = use === "until the switch";
       if (use === "always" || !session.completed) await session.#openSource();
       return session;
     } catch (error) {
@@ -70,7 +73,9 @@ export class CutoverSession implements AsyncDisposable {
   /** Milliseconds; 0 is no limit. */
   get #statementTimeout(): number {
     const left =
-      this.#frozen === undefined ? Number.POSITIVE_INFINITY : freezeLeft(this.settings, this.#frozen);
+      this.#frozen === undefined || !this.#limits
+        ? Number.POSITIVE_INFINITY
+        : freezeLeft(this.settings, this.#frozen);
     return left === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.ceil(left));
   }
 

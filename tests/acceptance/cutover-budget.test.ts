@@ -114,6 +114,14 @@ test("a rehearsal says that a switch would take longer than a freeze may", async
   assert.deepEqual((await rehearse(await pair("fitting", 600_000))).blocking, []);
 });
 
+test("a switch that was completed long ago is rolled back by a rehearsal, whatever the budget was", async () => {
+  const cutover = await pair("long_ago", 60_000);
+  await reachComplete(cutover);
+  await sleep(1200);
+  assert.notEqual((await rehearse({ ...cutover, maxFreeze: 1000 })).copy, null);
+  await sql(cutover.source, write);
+});
+
 test("0 lets a freeze last for as long as it takes", async () => {
   const cutover = await pair("unlimited", 0);
   await reachFreeze(cutover);

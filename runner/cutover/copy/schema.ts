@@ -56,6 +56,7 @@ function travels({ type, rest }: TocLine, { presentSchemas, userMappings }: Left
       rest.startsWith(`- USER MAPPING ${user} SERVER ${server} `),
     );
   if (type === "TRIGGER" || type === "EVENT TRIGGER") return !rest.includes(` ${writeBlockName} `);
+  if (type === "COMMENT" && rest.startsWith(`- PUBLICATION ${ownPrefix}`)) return false;
   if (type.startsWith("PUBLICATION")) return !rest.includes(` ${ownPrefix}`);
   return type !== "SUBSCRIPTION";
 }

@@ -5,6 +5,7 @@ import { RefusedError, UserError } from "../../util/errors.ts";
 import { backendOf, type SideSettings, withAdmin, withoutTriggers } from "../connections.ts";
 import { holdCutoverLock } from "../lock.ts";
 import { clearState, lockState, readState, type SourceState, writeState } from "../state/state.ts";
+import { lockAgainstChanges, readFingerprint } from "./fingerprint.ts";
 import { endingBlockers, endSessions } from "./sessions.ts";
 import { type Proof, verifyReadOnly } from "./verify-read-only.ts";
 import {
@@ -50,6 +51,10 @@ async function stateForFreeze(client: pg.Client, holder: string): Promise<Source
     throw new RefusedError(
       `The source is frozen by the cutover of "${found.holder}": only that one can unfreeze it (destroy it, or set its state to rehearse)`,
     );
+  if (found?.proved === true && (await unblockedTables(client)).length > 0) {
+    const { fingerprint: _, ...broken } = found;
+    return { ...broken, epoch: randomUUID(), proved: false }; // what was copied under it may miss a write
+  }
   if (found !== undefined) return { ...found, proved: false };
   const frozenAt = new Date().toISOString();
   const readOnlyBefore = await readOnlySetting(client);
@@ -69,8 +74,14 @@ function explainLock(error: unknown): unknown {
   );
 }
 
+/** A write block that stands, and whether it refuses DDL as well. */
+interface Raised {
+  readonly state: SourceState;
+  readonly refusesDefinitions: boolean;
+}
+
 /** One transaction: what was before is recorded together with each change. */
-async function raiseWriteBlock(client: pg.Client, holder: string): Promise<SourceState> {
+async function raiseWriteBlock(client: pg.Client, holder: string): Promise<Raised> {
   return withTransaction(client, async () => {
     await client.query(`SET LOCAL lock_timeout = '${lockSeconds}s'`);
     await unblockDefinitions(client);
@@ -80,8 +91,7 @@ async function raiseWriteBlock(client: pg.Client, holder: string): Promise<Sourc
     await blockWrites(client);
     const raised = { ...state, revoked };
     await writeState(client, "source", raised);
-    await blockDefinitions(client);
-    return raised;
+    return { state: raised, refusesDefinitions: await blockDefinitions(client) };
   });
 }
 
@@ -90,12 +100,22 @@ async function raiseUntilComplete(
   client: pg.Client,
   holder: string,
   spared: number[],
-): Promise<[SourceState, number]> {
+): Promise<[Raised, number]> {
   await endSessions(client, spared);
-  let state = await raiseWriteBlock(client, holder);
+  let raised = await raiseWriteBlock(client, holder);
   const ended = await endSessions(client, spared);
-  while ((await unblockedTables(client)).length > 0) state = await raiseWriteBlock(client, holder);
-  return [state, ended];
+  while ((await unblockedTables(client)).length > 0) raised = await raiseWriteBlock(client, holder);
+  return [raised, ended];
+}
+
+/** The versions of all definitions, taken while nobody changes one, and every table's write block stands. */
+async function takeFingerprint(client: pg.Client): Promise<string> {
+  return withTransaction(client, async () => {
+    await lockAgainstChanges(client);
+    const open = await unblockedTables(client);
+    if (open.length > 0) throw new UserError(`The freeze does not cover ${open.join(", ")}. Run this again.`);
+    return readFingerprint(client);
+  });
 }
 
 /**
@@ -115,11 +135,14 @@ export async function freeze(
     const fresh = (await readState(client, "source")) === undefined;
     const pid = backendOf(client);
     try {
-      const [state, ended] = await endingBlockers(source, pid, (reaper) =>
+      const [{ state, refusesDefinitions }, ended] = await endingBlockers(source, pid, (reaper) =>
         raiseUntilComplete(client, holder, [pid, reaper, ...spared]),
       );
       const proof = await verifyReadOnly(client);
-      await writeState(client, "source", { ...state, proved: true });
+      const fingerprint = refusesDefinitions
+        ? undefined
+        : (state.fingerprint ?? (await takeFingerprint(client)));
+      await writeState(client, "source", { ...state, proved: true, ...(fingerprint && { fingerprint }) });
       return { epoch: state.epoch, frozenAt: state.frozenAt, ended, proof };
     } catch (error) {
       if (fresh && (await lift(client, { holder }).catch(() => false)))

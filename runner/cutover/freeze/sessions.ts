@@ -8,6 +8,7 @@ import { backendOf, type SideSettings, withAdmin } from "../connections.ts";
 const otherSessions = `
   FROM pg_stat_activity a
   WHERE datname = current_database() AND pid <> ALL ($1) AND backend_type <> 'autovacuum worker'
+    AND (current_setting('is_superuser') = 'on' OR usename NOT IN (SELECT rolname FROM pg_roles WHERE rolsuper)) -- may not be ended
     AND backend_start <= $2 AND pid NOT IN (SELECT active_pid FROM pg_replication_slots WHERE active_pid IS NOT NULL)`;
 
 interface OtherSession {

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { withTransaction } from "../../postgres/connection.ts";
 import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
 import { identifier, literal } from "../../postgres/sql.ts";
 import { isMovedSchema } from "../moved-objects.ts";
@@ -88,16 +89,27 @@ export async function blockWrites(client: pg.Client, reach: WriteBlockReach = "a
   return names.length;
 }
 
-/** Refuses DDL from every session. Making it needs a superuser (or the managed service's counterpart). */
-export async function blockDefinitions(client: pg.Client): Promise<void> {
-  const { rowCount } = await client.query("SELECT FROM pg_event_trigger WHERE evtname = $1", [
-    writeBlockName,
-  ]);
-  if (rowCount === 0)
-    await client.query(
-      `CREATE EVENT TRIGGER ${writeBlockName} ON ddl_command_start EXECUTE FUNCTION ${stateSchema}.refuse_ddl()`,
-    );
-  await client.query(`ALTER EVENT TRIGGER ${writeBlockName} ENABLE ALWAYS`);
+const notAllowed = "42501";
+
+/**
+ * Refuses DDL from every session, in the caller's transaction. False where the user may not make event triggers: that
+ * needs a superuser (or the managed service's counterpart).
+ */
+export async function blockDefinitions(client: pg.Client): Promise<boolean> {
+  await client.query("SAVEPOINT definitions");
+  try {
+    const present = await rowsOf(client, "SELECT FROM pg_event_trigger WHERE evtname = $1", [writeBlockName]);
+    if (present.length === 0)
+      await client.query(
+        `CREATE EVENT TRIGGER ${writeBlockName} ON ddl_command_start EXECUTE FUNCTION ${stateSchema}.refuse_ddl()`,
+      );
+    await client.query(`ALTER EVENT TRIGGER ${writeBlockName} ENABLE ALWAYS`);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code !== notAllowed) throw error;
+    await client.query("ROLLBACK TO SAVEPOINT definitions");
+    return false;
+  }
 }
 
 /**
@@ -194,6 +206,6 @@ export async function withMovedOpen<T>(client: pg.Client, work: () => Promise<T>
   try {
     return await work();
   } finally {
-    await blockDefinitions(client);
+    await withTransaction(client, () => blockDefinitions(client));
   }
 }

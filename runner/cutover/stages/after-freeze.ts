@@ -1,10 +1,13 @@
+import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
+import { UserError } from "../../util/errors.ts";
 import { isUnchangedSince } from "../compare/target-unchanged.ts";
 import type { VerifyReport } from "../compare/verify.ts";
 import { identityOf } from "../connections.ts";
 import type { CopyReport } from "../copy/copy.ts";
 import { advanceSequences } from "../copy/sequences.ts";
 import { ExpiredFreeze, freezeLeft } from "../freeze/budget.ts";
+import { lockAgainstChanges, readFingerprint } from "../freeze/fingerprint.ts";
 import { clearPreFreezeComparison, endReplication } from "../replication/slots.ts";
 import { CutoverSession, type Log } from "../session.ts";
 import type { CutoverSettings } from "../settings.ts";
@@ -84,6 +87,16 @@ export async function reachVerify(settings: CutoverSettings, log: Log = () => {}
   });
 }
 
+/** Where no event trigger refuses DDL, a write may have got in by it: then nothing is switched. */
+async function refuseChangedDefinitions(source: pg.Client, fingerprint: string): Promise<void> {
+  await lockAgainstChanges(source);
+  if ((await readFingerprint(source)) === fingerprint) return;
+  throw new UserError(
+    "Definitions of the source were changed under the freeze, which cannot refuse that without an event trigger, so that the " +
+      "copy may miss a write. The source is writable again: run ./pgstack up again when nobody changes definitions.",
+  );
+}
+
 /** Marks the source as left for good, unless its freeze has ended in the meantime: then nothing is switched. */
 async function moveSource({ source, settings }: CutoverSession, frozen: SourceState, movedTo: string) {
   const { database, host, port } = settings.target;
@@ -91,6 +104,7 @@ async function moveSource({ source, settings }: CutoverSession, frozen: SourceSt
   await withTransaction(source, async () => {
     const found = await lockState(source, "source");
     if (found?.epoch !== frozen.epoch) throw new ExpiredFreeze(settings);
+    if (found.fingerprint !== undefined) await refuseChangedDefinitions(source, found.fingerprint);
     await writeState(source, "source", { ...found, movedTo, movedPlace });
   });
 }
@@ -101,7 +115,8 @@ async function completeSwitchover(session: CutoverSession): Promise<CutoverRecor
   const state = await orRollBack(session, () => ensureVerified(session));
   const frozen = session.frozen as SourceState;
   await advanceSequences(source, target); // a number taken after the freeze stores no row
-  await moveSource(session, frozen, await identityOf(target));
+  const identity = await identityOf(target);
+  await orRollBack(session, () => moveSource(session, frozen, identity));
   await session.liftLimits();
   const record = await describeRecord(session, frozen, state);
   const { attempt = "" } = settings;

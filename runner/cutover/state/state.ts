@@ -20,6 +20,8 @@ export interface SourceState {
   readonly readOnlyBefore: string | null;
   /** Signatures of the functions that PUBLIC could execute before. */
   readonly revoked: readonly string[];
+  /** Where no event trigger refuses DDL: the versions of the definitions, which have to be the same when the switch is complete. */
+  readonly fingerprint?: string;
   /** Where its clients went when the cutover was completed: `system identifier/database`. */
   readonly movedTo?: string;
   /** The same as a person reads it: `database on host:port`. */
