@@ -19,7 +19,8 @@ with_setup_lock() {
   exec 9>&-
 }
 
-packages_current() { cmp -s "$root/package-lock.json" "$root/node_modules/.pgstack"; }
+# Linked packages are kept up to date where they are: npm would empty the folder behind the link.
+packages_current() { [ -L "$root/node_modules" ] || cmp -s "$root/package-lock.json" "$root/node_modules/.pgstack"; }
 
 install_packages() {
   packages_current && return 0
