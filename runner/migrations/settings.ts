@@ -1,3 +1,6 @@
+import * as v from "valibot";
+import { Migrations } from "../config/migrations.ts";
+
 /** What to do with a migration whose revision is older than one that is applied already. */
 export const outOfOrderRules = ["error", "apply"] as const;
 export type OutOfOrder = (typeof outOfOrderRules)[number];
@@ -21,13 +24,5 @@ export interface MigrationSettings {
   readonly adopt: boolean;
 }
 
-export const defaultSettings: MigrationSettings = {
-  directory: "migrations",
-  table: "pgstack.migrations",
-  to: "latest",
-  lockTimeout: 5000,
-  statementTimeout: 0,
-  outOfOrder: "error",
-  baseline: null,
-  adopt: false,
-};
+/** What counts where nothing is configured: the defaults of `pgstack:migrations`. */
+export const defaultSettings: MigrationSettings = v.parse(Migrations, {});

@@ -1,9 +1,10 @@
 import { setTimeout } from "node:timers/promises";
 import type pg from "pg";
+import { advisoryTransactionLock } from "./advisory-lock.ts";
 import { withTransaction } from "./connection.ts";
 
 /** Everything of pgstack that changes rights in one database takes this advisory lock ("pgstack", as a number). */
-const lock = 0x70_67_73_74;
+const lock = 0x70_67_73_74n;
 const attempts = 8;
 
 /** What PostgreSQL says when two sessions change one catalog row, as another program may do beside us. */
@@ -26,7 +27,7 @@ export async function withCatalogLock<T>(client: pg.Client, use: () => Promise<T
     try {
       return await withTransaction(client, async () => {
         await client.query(`${catalogSettings}; SET LOCAL statement_timeout = 0`);
-        await client.query("SELECT pg_advisory_xact_lock($1)", [lock]);
+        await advisoryTransactionLock(client, lock);
         return use();
       });
     } catch (error) {

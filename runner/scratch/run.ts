@@ -1,4 +1,5 @@
-import pg from "pg";
+import type pg from "pg";
+import { identifier } from "../postgres/sql.ts";
 import type { ScratchServer } from "./server.ts";
 
 const missingRole = /^role "(.*)" does not exist$/s;
@@ -33,7 +34,7 @@ export async function createRoles(client: pg.Client, roles: readonly string[]): 
     const missing = roles.filter((role) => !present.has(role));
     if (missing.length === 0) return;
     try {
-      await client.query(missing.map((role) => `CREATE ROLE ${pg.escapeIdentifier(role)}`).join("; "));
+      await client.query(missing.map((role) => `CREATE ROLE ${identifier(role)}`).join("; "));
       return;
     } catch (error) {
       if (!alreadyThere.has((error as pg.DatabaseError).code ?? "")) throw error;

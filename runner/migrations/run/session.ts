@@ -7,6 +7,7 @@ import {
   openClient,
 } from "../../postgres/connection.ts";
 import { explainSessionEnd } from "../../postgres/session/end.ts";
+import { identifier } from "../../postgres/sql.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
 
 /** Who a run of migrations connects as. */
@@ -57,7 +58,7 @@ async function standIn(
   admin: ConnectionSettings,
   owner: ConnectionSettings,
 ): Promise<[pg.Client, ConnectionSettings, string[]]> {
-  return [await openClient(admin), admin, [`SET ROLE ${pg.escapeIdentifier(owner.user)}`]];
+  return [await openClient(admin), admin, [`SET ROLE ${identifier(owner.user)}`]];
 }
 
 /** Opens a connection, and says how it becomes the owner. */

@@ -1,5 +1,5 @@
 import type { AlterTableStmt, Node, PartitionCmd } from "libpg-query";
-import pg from "pg";
+import { identifier } from "../../postgres/sql.ts";
 import { InvalidScriptError } from "../../postgres/sql-lexer.ts";
 import type { ParsedStatement } from "../lint/parse.ts";
 
@@ -26,7 +26,7 @@ export type Step = ParsedStatement & { readonly replayed: boolean } & (
 const quote = (parts: readonly (string | undefined)[]) =>
   parts
     .filter((part) => part !== undefined && part !== "")
-    .map((part) => pg.escapeIdentifier(part as string))
+    .map((part) => identifier(part as string))
     .join(".");
 
 type Kind =

@@ -1,4 +1,5 @@
-import pg from "pg";
+import type pg from "pg";
+import { identifier } from "../../postgres/sql.ts";
 import { fits } from "../../util/glob.ts";
 
 /** An object that a database holds and no revision carries. */
@@ -58,7 +59,7 @@ const unreadKinds = [
 export async function readUnread(client: pg.Client, major: number): Promise<UnreadObject[]> {
   const { rows } =
     major > newestKnown ? await client.query<{ name: string }>(newCatalogsQuery) : { rows: [] };
-  const queries = [...unreadKinds, ...rows.map(({ name }) => objectsOf(pg.escapeIdentifier(name), "true"))];
+  const queries = [...unreadKinds, ...rows.map(({ name }) => objectsOf(identifier(name), "true"))];
   return (await client.query<UnreadObject>(queries.join(" UNION ALL "))).rows;
 }
 

@@ -1,5 +1,5 @@
 import type { Fact, FactBase } from "@supabase/pg-delta/core";
-import pg from "pg";
+import { identifier } from "../../postgres/sql.ts";
 import { RefusedError } from "../../util/errors.ts";
 import { pathOf } from "../catalog/managed-view.ts";
 import {
@@ -91,7 +91,7 @@ function renamedObject(naming: Naming, pair: string, id: Named, to: string): InP
   if (id.kind === "schema" || from.schema === place.schema || naming.present.has(place.schema))
     return { up, down };
   naming.present.add(place.schema);
-  const schema = pg.escapeIdentifier(place.schema);
+  const schema = identifier(place.schema);
   return {
     up: [statement(`CREATE SCHEMA ${schema}`), ...up],
     down: [...down, statement(`DROP SCHEMA ${schema}`)],

@@ -1,5 +1,5 @@
 import type { StableId } from "@supabase/pg-delta/core";
-import pg from "pg";
+import { identifier, literal } from "../../postgres/sql.ts";
 import type { Statement } from "../script/render.ts";
 
 /** Kinds that `--rename` can rename, and how their statement begins. */
@@ -22,8 +22,6 @@ export interface InPlace {
 /** An object with a name of its own. */
 export type Named = StableId & { readonly schema: string; readonly name: string; readonly table?: string };
 
-const quote = pg.escapeIdentifier;
-
 /** An object that is renamed, as it is at that moment: a table may have got another place just before. */
 export interface Place {
   readonly schema: string;
@@ -36,16 +34,22 @@ export const statement = (sql: string): Statement => ({ sql, comments: [] });
 
 /** The statements that give an object another name, and a relation perhaps another schema. */
 export function statements(kind: string, from: Place, to: Place): Statement[] {
-  if (kind === "schema") return [statement(`ALTER SCHEMA ${quote(from.name)} RENAME TO ${quote(to.name)}`)];
+  if (kind === "schema")
+    return [statement(`ALTER SCHEMA ${identifier(from.name)} RENAME TO ${identifier(to.name)}`)];
   if (from.table !== undefined) {
-    const table = `${quote(from.schema)}.${quote(from.table)}`;
-    return [statement(`ALTER TABLE ${table} RENAME COLUMN ${quote(from.name)} TO ${quote(to.name)}`)];
+    const table = `${identifier(from.schema)}.${identifier(from.table)}`;
+    return [
+      statement(`ALTER TABLE ${table} RENAME COLUMN ${identifier(from.name)} TO ${identifier(to.name)}`),
+    ];
   }
-  const object = (schema: string) => `ALTER ${renamable[kind]} ${quote(schema)}.${quote(from.name)}`;
+  const object = (schema: string) =>
+    `ALTER ${renamable[kind]} ${identifier(schema)}.${identifier(from.name)}`;
   const moved =
-    from.schema === to.schema ? [] : [statement(`${object(from.schema)} SET SCHEMA ${quote(to.schema)}`)];
+    from.schema === to.schema
+      ? []
+      : [statement(`${object(from.schema)} SET SCHEMA ${identifier(to.schema)}`)];
   const renamed =
-    from.name === to.name ? [] : [statement(`${object(to.schema)} RENAME TO ${quote(to.name)}`)];
+    from.name === to.name ? [] : [statement(`${object(to.schema)} RENAME TO ${identifier(to.name)}`)];
   return [...moved, ...renamed];
 }
 
@@ -53,7 +57,7 @@ export function statements(kind: string, from: Place, to: Place): Statement[] {
 export function valueStatements({ schema, name }: Place, old: string, wanted: string): InPlace {
   const rename = (from: string, to: string) =>
     statement(
-      `ALTER TYPE ${quote(schema)}.${quote(name)} RENAME VALUE ${pg.escapeLiteral(from)} TO ${pg.escapeLiteral(to)}`,
+      `ALTER TYPE ${identifier(schema)}.${identifier(name)} RENAME VALUE ${literal(from)} TO ${literal(to)}`,
     );
   return { up: [rename(old, wanted)], down: [rename(wanted, old)] };
 }

@@ -1,5 +1,5 @@
 import type { Fact, FactBase, StableId } from "@supabase/pg-delta/core";
-import pg from "pg";
+import { identifier } from "../../postgres/sql.ts";
 import { freeNames } from "../plan/order/name-conflicts.ts";
 import type { Statement } from "../script/render.ts";
 import type { InPlace } from "./statements.ts";
@@ -63,8 +63,7 @@ function rebuiltTypes(from: FactBase, to: FactBase): TypeFact[] {
 }
 
 function statement({ schema }: TypeId, kind: string, before: string, after: string): Statement {
-  const quote = pg.escapeIdentifier;
-  const sql = `ALTER ${kind} ${quote(schema)}.${quote(before)} RENAME TO ${quote(after)}`;
+  const sql = `ALTER ${kind} ${identifier(schema)}.${identifier(before)} RENAME TO ${identifier(after)}`;
   return { sql, comments: [] };
 }
 

@@ -1,5 +1,5 @@
 import { encodeId, type Fact, type FactBase } from "@supabase/pg-delta/core";
-import pg from "pg";
+import { identifier } from "../../postgres/sql.ts";
 import { allColumns, type ColumnFact, isTable } from "../catalog/managed-view.ts";
 import { withoutDomain } from "../script/conversions.ts";
 import { rowsAreRewritten, typesBelow } from "./row-types.ts";
@@ -53,7 +53,7 @@ export function heldValues(
   to: FactBase,
   gone: ReadonlyMap<string, Fact>,
 ): Held {
-  const name = pg.escapeIdentifier(id.name);
+  const name = identifier(id.name);
   const [old, type] = [String(payload.type), String(after.payload.type)];
   const types = typesBelow(id, from);
   if (!types.some((one) => changes(one, from, to, gone)))

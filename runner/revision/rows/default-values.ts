@@ -1,5 +1,5 @@
 import type { FactBase } from "@supabase/pg-delta/core";
-import pg from "pg";
+import { literal } from "../../postgres/sql.ts";
 import type { ColumnId } from "../catalog/managed-view.ts";
 import { namesIn } from "../script/sql-text.ts";
 
@@ -47,7 +47,7 @@ function firstLabel(facts: FactBase, id: ColumnId): string | undefined {
   const values = types.find((fact) => fact?.payload.variant === "enum")?.payload.values as
     | string[]
     | undefined;
-  return values?.[0] === undefined ? undefined : pg.escapeLiteral(values[0]);
+  return values?.[0] === undefined ? undefined : literal(values[0]);
 }
 
 /** A value for all rows of a column whose own values are gone; undefined where any value might break something. */

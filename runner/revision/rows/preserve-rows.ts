@@ -1,6 +1,6 @@
 import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
+import { literal, qualified } from "../../postgres/sql.ts";
 import {
   allColumns,
   isColumn,
@@ -10,7 +10,7 @@ import {
   withTablesBelow,
 } from "../catalog/managed-view.ts";
 import { freeNames } from "../plan/order/name-conflicts.ts";
-import { plain, quoted } from "../script/sql-text.ts";
+import { plain } from "../script/sql-text.ts";
 import { heldValues } from "./carried-values.ts";
 import { returning, type Value } from "./restore-rows.ts";
 
@@ -36,8 +36,8 @@ function valuesOf(table: TableId, into: TableId, { from, to, gone }: Journey): T
     const { out, back } = heldValues(old, from, column, to, gone);
     if (back !== undefined) return [{ column, out, expression: back }];
     const type = String(column.payload.type);
-    const expression = `${quoted(name)}::${type}`;
-    const sql = `ALTER TABLE ${quoted(table.schema, table.name)} ALTER COLUMN ${quoted(name)} TYPE ${type} USING ${expression}`;
+    const expression = `${qualified(name)}::${type}`;
+    const sql = `ALTER TABLE ${qualified(table.schema, table.name)} ALTER COLUMN ${qualified(name)} TYPE ${type} USING ${expression}`;
     return [
       { column, out, expression, retyping: { ...plain, sql, verb: "alter" as const, consumes: [old.id] } },
     ];
@@ -68,22 +68,22 @@ function foreignBelow(table: TableId, facts: FactBase): string[] {
   return withTablesBelow(table, facts).flatMap((id) =>
     facts
       .incomingEdges(id)
-      .flatMap(({ from }) => (from.kind === "foreignTable" ? [quoted(from.schema, from.name)] : [])),
+      .flatMap(({ from }) => (from.kind === "foreignTable" ? [qualified(from.schema, from.name)] : [])),
   );
 }
 
 function takingAway({ table, values }: Trip, source: string, { from, to }: Journey): Action[] {
-  const name = quoted(table.id.schema, table.id.name);
+  const name = qualified(table.id.schema, table.id.name);
   const whole = table.payload.partitionKey === null ? "ONLY " : "";
   const after = allColumns(table.id, to);
   const lost = [...allColumns(table.id, from).values()].filter(
     ({ id, payload }) => !after.has(id.name) && payload.generatedExpr === null,
   );
   const columns = values.map(({ out, column }) => {
-    const as = quoted(column.id.name);
+    const as = qualified(column.id.name);
     return out === as ? out : `${out} AS ${as}`;
   });
-  const foreign = foreignBelow(table.id, from).map((below) => `${pg.escapeLiteral(below)}::regclass`);
+  const foreign = foreignBelow(table.id, from).map((below) => `${literal(below)}::regclass`);
   const elsewhere = foreign.length === 0 ? "" : ` WHERE tableoid NOT IN (${foreign.join(", ")})`;
   const say = (sql: string): Action => ({ ...plain, sql, verb: "alter", consumes: [table.id] });
   return [
@@ -145,7 +145,7 @@ export function withRowsKept(
   const free = freeNames(journey.from, journey.to);
   const back = new Map<number, Action[]>();
   const away = trips.flatMap((trip) => {
-    const source = `pg_temp.${quoted(free("pg_temp", trip.table.id.name))}`;
+    const source = `pg_temp.${qualified(free("pg_temp", trip.table.id.name))}`;
     const place = placeOf(trip.into, actions, journey.to);
     const drop: Action = { ...plain, sql: `DROP TABLE ${source}`, verb: "alter" };
     back.set(place, [...(back.get(place) ?? []), returning(trip.into, source, trip.values), drop]);
@@ -177,7 +177,7 @@ function triggersOf(table: TableId, facts: FactBase): Fact[] {
 
 function say({ id }: Fact, verb: string): Action {
   const { schema, table, name } = id as TriggerId & Fact["id"];
-  const sql = `ALTER TABLE ${quoted(schema, table)} ${verb} TRIGGER ${quoted(name)}`;
+  const sql = `ALTER TABLE ${qualified(schema, table)} ${verb} TRIGGER ${qualified(name)}`;
   return { ...plain, sql, verb: "alter" };
 }
 

@@ -1,6 +1,7 @@
 import type { Action } from "@supabase/pg-delta/plan";
+import { qualified } from "../../postgres/sql.ts";
 import type { ColumnFact, TableId } from "../catalog/managed-view.ts";
-import { plain, quoted } from "../script/sql-text.ts";
+import { plain } from "../script/sql-text.ts";
 
 /** A value that goes into a column. */
 export interface Value {
@@ -24,11 +25,11 @@ export function isReturn(action: Action): action is Return {
 
 /** The statement that brings rows back with these values. */
 export function returning(into: TableId, source: string, values: readonly Value[]): Return {
-  const names = values.map(({ column }) => quoted(column.id.name)).join(", ");
+  const names = values.map(({ column }) => qualified(column.id.name)).join(", ");
   const overriding = values.some(({ column }) => column.payload.identity !== null)
     ? " OVERRIDING SYSTEM VALUE"
     : "";
-  const target = `INSERT INTO ${quoted(into.schema, into.name)}`;
+  const target = `INSERT INTO ${qualified(into.schema, into.name)}`;
   const sql =
     values.length === 0
       ? `DO 'BEGIN FOR i IN 1 .. (SELECT count(*) FROM ${source}) LOOP ${target} DEFAULT VALUES; END LOOP; END'`

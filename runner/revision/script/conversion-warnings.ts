@@ -1,6 +1,6 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
+import { literal } from "../../postgres/sql.ts";
 import { isStoredAlike } from "../../statement-facts/type-changes.ts";
 import { type ColumnId, pathOf } from "../catalog/managed-view.ts";
 import { columnOf, isString } from "./conversions.ts";
@@ -41,7 +41,7 @@ export function conversionAdvice(action: Action, from: FactBase, to: FactBase): 
   const [old, type] = [from, to].map((facts) => String(facts.get(id)?.payload.type));
   if (old === undefined || type === undefined) return undefined;
   if (relabelling.test(action.sql) && old === type) {
-    const lost = lostLabels(id, from, to).map((label) => pg.escapeLiteral(label));
+    const lost = lostLabels(id, from, to).map((label) => literal(label));
     return lost.length === 0
       ? undefined
       : `FAILS where ${pathOf(id)} holds ${lost.join(" or ")}: change those rows first`;

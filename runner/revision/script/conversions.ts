@@ -1,6 +1,7 @@
 import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
+import type pg from "pg";
+import { identifier } from "../../postgres/sql.ts";
 import { type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
 import { isReturn, type Return, returning } from "../rows/restore-rows.ts";
 
@@ -83,7 +84,7 @@ function convertedRow(action: Action, change: Retyping, from: FactBase, to: Fact
   const fields = after.map((wanted) => {
     const old = before.find((one) => one.name === wanted.name);
     if (old === undefined) return "NULL";
-    return `(${name}).${pg.escapeIdentifier(old.name)}${old.type === wanted.type ? "" : old.cast}`;
+    return `(${name}).${identifier(old.name)}${old.type === wanted.type ? "" : old.cast}`;
   });
   return `${head}${type} USING CASE WHEN ${name} IS DISTINCT FROM NULL THEN ROW(${fields.join(", ")})::${type} END`;
 }
@@ -129,7 +130,7 @@ async function returned(client: pg.Client, action: Return, from: FactBase, to: F
   const values: Return["values"][number][] = [];
   for (const value of action.values) {
     const sql = value.retyping && (await conversion(client, value.retyping, from, to));
-    const expression = sql?.split(" USING ")[1] ?? pg.escapeIdentifier(value.column.id.name);
+    const expression = sql?.split(" USING ")[1] ?? identifier(value.column.id.name);
     values.push(sql === undefined ? value : { ...value, expression });
   }
   return returning(action.into, action.source, values);

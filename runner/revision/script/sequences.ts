@@ -1,10 +1,9 @@
 import { encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
+import { identifier, literal, qualified } from "../../postgres/sql.ts";
 import { type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
 import type { SchemaPair } from "../plan/schema-pair.ts";
 import type { Statement } from "./render.ts";
-import { quoted } from "./sql-text.ts";
 
 /** Sequences that start to feed a column which was there before go on from its largest value. */
 export function sequenceStarts({ from, to }: SchemaPair, actions: readonly Action[]): Statement[] {
@@ -21,11 +20,11 @@ export function sequenceStarts({ from, to }: SchemaPair, actions: readonly Actio
     if (!("schema" in id) || id.schema === null) return [];
     const fed = columnFedBy(id, present, to);
     if (fed === undefined || (from.has(id) && !destroyed.has(encodeId(id)))) return [];
-    const sequence = pg.escapeLiteral(quoted(id.schema, (id as { name: string }).name));
-    const largest = `coalesce(max(${pg.escapeIdentifier(fed.name)}), 0) + 1`;
+    const sequence = literal(qualified(id.schema, (id as { name: string }).name));
+    const largest = `coalesce(max(${identifier(fed.name)}), 0) + 1`;
     return [
       {
-        sql: `SELECT setval(${sequence}, ${largest}, false) FROM ${quoted(fed.schema, fed.table)}`,
+        sql: `SELECT setval(${sequence}, ${largest}, false) FROM ${qualified(fed.schema, fed.table)}`,
         comments: [`rows that exist keep their numbers: the next one is above the largest ${pathOf(fed)}`],
       },
     ];
@@ -66,10 +65,10 @@ interface Sequence {
 function changedSequence({ sql }: Action, facts: FactBase): Sequence | undefined {
   const changes = (fact: Fact): Sequence[] => {
     const { id, payload } = fact;
-    if (id.kind === "sequence" && sql.startsWith(`ALTER SEQUENCE ${quoted(id.schema, id.name)} `))
+    if (id.kind === "sequence" && sql.startsWith(`ALTER SEQUENCE ${qualified(id.schema, id.name)} `))
       return [{ schema: id.schema, name: id.name, increment: payload.increment }];
     if (!isColumn(id) || payload.identity == null) return [];
-    const column = `ALTER TABLE ${quoted(id.schema, id.table)} ALTER COLUMN ${quoted(id.name)} `;
+    const column = `ALTER TABLE ${qualified(id.schema, id.table)} ALTER COLUMN ${qualified(id.name)} `;
     const { sequence, options } = payload.identity as unknown as {
       sequence: { schema: string; name: string };
       options: { increment: unknown } | null;
@@ -89,10 +88,10 @@ export function raisedFloor(action: Action, facts: FactBase): Statement[] {
   )?.[1];
   const sequence = floor === undefined ? undefined : changedSequence(action, facts);
   if (sequence === undefined || !(Number(sequence.increment) > 0)) return [];
-  const name = quoted(sequence.schema, sequence.name);
+  const name = qualified(sequence.schema, sequence.name);
   return [
     {
-      sql: `SELECT setval(${pg.escapeLiteral(name)}, ${floor}, false) FROM ${name} WHERE last_value < ${floor}`,
+      sql: `SELECT setval(${literal(name)}, ${floor}, false) FROM ${name} WHERE last_value < ${floor}`,
       comments: [`a sequence below its new minimum goes on from there`],
     },
   ];

@@ -1,5 +1,4 @@
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
 import { piecesOf } from "../../postgres/sql-lexer.ts";
 
 /** All words of a text that may be names, without their quotes. */
@@ -47,9 +46,6 @@ export function sameButForBlanks(one: string, other: string): boolean {
       .join("");
   return normal(one) === normal(other);
 }
-
-/** A name with what it is in, in quotes. */
-export const quoted = (...names: string[]) => names.map((name) => pg.escapeIdentifier(name)).join(".");
 
 /** An action of which no order depends and that loses nothing. */
 export const plain: Omit<Action, "sql" | "verb"> = {

@@ -1,6 +1,6 @@
 import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
+import { identifier, qualified } from "../../postgres/sql.ts";
 import { allColumns, type ColumnFact, type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
 import type { SchemaPair } from "../plan/schema-pair.ts";
 import { publicationAdvice } from "../plan/statements/publications.ts";
@@ -12,9 +12,6 @@ import { withAlterationsJoined } from "./join-alterations.ts";
 import type { Statement } from "./render.ts";
 import { raisedFloor, sequenceStarts } from "./sequences.ts";
 import { commentsOn } from "./warnings.ts";
-
-const quoted = (schema: string, name: string) =>
-  `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
 
 /** The column that an action adds to a table which may hold rows, if it may not be NULL and has no value of its own. */
 function addedWithoutValue(action: Action, { from, to }: SchemaPair): ColumnId | undefined {
@@ -30,8 +27,8 @@ function addedWithoutValue(action: Action, { from, to }: SchemaPair): ColumnId |
  * wherever it holds NULL. On an empty table both give the column as it was.
  */
 function bringBack(action: Action, id: ColumnId, { to }: SchemaPair): Statement[] {
-  const table = quoted(id.schema, id.table);
-  const column = pg.escapeIdentifier(id.name);
+  const table = qualified(id.schema, id.table);
+  const column = identifier(id.name);
   const filler = fillerFor(to, id);
   const plain = action.sql.replace(/ NOT NULL\b/, "");
   if (filler !== undefined)

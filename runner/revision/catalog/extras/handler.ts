@@ -1,7 +1,7 @@
 import type { DependencyEdge, Fact, FactBase, StableId } from "@supabase/pg-delta/core";
 import type { extract } from "@supabase/pg-delta/extract";
 import type { PlanOptions } from "@supabase/pg-delta/plan";
-import pg from "pg";
+import { literal } from "../../../postgres/sql.ts";
 import { dependenciesQuery, multirangeUsesQuery } from "./dependencies.ts";
 import { objectsQuery } from "./objects.ts";
 import { propertiesQuery } from "./properties.ts";
@@ -39,7 +39,7 @@ function furtherFacts(row: Row): Fact[] {
   return [
     ...(row.comment === null
       ? []
-      : [one("comment on", `${on} ${pg.escapeLiteral(String(row.comment))}`, `${on} NULL`)]),
+      : [one("comment on", `${on} ${literal(String(row.comment))}`, `${on} NULL`)]),
     ...(row.target === null ? [] : [one("target of", `${alter} ${row.target}`, `${alter} -1`)]),
   ];
 }

@@ -1,6 +1,7 @@
 import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import { plain, quoted } from "../../script/sql-text.ts";
+import { qualified } from "../../../postgres/sql.ts";
+import { plain } from "../../script/sql-text.ts";
 
 /** Kinds that share one namespace in a schema: pg_class has one row for each. */
 const relationKinds = new Set(["table", "view", "materializedView", "foreignTable", "sequence", "index"]);
@@ -91,9 +92,10 @@ type Named = Extract<StableId, { schema: string; name: string }>;
 
 /** How a table's index or key gets another name. */
 function rename(id: Named, name: string): string {
-  if (id.kind !== "constraint") return `ALTER INDEX ${quoted(id.schema, id.name)} RENAME TO ${quoted(name)}`;
+  if (id.kind !== "constraint")
+    return `ALTER INDEX ${qualified(id.schema, id.name)} RENAME TO ${qualified(name)}`;
   const { schema, table } = id as Named & { readonly table: string };
-  return `ALTER TABLE ${quoted(schema, table)} RENAME CONSTRAINT ${quoted(id.name)} TO ${quoted(name)}`;
+  return `ALTER TABLE ${qualified(schema, table)} RENAME CONSTRAINT ${qualified(id.name)} TO ${qualified(name)}`;
 }
 
 /** A statement that only makes room, and of which no other order depends. */

@@ -1,7 +1,6 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
-import { quoted } from "../../script/sql-text.ts";
+import { identifier, qualified } from "../../../postgres/sql.ts";
 
 type Renamable = Extract<StableId, { schema: string; name: string }> & {
   readonly kind: "index" | "sequence" | "constraint";
@@ -61,12 +60,12 @@ function replaceIn(facts: FactBase, from: Renamed, to: Renamed, wanted: FactBase
 }
 
 function statement({ id, parent }: Renamed, name: string): string {
-  const [from, to] = [pg.escapeIdentifier(id.name), pg.escapeIdentifier(name)];
+  const [from, to] = [identifier(id.name), identifier(name)];
   if (id.kind !== "constraint")
-    return `ALTER ${id.kind.toUpperCase()} ${quoted(id.schema, id.name)} RENAME TO ${to}`;
+    return `ALTER ${id.kind.toUpperCase()} ${qualified(id.schema, id.name)} RENAME TO ${to}`;
   const owner = parent as { schema: string; name: string };
   const kind = parent?.kind === "domain" ? "DOMAIN" : "TABLE";
-  return `ALTER ${kind} ${quoted(owner.schema, owner.name)} RENAME CONSTRAINT ${from} TO ${to}`;
+  return `ALTER ${kind} ${qualified(owner.schema, owner.name)} RENAME CONSTRAINT ${from} TO ${to}`;
 }
 
 function action(from: Renamed, to: Renamed): Action {

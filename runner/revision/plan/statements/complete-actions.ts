@@ -1,6 +1,6 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import pg from "pg";
+import { identifier } from "../../../postgres/sql.ts";
 
 const child = /^ALTER TABLE (.*) INHERIT (.*)$/s;
 const creation = /^CREATE (?:UNLOGGED )?TABLE (.*?) \(.* INHERITS \(/s;
@@ -50,7 +50,7 @@ function keysOf({ produces }: Action, facts: FactBase): Key[] {
     const payload = id.kind === "constraint" ? facts.get(id)?.payload : undefined;
     if (id.kind !== "constraint" || !/^[pu]$/.test(String(payload?.type))) return [];
     const def = String(payload?.def);
-    const clause = `CONSTRAINT ${pg.escapeIdentifier(id.name)} ${def}`;
+    const clause = `CONSTRAINT ${identifier(id.name)} ${def}`;
     return [{ id, clause, columns: def.replace(/^(PRIMARY KEY|UNIQUE) /, "") }];
   });
 }

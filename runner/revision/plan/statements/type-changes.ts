@@ -1,8 +1,9 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
+import { qualified } from "../../../postgres/sql.ts";
 import { type ColumnId, isColumn } from "../../catalog/managed-view.ts";
 import { isVirtual } from "../../catalog/normalize.ts";
-import { plain, quoted } from "../../script/sql-text.ts";
+import { plain } from "../../script/sql-text.ts";
 
 const retypes = / ALTER COLUMN .* TYPE /s;
 const setsDefault = / ALTER COLUMN .* SET DEFAULT /s;
@@ -104,7 +105,7 @@ function becomesPlain(fact: Fact, to: FactBase): fact is Generated {
 }
 
 function dropExpression({ id }: Generated): Action {
-  const sql = `ALTER TABLE ${quoted(id.schema, id.table)} ALTER COLUMN ${quoted(id.name)} DROP EXPRESSION`;
+  const sql = `ALTER TABLE ${qualified(id.schema, id.table)} ALTER COLUMN ${qualified(id.name)} DROP EXPRESSION`;
   return { ...plain, sql, verb: "alter", consumes: [id] };
 }
 
