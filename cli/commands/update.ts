@@ -2,7 +2,7 @@ import { readStackName, type StackName } from "../../runner/cli/stack-name.ts";
 import { stackFlag } from "../../runner/cli/target.ts";
 import type { StackCommand } from "../command.ts";
 import { readProject, refuseForeign } from "../project.ts";
-import { readPulumiArguments } from "../pulumi/flags.ts";
+import { isSet, readPulumiArguments, without } from "../pulumi/flags.ts";
 import { openPulumi } from "../pulumi/pulumi.ts";
 import { consentFor } from "../stack/consent.ts";
 import { runOnStack, type UpdateCommand } from "../stack/update.ts";
@@ -13,11 +13,13 @@ const dev: StackName = readStackName("dev");
 export function updateCommand(name: UpdateCommand, summary: string): StackCommand {
   return {
     summary,
-    usage: `${name} [STACK] [PULUMI FLAGS]`,
+    usage: `${name} [STACK] ${name === "up" || name === "preview" ? "[--strict] " : ""}[PULUMI FLAGS]`,
     flags: { stack: { ...stackFlag, about: "the stack (default: dev)" } },
     pulumi: name,
     run: async (args, { log }) => {
-      const given = readPulumiArguments(args);
+      const all = readPulumiArguments(args);
+      if (isSet(all, "strict")) process.env.PGSTACK_STRICT = "true"; // components/refusal.ts reads it
+      const given = without(all, "strict");
       const stack = given.stack ?? dev;
       const project = readProject();
       refuseForeign(project, stack);

@@ -140,6 +140,11 @@ export function isSet({ flags }: Pick<PulumiArguments, "flags">, name: string): 
   return given && !["false", "f", "0"].includes((value ?? "").toLowerCase());
 }
 
+/** The same arguments without a flag that is ours and not Pulumi's. */
+export function without(given: PulumiArguments, name: string): PulumiArguments {
+  return { ...given, flags: given.flags.filter((flag) => flag.name !== name) };
+}
+
 /** The flags as words, to hand on. */
 export function wordsOf({ flags }: Pick<PulumiArguments, "flags">): string[] {
   return flags.flatMap(({ words }) => words);

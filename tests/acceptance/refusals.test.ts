@@ -131,6 +131,7 @@ test("a wrong admin password fails a preview; a server that does not answer fail
   process.env.PGSTACK_STRICT = "true";
   const strict = await preview().finally(() => delete process.env.PGSTACK_STRICT);
   assertRefused(strict, /ECONNREFUSED/);
+  assertRefused(await project.pgstack("preview", "prod", "--strict"), /ECONNREFUSED/);
   configure("prod");
 });
 
