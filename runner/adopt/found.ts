@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { oneRow, rowsOf } from "../postgres/rows.ts";
 
 /** A login role as the server has it. */
 export interface FoundRole {
@@ -82,21 +83,26 @@ const rolesQuery = `
 export async function findDatabase(
   client: pg.Client,
 ): Promise<{ database: FoundDatabase; roles: FoundRole[] }> {
-  const rows = async (sql: string) => (await client.query(sql)).rows;
-  const [database] = await rows(databaseQuery);
-  const relations = await rows(relationsQuery);
-  const extensions = await rows(
+  const database = await oneRow<
+    Omit<FoundDatabase, "schemas" | "extensions" | "foreign" | "tables" | "others">
+  >(client, databaseQuery);
+  const relations = await rowsOf<FoundDatabase["foreign"][number] & { tables: number }>(
+    client,
+    relationsQuery,
+  );
+  const extensions = await rowsOf<{ name: string }>(
+    client,
     "SELECT extname AS name FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1",
   );
   return {
     database: {
       ...database,
-      schemas: await rows(schemasQuery),
+      schemas: await rowsOf<FoundDatabase["schemas"][number]>(client, schemasQuery),
       extensions: extensions.map(({ name }) => name),
       foreign: relations.filter(({ owner }) => owner !== database.owner),
       tables: relations.reduce((sum, { tables }) => sum + tables, 0),
-      others: await rows(othersQuery),
+      others: await rowsOf<FoundDatabase["others"][number]>(client, othersQuery),
     },
-    roles: await rows(rolesQuery),
+    roles: await rowsOf<FoundRole>(client, rolesQuery),
   };
 }

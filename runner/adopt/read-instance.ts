@@ -2,6 +2,7 @@ import type pg from "pg";
 import { readMigrations } from "../migrations/files/directory.ts";
 import { catalogSettings } from "../postgres/catalog-lock.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
+import { oneRow } from "../postgres/rows.ts";
 import { readEffectiveRoles } from "../roles/catalog/effective-rights.ts";
 import { readObjects } from "../roles/catalog/objects.ts";
 import { readSettingsWithUnit } from "../roles/review/provider-check.ts";
@@ -14,14 +15,20 @@ import { findVersionTables, reachedBy, type VersionTable } from "./version-table
 const migrationsDirectory = "migrations";
 
 async function readFacts(client: pg.Client) {
-  const { rows } = await client.query(
+  return oneRow<{
+    administers: boolean;
+    database: string;
+    ssl: boolean;
+    postgres: boolean;
+    recorded: boolean;
+  }>(
+    client,
     `SELECT r.rolsuper OR (r.rolcreaterole AND r.rolcreatedb) AS administers, current_database() AS database,
        coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS ssl,
        EXISTS (SELECT FROM pg_database WHERE datname = 'postgres' AND has_database_privilege(oid, 'CONNECT')) AS postgres,
        to_regclass('pgstack.migrations') IS NOT NULL AS recorded
      FROM pg_roles r WHERE r.rolname = current_user`,
   );
-  return rows[0];
 }
 
 function checkFacts(facts: { administers: boolean; database: string }, { user }: ConnectionSettings): void {

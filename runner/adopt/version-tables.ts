@@ -58,7 +58,7 @@ async function newestIn(
 
 /** Every version table of a known tool in the connected database. */
 export async function findVersionTables(client: pg.Client): Promise<VersionTable[]> {
-  const { rows } = await client.query(
+  const { rows } = await client.query<{ schema: string; name: string }>(
     `SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'r' AND c.relname = ANY($1) AND n.nspname !~ '^pg_' ORDER BY 1, 2`,
     [Object.keys(tables)],

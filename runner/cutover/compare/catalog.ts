@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { rowsOf } from "../../postgres/rows.ts";
 import { isMovedSchema } from "../moved-objects.ts";
 
 /** A table whose rows are copied. */
@@ -47,8 +48,7 @@ const copyTables = `
 
 /** The tables whose rows a cutover copies and compares, the biggest first. */
 export async function listTables(client: pg.Client): Promise<CopyTable[]> {
-  const { rows } = await client.query(copyTables);
-  return rows;
+  return rowsOf<CopyTable>(client, copyTables);
 }
 
 /** A sequence as it stands. */
@@ -62,7 +62,7 @@ export interface SequenceState {
 
 /** Every sequence, with the number it gave last. */
 export async function listSequences(client: pg.Client): Promise<SequenceState[]> {
-  const { rows } = await client.query(
+  const { rows } = await client.query<{ name: string; step: string }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name, s.seqincrement AS step
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
      WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${isMovedSchema("n.nspname")}
@@ -73,7 +73,7 @@ export async function listSequences(client: pg.Client): Promise<SequenceState[]>
     ({ name, step }) =>
       `SELECT ${client.escapeLiteral(name)} AS name, last_value::text AS last, is_called AS called, ${step}::float8 AS increment FROM ${name}`,
   );
-  return (await client.query(parts.join(" UNION ALL "))).rows;
+  return rowsOf<SequenceState>(client, parts.join(" UNION ALL "));
 }
 
 /** Whether `here` would give a number that `there` has given. */

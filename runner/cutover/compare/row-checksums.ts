@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { oneRow } from "../../postgres/rows.ts";
 import { withAdmins } from "../connections.ts";
 import { orTablesInUse, pinnedOutput } from "../copy/snapshot.ts";
 import { isMovedSchema } from "../moved-objects.ts";
@@ -56,7 +57,7 @@ const exactTypes = `('int2','int4','int8','bool','text','varchar','bytea','uuid'
  * @param byValue whether both servers have hash_record_extended, which came with PostgreSQL 14
  */
 export async function rowHashes(client: pg.Client, byValue: boolean): Promise<Map<string, string>> {
-  const { rows } = await client.query(
+  const { rows } = await client.query<{ name: string; columns: string[] }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name, coalesce(array_agg('t.' || quote_ident(attname) || CASE
          WHEN t.typname IN ${exactTypes} AND t.typnamespace = 'pg_catalog'::regnamespace
           AND (attcollation = 0 OR (SELECT collisdeterministic FROM pg_collation WHERE oid = attcollation))
@@ -84,6 +85,6 @@ export const sums = (hash: string) => `count(*)::text AS rows, coalesce(sum(${ha
 
 /** Runs a statement with these columns. */
 export async function readSum(client: pg.Client, statement: string, values: unknown[] = []): Promise<Sum> {
-  const { rows } = await client.query(statement, values);
-  return { rows: BigInt(rows[0].rows), sum: BigInt(rows[0].sum) };
+  const { rows, sum } = await oneRow<{ rows: string; sum: string }>(client, statement, values);
+  return { rows: BigInt(rows), sum: BigInt(sum) };
 }

@@ -36,7 +36,7 @@ const keys = `
 
 /** The keys of all tables that have one, by the table's name, quoted and with its schema. */
 export async function listKeys(client: pg.Client): Promise<Map<string, RowKey>> {
-  const { rows } = await client.query(keys);
+  const { rows } = await client.query<{ name: string; columns: RowKey["columns"] }>(keys);
   return new Map(rows.map(({ name, columns }) => [name, { columns }]));
 }
 

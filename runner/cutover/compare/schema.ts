@@ -69,7 +69,7 @@ const parts = [
 type Definitions = Map<string, string>;
 
 async function readDefinitions(client: pg.Client): Promise<Definitions> {
-  const { rows } = await client.query({
+  const { rows } = await client.query<[string, string]>({
     text: parts.map((part) => `SELECT * FROM (${part}) p (object, definition)`).join(" UNION ALL "),
     rowMode: "array",
   });

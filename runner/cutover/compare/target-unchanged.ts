@@ -1,9 +1,10 @@
 import type pg from "pg";
+import { oneRow } from "../../postgres/rows.ts";
 
 /** A moment of a server, as it counts the transactions that write. */
 export async function transactionSnapshotOf(client: pg.Client): Promise<string> {
-  const { rows } = await client.query("SELECT txid_current_snapshot()::text AS moment");
-  return rows[0].moment;
+  const sql = "SELECT txid_current_snapshot()::text AS moment";
+  return (await oneRow<{ moment: string }>(client, sql)).moment;
 }
 
 function parse(moment: string) {

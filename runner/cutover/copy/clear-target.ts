@@ -26,7 +26,7 @@ const contents = `
 
 /** What a database holds that would be lost if it were emptied, as `type name`. */
 export async function listContents(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query(
+  const { rows } = await client.query<{ object: string }>(
     `SELECT type || ' ' || identity AS object FROM (${contents}) c ORDER BY 1`,
   );
   return rows.map(({ object }) => object);
@@ -57,7 +57,7 @@ export async function wipe(
     await record();
     await client.query(dropAll);
     const kept = ["public", "pg_catalog", "information_schema", stateSchema, ...keep].map(literal).join(", ");
-    const { rows } = await client.query(
+    const { rows } = await client.query<{ nspname: string }>(
       `SELECT nspname FROM pg_namespace n WHERE nspname NOT IN (${kept}) AND nspname !~ '^pg_'
        AND NOT EXISTS (SELECT FROM pg_extension WHERE extnamespace = n.oid)
        AND ${isNotOfExtension("pg_namespace", "n.oid")}`,
@@ -69,6 +69,6 @@ export async function wipe(
 
 /** Schemas of the database, so that a dump's own need not be made. */
 export async function listSchemas(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query("SELECT nspname FROM pg_namespace");
+  const { rows } = await client.query<{ nspname: string }>("SELECT nspname FROM pg_namespace");
   return rows.map(({ nspname }) => nspname);
 }

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { oneRow } from "../../postgres/rows.ts";
 import { identifier, literal } from "../../postgres/sql.ts";
 import { existingRoles } from "./ownership.ts";
 
@@ -38,8 +39,8 @@ export async function applySettings(
   declared: readonly string[],
 ): Promise<void> {
   const roles = await existingRoles(client);
-  const { rows } = await client.query("SELECT current_database() AS name");
-  const database = identifier(rows[0].name);
+  const current = await oneRow<{ name: string }>(client, "SELECT current_database() AS name");
+  const database = identifier(current.name);
   for (const { role, name, value } of settings) {
     if (role !== null && (!roles.has(role) || declared.includes(role))) continue;
     const subject =

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { rowsOf } from "../../postgres/rows.ts";
+import { oneRow, rowsOf } from "../../postgres/rows.ts";
 import { literal } from "../../postgres/sql.ts";
 
 const chunkBytes = 4 * 2 ** 20;
@@ -28,14 +28,15 @@ async function listSizes(source: pg.Client): Promise<Size[]> {
 async function copyInPieces(source: pg.Client, target: pg.Client, { oid, bytes }: Size): Promise<void> {
   await target.query("SELECT lo_create($1)", [oid]);
   for (let offset = 0; offset < bytes; offset += chunkBytes) {
-    const { rows } = await source.query("SELECT lo_get($1, $2, $3) AS data", [oid, offset, chunkBytes]);
-    await target.query("SELECT lo_put($1, $2, $3)", [oid, offset, rows[0].data]);
+    const piece = [oid, offset, chunkBytes];
+    const { data } = await oneRow<{ data: Buffer }>(source, "SELECT lo_get($1, $2, $3) AS data", piece);
+    await target.query("SELECT lo_put($1, $2, $3)", [oid, offset, data]);
   }
 }
 
 async function copyTogether(source: pg.Client, target: pg.Client, sizes: readonly Size[]): Promise<void> {
   const oids = sizes.map(({ oid }) => oid);
-  const { rows } = await source.query(
+  const { rows } = await source.query<{ data: Buffer }>(
     "SELECT lo_get(oid) AS data FROM unnest($1::oid[]) WITH ORDINALITY o (oid, n) ORDER BY n",
     [oids],
   );
@@ -46,7 +47,7 @@ async function copyTogether(source: pg.Client, target: pg.Client, sizes: readonl
 }
 
 async function copyComments(source: pg.Client, target: pg.Client): Promise<void> {
-  const { rows } = await source.query(
+  const { rows } = await source.query<{ oid: number; text: string }>(
     "SELECT objoid AS oid, description AS text FROM pg_description WHERE classoid = 'pg_largeobject'::regclass",
   );
   const statements = rows.map(({ oid, text }) => `COMMENT ON LARGE OBJECT ${oid} IS ${literal(text)}`);

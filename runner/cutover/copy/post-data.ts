@@ -91,7 +91,7 @@ export async function refreshViews(client: pg.Client, names: readonly string[]):
 
 /** Materialized views that hold rows. */
 export async function listPopulatedViews(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query(
+  const { rows } = await client.query<{ name: string }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'm' AND c.relispopulated AND ${isNotOfExtension("pg_class", "c.oid")}
      ORDER BY c.oid`,

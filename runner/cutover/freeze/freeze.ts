@@ -31,7 +31,7 @@ export interface Freeze {
 
 /** What no guard can stand against: it would write after the freeze, or block it for ever. */
 async function refuseWhatCannotBeFrozen(client: pg.Client): Promise<void> {
-  const { rows } = await client.query(
+  const { rows } = await client.query<{ what: string }>(
     `SELECT 'the prepared transaction ' || gid || ' (COMMIT PREPARED or ROLLBACK PREPARED ends it)' AS what
        FROM pg_prepared_xacts WHERE database = current_database()
      UNION ALL

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { oneRow } from "../../postgres/rows.ts";
 import { UserError } from "../../util/errors.ts";
 import { isMovedSchema } from "../moved-objects.ts";
 import { unblockedTables } from "./write-block.ts";
@@ -74,8 +75,8 @@ async function tryToWrite(client: pg.Client): Promise<Proof & { written: string[
   await client.query("BEGIN READ WRITE");
   try {
     await client.query(prove);
-    const { rows } = await client.query("SELECT current_setting('pgstack.proof') AS proof");
-    return JSON.parse(rows[0].proof);
+    const sql = "SELECT current_setting('pgstack.proof') AS proof";
+    return JSON.parse((await oneRow<{ proof: string }>(client, sql)).proof);
   } finally {
     await client.query("ROLLBACK");
   }

@@ -21,7 +21,7 @@ export function parseAuthFile(text: string): Secrets {
 
 async function verifiersOf(client: pg.Client): Promise<Secrets> {
   if (!(await isSuperuser(client))) return new Map();
-  const { rows } = await client.query(
+  const { rows } = await client.query<{ rolname: string; rolpassword: string }>(
     `SELECT rolname, rolpassword FROM pg_authid WHERE rolcanlogin AND rolpassword IS NOT NULL
        AND has_database_privilege(oid, current_database(), 'CONNECT') AND NOT rolsuper`,
   );

@@ -30,7 +30,7 @@ export async function hasHeartbeat(target: pg.Client, beat: HeartbeatMarker): Pr
 
 /** The process that applies on the target what was written on the source; undefined where none does. */
 async function applyingProcess(target: pg.Client): Promise<number | undefined> {
-  const { rows } = await target.query(
+  const { rows } = await target.query<{ pid: number }>(
     `SELECT pid FROM pg_stat_subscription a JOIN pg_subscription s ON s.oid = a.subid JOIN pg_database d ON d.oid = s.subdbid
      WHERE d.datname = current_database() AND s.subname LIKE 'pgstack\\_%' AND a.pid IS NOT NULL`,
   );

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type pg from "pg";
 import { type ConnectionSettings, openClient, withTransaction } from "../../postgres/connection.ts";
+import { maybeRow, oneRow } from "../../postgres/rows.ts";
 import { identifier, literal } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
 import { listTables } from "../compare/catalog.ts";
@@ -77,10 +78,11 @@ export async function withReplicationSlot<T>(
   await withAdmin(cutover.source, (client) => publish(client, cutover));
   const walsender = await openClient(cutover.source, { replication: "database" });
   try {
-    const { rows } = await walsender.query(
+    const { snapshot_name } = await oneRow<{ snapshot_name: string }>(
+      walsender,
       `CREATE_REPLICATION_SLOT ${replicationName(cutover)} LOGICAL pgoutput EXPORT_SNAPSHOT`,
     );
-    return await use(rows[0].snapshot_name);
+    return await use(snapshot_name);
   } finally {
     await walsender.end().catch(() => {});
   }
@@ -129,7 +131,7 @@ export async function isReplicating(
 
 /** Whether a replication slot is there and still has all that it should keep. */
 export async function hasSlot(source: pg.Client, name: string): Promise<boolean> {
-  const { rows } = await source.query(
+  const { rows } = await source.query<{ whole: boolean }>(
     "SELECT wal_status IS DISTINCT FROM 'lost' AS whole FROM pg_replication_slots WHERE slot_name = $1",
     [name],
   );
@@ -154,13 +156,15 @@ async function dropSubscription(client: pg.Client, name: string): Promise<void> 
 
 async function dropSlot(client: pg.Client, name: string): Promise<void> {
   for (let attempt = 0; attempt < 500; attempt++) {
-    const { rows } = await client.query("SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1", [
-      name,
-    ]);
-    if (rows.length === 0) return;
-    if (rows[0].active_pid === null)
+    const slot = await maybeRow<{ active_pid: number | null }>(
+      client,
+      "SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1",
+      [name],
+    );
+    if (slot === undefined) return;
+    if (slot.active_pid === null)
       await client.query("SELECT pg_drop_replication_slot($1)", [name]).catch(() => {});
-    else await client.query("SELECT pg_terminate_backend($1)", [rows[0].active_pid]);
+    else await client.query("SELECT pg_terminate_backend($1)", [slot.active_pid]);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new UserError(`The replication slot ${name} on the source did not become free within 10 seconds`);

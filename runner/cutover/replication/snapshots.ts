@@ -1,11 +1,11 @@
 import type pg from "pg";
+import { oneRow } from "../../postgres/rows.ts";
 import { beginReading, type Pair, withPairs } from "../compare/row-checksums.ts";
 import type { CutoverSettings } from "../settings.ts";
 import { type HeartbeatMarker, hasHeartbeat, untilCaughtUp } from "./heartbeat.ts";
 
 async function exportSnapshot(client: pg.Client): Promise<string> {
-  const { rows } = await client.query("SELECT pg_export_snapshot() AS id");
-  return rows[0].id;
+  return (await oneRow<{ id: string }>(client, "SELECT pg_export_snapshot() AS id")).id;
 }
 
 /** A snapshot of the target in which the heartbeat has arrived. */
