@@ -6,7 +6,7 @@ import { ExitCode, RefusedError } from "../util/errors.ts";
 
 const downgrade: Command = {
   summary:
-    "takes back what was applied after REV (a revision, the beginning of its name, -N, 0), newest first",
+    "reverts what was applied after REV (a revision, the beginning of its name, -N, 0), newest first",
   usage: `downgrade REV (--url URL | --stack S) ${runUsage}`,
   flags: runFlags,
   stackWord: 1,

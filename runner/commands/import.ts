@@ -7,7 +7,7 @@ import { projectPath } from "../util/project.ts";
 
 const importCommand: Command = {
   summary:
-    "writes the SQL migrations of Flyway, dbmate, golang-migrate, Diesel, Prisma or node-pg-migrate as files of ours",
+    "writes the SQL migrations of Flyway, dbmate, golang-migrate, Diesel, Prisma or node-pg-migrate in the format of pgstack",
   usage: "import FOLDER [--directory DIR]",
   flags: { directory: directoryFlag },
   run: async ({ words, flags, print, log }) => {

@@ -77,7 +77,7 @@ function textOf(migration: ForeignMigration, tool: string): Pick<ConvertedFile, 
 }
 
 /**
- * Turns a tool's migrations into files of ours, in the same order.
+ * Turns a tool's migrations into files of pgstack, in the same order.
  * Throws RefusedError with every file that cannot be one, and where two have one revision.
  */
 export function convert(migrations: readonly ForeignMigration[], tool: string): ConvertedFile[] {

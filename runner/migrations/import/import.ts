@@ -55,7 +55,7 @@ function recognise(folder: string): Found {
 }
 
 /**
- * Writes the migrations of another tool's folder as files of ours, order and text kept.
+ * Writes the migrations of another tool's folder as files of pgstack, order and text kept.
  * @param directory where they are written; it is made where it is missing
  * Throws RefusedError, before anything is written, where a file cannot be one of ours or is there already.
  */
