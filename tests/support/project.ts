@@ -119,6 +119,7 @@ export function createProject(): TestProject {
     remove: (path) => rmSync(file(path), { recursive: true, force: true }),
     outputs: async (stack) => {
       const answer = await pulumi("stack", "output", "--json", "--show-secrets", "--stack", stack);
+      if (answer.code !== 0) throw new Error(answer.output);
       return JSON.parse(answer.stdout);
     },
     close,
