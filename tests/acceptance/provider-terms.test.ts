@@ -191,5 +191,6 @@ test("no command's input is one that the program does not name", async () => {
       [],
     );
   // the program names it, as false; the plugin's own default would be true
-  for (const { inputs = {} } of commands) assert.equal(inputs.addPreviousOutputInEnv, false);
+  for (const { inputs } of commands)
+    assert.equal((inputs as { addPreviousOutputInEnv?: boolean }).addPreviousOutputInEnv, false);
 });
