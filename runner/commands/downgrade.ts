@@ -5,8 +5,7 @@ import { revertMigrations } from "../migrations/run/revert.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
 
 const downgrade: Command = {
-  summary:
-    "reverts what was applied after REV (a revision, the beginning of its name, -N, 0), newest first",
+  summary: "reverts what was applied after REV (a revision, the beginning of its name, -N, 0), newest first",
   usage: `downgrade REV (--url URL | --stack S) ${runUsage}`,
   flags: runFlags,
   stackWord: 1,
