@@ -2,6 +2,7 @@ import type { StackFacts } from "../../runner/cli/command.ts";
 import type { StackName } from "../../runner/cli/stack-name.ts";
 import { readProject, refuseForeign } from "../project.ts";
 import { openPulumi } from "../pulumi/pulumi.ts";
+import { clearStaleLock } from "./file-backend.ts";
 import { startStopped } from "./local-instance.ts";
 import { readFacts } from "./stack.ts";
 
@@ -9,6 +10,8 @@ import { readFacts } from "./stack.ts";
 export async function lookUp(name: StackName, log: (line: string) => void): Promise<StackFacts> {
   const project = readProject();
   refuseForeign(project, name);
-  const [facts] = await Promise.all([readFacts(openPulumi(project), name), startStopped(project, name, log)]);
+  const pulumi = openPulumi(project);
+  await clearStaleLock(pulumi, name, log); // a killed engine may have left half of a state, which Pulumi cannot read
+  const [facts] = await Promise.all([readFacts(pulumi, name), startStopped(project, name, log)]);
   return facts;
 }

@@ -208,7 +208,7 @@ test("a database that was dropped by hand is made again on a local instance alon
   project.configure("away", { instance, database: { name: "away", owner: "away_owner" }, protect: false });
   await done(project.pulumi("stack", "init", "away"));
   await done(
-    project.pulumi("config", "set", "--secret", "pgstack:adminPassword", admin.password, "-s", "away"),
+    project.pulumi("config", "set", "--secret", "-s", "away", "--", "pgstack:adminPassword", admin.password),
   );
   await done(project.pgstack("up", "away", "--yes", "--skip-preview"));
   await asAdmin("DROP DATABASE away");
