@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { type ConnectionSettings, openClient, withClient } from "../postgres/connection.ts";
 import { oneRow } from "../postgres/rows.ts";
+import { announcedProcess } from "../postgres/session/wire.ts";
 
 /** The administrator's connection to one database of a cutover. */
 export interface SideSettings extends ConnectionSettings {
@@ -85,7 +86,7 @@ export async function identityOf(client: pg.Client): Promise<string> {
 
 /** The process of a session on its server. */
 export function backendOf(client: pg.Client): number {
-  return Number((client as unknown as { processID: number }).processID);
+  return Number(announcedProcess(client));
 }
 
 /** Whether the session's user is a superuser. */

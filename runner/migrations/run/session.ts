@@ -7,6 +7,7 @@ import {
   openClient,
 } from "../../postgres/connection.ts";
 import { explainSessionEnd } from "../../postgres/session/end.ts";
+import { announcedProcess } from "../../postgres/session/wire.ts";
 import { identifier } from "../../postgres/sql.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
 
@@ -72,21 +73,8 @@ async function connect({ owner, admin }: Access): Promise<[pg.Client, Connection
   }
 }
 
-interface Backend {
-  readonly pid: number;
-  readonly version: number;
-}
-
-async function backendOf(client: pg.Client): Promise<Backend> {
-  const { rows } = await client.query<Backend>(
-    "SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_setting('server_version_num')::int AS version",
-  );
-  return rows[0] as Backend;
-}
-
-/** The server ends a statement whose client was killed, so that its locks go with it (PostgreSQL 14 and newer). */
-const watchClient = ({ version }: Backend) =>
-  version >= 140_000 ? ["SET client_connection_check_interval = '1s'"] : [];
+/** The server ends a statement whose client was killed, so that its locks go with it. */
+const watchClient = "SET client_connection_check_interval = '1s'";
 
 async function prepare(client: pg.Client, statements: readonly string[], owner: string): Promise<void> {
   if (statements.length === 0) return;
@@ -126,13 +114,13 @@ function explainRights(error: unknown, { user, database }: ConnectionSettings): 
 export async function withSession<T>(access: Access, use: (session: Session) => Promise<T>): Promise<T> {
   const [client, settings, identity] = await connect(access);
   try {
-    const backend = await backendOf(client);
-    await refuseTransactionPooler(client, backend.pid, () => openClient(settings));
-    const standing = [...watchClient(backend), seeAll, ...identity];
+    const pid = await processOf(client);
+    await refuseTransactionPooler(client, pid, () => openClient(settings));
+    const standing = [watchClient, seeAll, ...identity];
     await prepare(client, standing, access.owner.user);
     return await use({
       client,
-      pid: backend.pid,
+      pid,
       owner: access.owner.user,
       openSecond: () => openClient(settings),
       resetSql: [...reset, ...standing].join("; "),
@@ -178,7 +166,7 @@ export async function refuseTransactionPooler(
   pid: number,
   openSecond: () => Promise<pg.Client>,
 ): Promise<void> {
-  const announced = (client as unknown as { processID: number | null }).processID;
+  const announced = announcedProcess(client);
   if (announced === pid) return;
   const second = await openSecond();
   try {
