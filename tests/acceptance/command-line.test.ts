@@ -246,10 +246,7 @@ test("plain pulumi under a Node that runs no TypeScript says which Node it needs
     execFile(node, ["--version"], (_, stdout) => resolve(stdout.trim()));
   });
   if (!/^v(1\d|2[01])\./.test(version)) return t.skip(`no old Node in ${node}`);
-  const line = `eval "$(./pgstack env)" && PATH="/usr/bin:$PATH" exec pulumi preview --stack dev`;
-  const output = await new Promise<string>((resolve) => {
-    execFile("sh", ["-c", line], { cwd: project.directory }, (_, stdout, stderr) => resolve(stdout + stderr));
-  });
+  const { output } = await project.shell('PATH="/usr/bin:$PATH" exec pulumi preview --stack dev');
   assert.match(output, new RegExp(`Expected Node 22\\.18 or newer, found ${version.slice(1)}`));
   assert.doesNotMatch(output, /ERR_UNKNOWN_FILE_EXTENSION|^ +at /m);
 });

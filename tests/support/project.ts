@@ -30,6 +30,8 @@ export interface TestProject extends AsyncDisposable {
   readonly pgstack: (...args: string[]) => Promise<Outcome>;
   /** Runs plain `pulumi`, with the variables that `./pgstack env` prints. */
   readonly pulumi: (...args: string[]) => Promise<Outcome>;
+  /** Runs a line of shell there, with the same variables. */
+  readonly shell: (line: string) => Promise<Outcome>;
   /** Starts `./pgstack` in a process group of its own, for tests that kill it. */
   readonly start: (...args: string[]) => ChildProcess;
   /** Writes `Pulumi.<stack>.yaml` with these keys of the namespace `pgstack`, keeping a salt that is there. */
@@ -97,8 +99,9 @@ export function createProject(): TestProject {
   copyProject(directory);
   const stacks = new Set(["dev"]);
   const file = (path: string) => join(directory, path);
-  const pulumi = (...args: string[]) =>
-    run("sh", ["-c", 'eval "$(./pgstack env)" && exec pulumi "$@"', "pulumi", ...args], directory);
+  const shell = (line: string, ...args: string[]) =>
+    run("sh", ["-c", `eval "$(./pgstack env)" && ${line}`, "sh", ...args], directory);
+  const pulumi = (...args: string[]) => shell('exec pulumi "$@"', ...args);
   const close = async () => {
     for (const stack of stacks)
       await removeInstance({ directory: file(`.pgstack/${stack}`), port: 0 }, () => {});
@@ -108,6 +111,7 @@ export function createProject(): TestProject {
     directory,
     pgstack: (...args) => run(file("pgstack"), args, tmpdir()),
     pulumi,
+    shell,
     start: (...args) =>
       spawn(file("pgstack"), args, { cwd: directory, env: cleanEnvironment(), detached: true }),
     configure: (stack, config) => {
