@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { oneRow, rowsOf } from "../postgres/rows.ts";
+import { isNotOfExtension, isNotPredefinedRole, isNotSystemSchema, isUserSchema } from "../postgres/sql.ts";
 
 /** A login role as the server has it. */
 export interface FoundRole {
@@ -45,16 +46,15 @@ const databaseQuery = `
 
 const schemasQuery = `
   SELECT nspname AS name, pg_get_userbyid(nspowner) AS owner FROM pg_namespace n
-  WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'pgstack') AND NOT EXISTS (
-    SELECT FROM pg_depend d WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.deptype = 'e')
+  WHERE ${isUserSchema("nspname")} AND ${isNotOfExtension("pg_namespace", "n.oid")}
   ORDER BY 1`;
 
 const relationsQuery = `
   SELECT pg_get_userbyid(c.relowner) AS owner, count(*)::int AS count,
     (count(*) FILTER (WHERE c.relkind IN ('r', 'p')))::int AS tables
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${isNotSystemSchema("n.nspname")}
+    AND ${isNotOfExtension("pg_class", "c.oid")}
   GROUP BY 1 ORDER BY 1`;
 
 const othersQuery = `
@@ -77,7 +77,7 @@ const rolesQuery = `
     ARRAY(SELECT DISTINCT pg_get_userbyid(roleid)::text FROM pg_auth_members m WHERE m.member = r.oid AND admin_option ORDER BY 1) AS administers,
     (SELECT count(*)::int FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
       AND s.deptype = 'o' AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())) AS owned
-  FROM pg_roles r WHERE r.rolcanlogin AND r.rolname !~ '^pg_' ORDER BY r.rolname`;
+  FROM pg_roles r WHERE r.rolcanlogin AND ${isNotPredefinedRole("r.rolname")} ORDER BY r.rolname`;
 
 /** Reads what a stack could take over: the connected database, and the server's login roles. Catalogs only. */
 export async function findDatabase(

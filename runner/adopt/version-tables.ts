@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { maybeRow } from "../postgres/rows.ts";
-import { identifier } from "../postgres/sql.ts";
+import { identifier, isNotSystemSchema } from "../postgres/sql.ts";
 
 interface HistoryColumns {
   readonly tool: string;
@@ -60,7 +60,7 @@ async function newestIn(
 export async function findVersionTables(client: pg.Client): Promise<VersionTable[]> {
   const { rows } = await client.query<{ schema: string; name: string }>(
     `SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND c.relname = ANY($1) AND n.nspname !~ '^pg_' ORDER BY 1, 2`,
+     WHERE c.relkind = 'r' AND c.relname = ANY($1) AND ${isNotSystemSchema("n.nspname")} ORDER BY 1, 2`,
     [Object.keys(tables)],
   );
   const found: VersionTable[] = [];

@@ -4,6 +4,7 @@ import { directoryFlag, jsonFlag, resolveTarget, targetFlags } from "../cli/targ
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../postgres/connection.ts";
 import { findServer } from "../postgres/embedded/server.ts";
 import { findPrograms, type Programs } from "../postgres/programs.ts";
+import { readServerVersion } from "../postgres/server-version.ts";
 import type { Revision, RevisionRequest } from "../revision/autogenerate.ts";
 import { readModels } from "../revision/models.ts";
 import { withScratchServer } from "../scratch/server.ts";
@@ -39,13 +40,6 @@ interface Start {
   readonly major: number;
 }
 
-async function majorOf(client: Client): Promise<number> {
-  const { rows } = await client.query<{ version: string }>(
-    "SELECT current_setting('server_version_num') AS version",
-  );
-  return Math.floor(Number(rows[0]?.version) / 10_000);
-}
-
 function report(call: Call, { files, problems, hints }: Revision): ExitCode {
   if (files.length === 0 && problems.length === 0)
     call.log("The models and the database do not differ: nothing to write.");
@@ -73,7 +67,9 @@ async function withStart<T>(call: Call, use: (start: Start | undefined) => Promi
   const from = text(call.flags.from, "current");
   if (from === "migrations") return use(undefined);
   if (from !== "current") throw new RefusedError(`--from takes current or migrations, found "${from}"`);
-  return withClient(resolveTarget(call), async (client) => use({ client, major: await majorOf(client) }));
+  return withClient(resolveTarget(call), async (client) =>
+    use({ client, ...(await readServerVersion(client)) }),
+  );
 }
 
 /** The scratch server that was started before the database had answered is of another version than the database. */

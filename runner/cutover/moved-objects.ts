@@ -1,3 +1,4 @@
+import { isNotSystemSchema } from "../postgres/sql.ts";
 import { stateSchema } from "./state/state.ts";
 
 /**
@@ -7,7 +8,7 @@ import { stateSchema } from "./state/state.ts";
  * @param name an SQL expression for the schema's name, such as `n.nspname`
  */
 export function isMovedSchema(name: string): string {
-  return `(${name} !~ '^pg_' AND ${name} NOT IN ('information_schema', '${stateSchema}'))`;
+  return `(${isNotSystemSchema(name)} AND ${name} <> '${stateSchema}')`;
 }
 
 /** Names that our publications, slots and subscriptions begin with: on no side are they anybody's objects. */

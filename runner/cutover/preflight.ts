@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { oneRow, rowsOf } from "../postgres/rows.ts";
+import { readServerVersion } from "../postgres/server-version.ts";
 import { isNotOfExtension } from "../postgres/sql.ts";
 import { findMissingAbilities, type MissingAbilities } from "./abilities.ts";
 import { existingRoles, listOwners, listUserMappings } from "./copy/ownership.ts";
@@ -21,7 +22,7 @@ export function joinIssues(parts: readonly PreflightIssues[]): PreflightIssues {
 }
 
 interface Facts {
-  readonly version: number;
+  readonly major: number;
   readonly encoding: string;
   /** Locale by which text sorts, with its provider where that is not the C library. */
   readonly collation: string;
@@ -34,15 +35,17 @@ const collation = `
     WHEN 'b' THEN 'builtin ' || (to_jsonb(d) ->> 'datlocale') ELSE datcollate END`;
 
 async function factsOf(client: pg.Client): Promise<Facts> {
-  return oneRow<Facts>(
+  const { major } = await readServerVersion(client);
+  const facts = await oneRow<Omit<Facts, "major">>(
     client,
-    `SELECT current_setting('server_version_num')::int AS version, pg_encoding_to_char(encoding) AS encoding,
+    `SELECT pg_encoding_to_char(encoding) AS encoding,
        ${collation} AS collation, datctype AS type FROM pg_database d WHERE datname = current_database()`,
   );
+  return { ...facts, major };
 }
 
 function compareServers(there: Facts, here: Facts): PreflightIssues {
-  const [from, to] = [there, here].map(({ version }) => Math.floor(version / 10_000)) as [number, number];
+  const [from, to] = [there.major, here.major];
   const blocking = [
     ...(to < from ? [`the target is PostgreSQL ${to}, older than the source (${from})`] : []),
     ...(there.encoding !== here.encoding && here.encoding !== "UTF8"

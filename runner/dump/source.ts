@@ -2,7 +2,7 @@ import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { oneRow } from "../postgres/rows.ts";
 import { readServerVersion } from "../postgres/server-version.ts";
-import { isNotOfExtension } from "../postgres/sql.ts";
+import { isNotOfExtension, isNotSystemSchema } from "../postgres/sql.ts";
 import { RefusedError } from "../util/errors.ts";
 
 /** What is asked of a server before it is dumped. */
@@ -30,7 +30,7 @@ const userTables = `
   SELECT c.oid, c.relkind, n.oid AS schema, format('%I.%I', n.nspname, c.relname) AS name, n.nspname || '.' || c.relname AS plain
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't'
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+    AND ${isNotSystemSchema("n.nspname")}
     AND (${isNotOfExtension("pg_class", "c.oid")} OR c.oid IN (SELECT unnest(extconfig) FROM pg_extension))`;
 
 interface SourceRow {
@@ -49,7 +49,7 @@ const sourceQuery = `
   invalid AS (
     SELECT format('%I.%I', n.nspname, c.relname) AS name
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname !~ '^pg_')
+    WHERE NOT i.indisvalid AND c.relkind = 'i' AND ${isNotSystemSchema("n.nspname")})
   SELECT current_database() AS database,
     (SELECT coalesce(sum(bytes), 0) FROM sizes) AS bytes,
     (SELECT coalesce(json_object_agg(plain, bytes), '{}') FROM sizes) AS sizes,

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { maybeRow, rowsOf } from "../postgres/rows.ts";
+import { isNotOfExtension, isNotSystemSchema } from "../postgres/sql.ts";
 import { RefusedError } from "../util/errors.ts";
 
 /** A pattern as regular expressions of PostgreSQL's; `schema` is undefined where the pattern names none. */
@@ -50,7 +51,7 @@ const quoted = ({ schema, name }: Found) =>
   [schema, name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
 
 /** Without it, `p*` would mean PostgreSQL's own tables as well. */
-const isOrdinary = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+const isOrdinary = isNotSystemSchema("n.nspname");
 
 /** Relations that fit, and whatever inherits from them, partitions included. */
 const matchQuery = `
@@ -149,7 +150,7 @@ const missingQuery = `
       WHERE t.oid = objid AND (t.typcategory = 'A' OR c.relkind <> 'c')))
     AND classid NOT IN ('pg_namespace'::regclass, 'pg_constraint'::regclass, 'pg_authid'::regclass, 'pg_extension'::regclass)
     AND (classid, objid) NOT IN (SELECT classid, objid FROM parts)
-    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = needed.classid AND e.objid = needed.objid AND e.deptype = 'e')
+    AND ${isNotOfExtension("needed.classid", "needed.objid")}
   ORDER BY 1`;
 
 /** Names what these relations (quoted names) need and a dump of them alone does not hold, such as `type public.mood`. */

@@ -2,7 +2,9 @@ import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { findServer } from "../postgres/embedded/server.ts";
 import type { Programs } from "../postgres/programs.ts";
-import { identifier } from "../postgres/sql.ts";
+import { oneRow, rowsOf } from "../postgres/rows.ts";
+import { readServerVersion } from "../postgres/server-version.ts";
+import { identifier, isNotPredefinedRole, isUserSchema } from "../postgres/sql.ts";
 import { type DumpedSchema, dumpDifferences, dumpSchema } from "../scratch/schema-dump.ts";
 import { type ScratchServer, withScratchServer } from "../scratch/server.ts";
 import { RefusedError, UserError } from "../util/errors.ts";
@@ -27,21 +29,17 @@ const otherHistories = [
 
 /** What a stack makes beside the migrations, and they take as given. */
 const givens = `
-  SELECT pg_catalog.format('CREATE ROLE %I', rolname) AS sql, 1 AS step FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'
+  SELECT pg_catalog.format('CREATE ROLE %I', rolname) AS sql, 1 AS step FROM pg_catalog.pg_roles WHERE ${isNotPredefinedRole("rolname")} AND rolname <> 'postgres'
   UNION ALL
   SELECT pg_catalog.format('CREATE SCHEMA %I', nspname), 2 FROM pg_catalog.pg_namespace
-   WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public', 'pgstack')
+   WHERE ${isUserSchema("nspname")} AND nspname <> 'public'
   UNION ALL
   SELECT pg_catalog.format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', extname, nspname), 3
     FROM pg_catalog.pg_extension JOIN pg_catalog.pg_namespace n ON n.oid = extnamespace
   ORDER BY step`;
 
 async function programsFor(client: pg.Client, log: (line: string) => void): Promise<Programs> {
-  const { rows } = await client.query<{ major: number }>(
-    "SELECT pg_catalog.current_setting('server_version_num')::int / 10000 AS major",
-  );
-  const major = rows[0]?.major ?? 0;
-  return findServer(log, { major });
+  return findServer(log, await readServerVersion(client));
 }
 
 /**
@@ -69,7 +67,7 @@ async function buildOn(
   live: pg.Client,
   files: readonly MigrationFile[],
 ): Promise<void> {
-  const { rows } = await live.query<{ sql: string }>(givens);
+  const rows = await rowsOf<{ sql: string }>(live, givens);
   await withClient(scratch, async (client) => {
     for (const { sql } of rows) await client.query(sql);
   });
@@ -115,10 +113,11 @@ async function readerOf({ owner, admin }: Access): Promise<ConnectionSettings> {
   if (admin === undefined) return owner;
   if (!owner.password) return admin;
   return withClient(admin, async (client) => {
-    const { rows } = await client.query<{ superuser: boolean }>(
+    const { superuser } = await oneRow<{ superuser: boolean }>(
+      client,
       "SELECT rolsuper AS superuser FROM pg_catalog.pg_roles WHERE rolname = current_user",
     );
-    return rows[0]?.superuser === true ? admin : owner;
+    return superuser ? admin : owner;
   });
 }
 

@@ -15,6 +15,22 @@ export interface ServerVersion {
   readonly text: string;
 }
 
+/** The server's major version, as an SQL expression of type int. */
+const majorInSql = "(pg_catalog.current_setting('server_version_num')::int / 10000)";
+
+/**
+ * True since PostgreSQL 16, as an SQL condition: there a role with CREATEROLE rules over the roles that it administers alone, and
+ * to be a member of a role, to inherit from it and to SET ROLE to it are three rights:
+ * https://www.postgresql.org/docs/16/release-16.html
+ */
+export const hasStrictRoles = `${majorInSql} >= 16`;
+
+/** The privilege of pg_has_role that says whether a user may SET ROLE to a role, as an SQL expression. */
+export const setRolePrivilege = `CASE WHEN ${hasStrictRoles} THEN 'SET' ELSE 'MEMBER' END`;
+
+/** The options of GRANT by which a member inherits from a role and may SET ROLE to it, whatever its own INHERIT says. */
+export const membershipOptions = (major: number) => (major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : "");
+
 /** Reads the version of the server that a session is connected to. */
 export async function readServerVersion(client: pg.ClientBase): Promise<ServerVersion> {
   const { number, text } = await oneRow<{ number: number; text: string }>(

@@ -13,24 +13,50 @@ export const qualified = (...names: string[]) => names.map(identifier).join(".")
 export const ownSchema = "pgstack";
 
 /**
- * True for a schema of users, as a condition on its name: not PostgreSQL's (`pg_catalog`, `pg_toast`, each session's
- * `pg_temp_N`, `information_schema`) and not pgstack's. PostgreSQL reserves names that begin with `pg_`:
+ * True for a schema that PostgreSQL does not keep for itself (`pg_catalog`, `pg_toast`, each session's `pg_temp_N`,
+ * `information_schema`), as a condition on its name. PostgreSQL reserves names that begin with `pg_`:
  * https://www.postgresql.org/docs/current/sql-createschema.html
  *
  * @param name an SQL expression for the schema's name, such as `n.nspname`
  */
+export function isNotSystemSchema(name: string): string {
+  return `(${name} !~ '^pg_' AND ${name} <> 'information_schema')`;
+}
+
+/** True for a schema of users, as a condition on its name: neither PostgreSQL's (`isNotSystemSchema`) nor pgstack's. */
 export function isUserSchema(name: string): string {
-  return `(${name} !~ '^pg_' AND ${name} NOT IN ('information_schema', '${ownSchema}'))`;
+  return `(${isNotSystemSchema(name)} AND ${name} <> '${ownSchema}')`;
 }
 
 /**
- * True for an object that belongs to no extension, as a condition. Members of extensions come and go with CREATE and DROP
- * EXTENSION: https://www.postgresql.org/docs/current/catalog-pg-depend.html (DEPENDENCY_EXTENSION).
+ * True for a role that somebody has made, as a condition on its name. Predefined roles begin with `pg_`, which CREATE ROLE
+ * refuses: https://www.postgresql.org/docs/current/predefined-roles.html
+ */
+export function isNotPredefinedRole(name: string): string {
+  return `${name} !~ '^pg_'`;
+}
+
+/** `objsubid` is 0 for the object itself: the columns of a partition key depend on their own table by an `i`. */
+function dependsBy(types: string, catalog: string, oid: string): string {
+  const classId = /^pg_\w+$/.test(catalog) ? `'pg_catalog.${catalog}'::pg_catalog.regclass` : catalog;
+  return `EXISTS (SELECT FROM pg_catalog.pg_depend own_e
+    WHERE own_e.classid = ${classId} AND own_e.objid = ${oid} AND own_e.objsubid = 0 AND own_e.deptype IN (${types}))`;
+}
+
+/**
+ * True for a member of an extension, as a condition. Members come and go with CREATE and DROP EXTENSION:
+ * https://www.postgresql.org/docs/current/catalog-pg-depend.html (DEPENDENCY_EXTENSION).
  *
  * @param catalog the system catalog of the object, such as `pg_class`; an SQL expression of an oid where `catalog` is not a name
  * @param oid an SQL expression for its oid, such as `c.oid`
  */
-export function isNotOfExtension(catalog: string, oid: string): string {
-  const classId = /^pg_\w+$/.test(catalog) ? `'pg_catalog.${catalog}'::pg_catalog.regclass` : catalog;
-  return `NOT EXISTS (SELECT FROM pg_catalog.pg_depend own_e WHERE own_e.classid = ${classId} AND own_e.objid = ${oid} AND own_e.deptype = 'e')`;
-}
+export const isOfExtension = (catalog: string, oid: string) => dependsBy("'e'", catalog, oid);
+
+/** True for an object that belongs to no extension, as a condition; parameters as of `isOfExtension`. */
+export const isNotOfExtension = (catalog: string, oid: string) => `NOT ${isOfExtension(catalog, oid)}`;
+
+/**
+ * True for an object that a statement of its own has made, as a condition: neither a member of an extension nor a part of
+ * another object (DEPENDENCY_INTERNAL), such as the rule of a view. Parameters as of `isOfExtension`.
+ */
+export const isMadeByItself = (catalog: string, oid: string) => `NOT ${dependsBy("'e', 'i'", catalog, oid)}`;

@@ -12,7 +12,7 @@ export interface CopyTable {
   readonly bytes: number;
   /** Of its rows alone, of 8 kB. */
   readonly blocks: number;
-  /** The number of its file: another one after all of its rows were written anew. */
+  /** The number of its file: another one after the table was rewritten. */
   readonly file: number;
   /** Quoted columns, without generated ones. */
   readonly columns: readonly string[];

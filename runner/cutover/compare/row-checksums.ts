@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { oneRow } from "../../postgres/rows.ts";
+import { oneRow, rowsOf } from "../../postgres/rows.ts";
 import { withAdmins } from "../connections.ts";
 import { orTablesInUse, pinnedOutput } from "../copy/snapshot.ts";
 import { isMovedSchema } from "../moved-objects.ts";
@@ -54,10 +54,10 @@ const exactTypes = `('int2','int4','int8','bool','text','varchar','bytea','uuid'
 /**
  * Expressions that hash a row `t` of each table, by the table's name. Columns of exact types count by their value, which
  * is several times quicker than text, all others by their text.
- * @param byValue whether both servers have hash_record_extended, which came with PostgreSQL 14
  */
-export async function rowHashes(client: pg.Client, byValue: boolean): Promise<Map<string, string>> {
-  const { rows } = await client.query<{ name: string; columns: string[] }>(
+export async function rowHashes(client: pg.Client): Promise<Map<string, string>> {
+  const rows = await rowsOf<{ name: string; columns: string[] }>(
+    client,
     `SELECT format('%I.%I', n.nspname, c.relname) AS name, coalesce(array_agg('t.' || quote_ident(attname) || CASE
          WHEN t.typname IN ${exactTypes} AND t.typnamespace = 'pg_catalog'::regnamespace
           AND (attcollation = 0 OR (SELECT collisdeterministic FROM pg_collation WHERE oid = attcollation))
@@ -67,10 +67,7 @@ export async function rowHashes(client: pg.Client, byValue: boolean): Promise<Ma
      LEFT JOIN pg_type t ON t.oid = a.atttypid
      WHERE relkind = 'r' AND ${isMovedSchema("n.nspname")} GROUP BY 1`,
   );
-  const hashOf = (columns: string[]) => {
-    const row = `ROW(${columns.join(", ")})`;
-    return byValue ? `hash_record_extended(${row}, 0)` : `hashtextextended(${row}::text COLLATE "C", 0)`;
-  };
+  const hashOf = (columns: string[]) => `hash_record_extended(ROW(${columns.join(", ")}), 0)`;
   return new Map(rows.map(({ name, columns }) => [name, hashOf(columns)]));
 }
 

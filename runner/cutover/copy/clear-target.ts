@@ -1,9 +1,8 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
-import { identifier, isNotOfExtension, literal } from "../../postgres/sql.ts";
+import { identifier, isMadeByItself, isNotOfExtension, literal } from "../../postgres/sql.ts";
 import { writeBlockName } from "../freeze/write-block.ts";
 import { isMovedSchema, isNotOurs } from "../moved-objects.ts";
-import { stateSchema } from "../state/state.ts";
 
 /** Objects of a target that no extension, no catalog and no state of ours owns, without what lies inside another one. */
 const contents = `
@@ -13,7 +12,7 @@ const contents = `
   CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) i
   WHERE d.deptype = 'n' AND ${isMovedSchema("n.nspname")}
     AND i.type NOT IN ('extension', 'default acl', 'publication namespace')
-    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.objsubid = 0 AND e.deptype IN ('e', 'i'))
+    AND ${isMadeByItself("d.classid", "d.objid")}
   UNION ALL
   SELECT i.type, i.identity
   FROM (SELECT 'pg_publication'::regclass AS classid, oid FROM pg_publication WHERE ${isNotOurs("pubname")}
@@ -22,7 +21,7 @@ const contents = `
         UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server
         UNION ALL SELECT 'pg_cast'::regclass, oid FROM pg_cast WHERE oid >= 16384) o
   CROSS JOIN LATERAL pg_identify_object(o.classid, o.oid, 0) i
-  WHERE NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.oid AND e.deptype IN ('e', 'i'))`;
+  WHERE ${isMadeByItself("o.classid", "o.oid")}`;
 
 /** What a database holds that would be lost if it were emptied, as `type name`. */
 export async function listContents(client: pg.Client): Promise<string[]> {
@@ -56,9 +55,9 @@ export async function wipe(
   await withTransaction(client, async () => {
     await record();
     await client.query(dropAll);
-    const kept = ["public", "pg_catalog", "information_schema", stateSchema, ...keep].map(literal).join(", ");
+    const kept = ["public", ...keep].map(literal).join(", ");
     const { rows } = await client.query<{ nspname: string }>(
-      `SELECT nspname FROM pg_namespace n WHERE nspname NOT IN (${kept}) AND nspname !~ '^pg_'
+      `SELECT nspname FROM pg_namespace n WHERE nspname NOT IN (${kept}) AND ${isMovedSchema("nspname")}
        AND NOT EXISTS (SELECT FROM pg_extension WHERE extnamespace = n.oid)
        AND ${isNotOfExtension("pg_namespace", "n.oid")}`,
     );

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { oneRow } from "../../postgres/rows.ts";
+import { setRolePrivilege } from "../../postgres/server-version.ts";
 import { UserError } from "../../util/errors.ts";
 import { isMovedSchema } from "../moved-objects.ts";
 import { unblockedTables } from "./write-block.ts";
@@ -49,7 +50,7 @@ BEGIN
     ${attempt("'none'", "'DELETE FROM ' || t.name || ' WHERE false'", "written := written || (t.name || ' by ' || current_user)")}
   END LOOP;
   FOR r IN SELECT rolname, rolsuper FROM pg_roles WHERE rolcanlogin LOOP
-    IF NOT pg_has_role(current_user, r.rolname, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
+    IF NOT pg_has_role(current_user, r.rolname, ${setRolePrivilege}) THEN
       gaps := gaps || ('not tried as ' || r.rolname);
       CONTINUE;
     END IF;

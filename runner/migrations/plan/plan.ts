@@ -1,4 +1,6 @@
 import type pg from "pg";
+import { oneRow } from "../../postgres/rows.ts";
+import { isNotSystemSchema } from "../../postgres/sql.ts";
 import { sumOf } from "../files/checksum.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { type History, type HistoryRow, historyTable } from "../history/history.ts";
@@ -118,13 +120,14 @@ function differs(file: MigrationFile, row: HistoryRow | undefined): boolean {
 
 /** Whether there is more in the database than the migrations' own history. */
 async function holdsTables(client: pg.Client, history: string): Promise<boolean> {
-  const { rows } = await client.query<{ filled: boolean }>(
+  const { filled } = await oneRow<{ filled: boolean }>(
+    client,
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       WHERE c.relkind IN ('r', 'p', 'v', 'm') AND ${isNotSystemSchema("n.nspname")}
          AND c.oid IS DISTINCT FROM pg_catalog.to_regclass($1)) AS filled`,
     [history],
   );
-  return rows[0]?.filled === true;
+  return filled;
 }
 
 /**

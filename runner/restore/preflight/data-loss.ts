@@ -2,7 +2,7 @@ import type pg from "pg";
 import type { Archive } from "../../dump/archive/parser.ts";
 import type { HistoryTable } from "../../migrations/history/history.ts";
 import { oneRow, rowsOf } from "../../postgres/rows.ts";
-import { isNotOfExtension, isUserSchema } from "../../postgres/sql.ts";
+import { isNotOfExtension, isUserSchema, ownSchema } from "../../postgres/sql.ts";
 
 /** An object of the target, in the words of a dump's table of contents. */
 interface OwnObject {
@@ -79,7 +79,7 @@ const tablesQuery = `
     CASE WHEN row_security_active(c.oid) OR NOT has_schema_privilege(n.oid, 'USAGE') OR NOT has_table_privilege(c.oid, 'SELECT')
       THEN pg_relation_size(c.oid) > 0 END AS pages, coalesce(e.condition, '') AS condition
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN configuration e ON e.oid = c.oid
-  WHERE c.relkind = 'r' AND n.nspname <> 'pgstack'
+  WHERE c.relkind = 'r' AND n.nspname <> '${ownSchema}'
     AND (e.oid IS NOT NULL OR (${isUserSchema("n.nspname")} AND ${isNotOfExtension("pg_class", "c.oid")}))
   ORDER BY 1, 2`;
 

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { oneRow, rowsOf } from "../../postgres/rows.ts";
+import { hasStrictRoles, readServerVersion, setRolePrivilege } from "../../postgres/server-version.ts";
 
 /** What is asked of a restore's target before anything is touched. */
 export interface TargetFacts {
@@ -38,13 +39,11 @@ export interface TargetFacts {
 const mayBecome = (
   role: string,
 ) => `coalesce(me.rolsuper OR pg_has_role(${role}.oid, 'MEMBER WITH ADMIN OPTION')
-  OR (current_setting('server_version_num')::int < 160000 AND (pg_has_role(${role}.oid, 'MEMBER') OR (me.rolcreaterole AND NOT ${role}.rolsuper)))
-  OR pg_has_role(${role}.oid, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END), false)`;
+  OR (NOT ${hasStrictRoles} AND me.rolcreaterole AND NOT ${role}.rolsuper)
+  OR pg_has_role(${role}.oid, ${setRolePrivilege}), false)`;
 
 const factsQuery = `
-  SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
-    current_setting('server_version_num')::int / 10000 AS major,
-    pg_encoding_to_char(d.encoding) AS encoding, b.rolname AS "databaseOwner",
+  SELECT pg_encoding_to_char(d.encoding) AS encoding, b.rolname AS "databaseOwner",
     jsonb_build_object('superuser', me.rolsuper, 'createsDatabases', me.rolsuper OR me.rolcreatedb,
       'becomesOwner', ${mayBecome("o")}, 'becomesDatabaseOwner', ${mayBecome("b")}) AS admin,
     CASE WHEN o.oid IS NOT NULL THEN jsonb_build_object('superuser', o.rolsuper) END AS owner,
@@ -64,7 +63,7 @@ const factsQuery = `
   WHERE d.datname = current_database()`;
 
 /** A row of `factsQuery`: what this user may not ask is null. */
-type FactsRow = Omit<TargetFacts, "owner" | "dataDirectory" | "databaseDirectory"> & {
+type FactsRow = Omit<TargetFacts, "version" | "major" | "owner" | "dataDirectory" | "databaseDirectory"> & {
   readonly owner: TargetFacts["owner"] | null;
   readonly dataDirectory: string | null;
   readonly databaseDirectory: string | null;
@@ -77,8 +76,11 @@ export async function inspectTarget(client: pg.Client, owner: string): Promise<T
     client,
     "SELECT 'subscription ' || subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()",
   );
+  const { major, text } = await readServerVersion(client);
   return {
     ...facts,
+    version: text.split(" ")[0] ?? "",
+    major,
     owner: facts.owner ?? undefined,
     dataDirectory: facts.dataDirectory ?? undefined,
     databaseDirectory: facts.databaseDirectory ?? undefined,

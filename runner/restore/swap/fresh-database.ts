@@ -9,7 +9,7 @@ import {
   withTransaction,
 } from "../../postgres/connection.ts";
 import { oneRow, rowsOf } from "../../postgres/rows.ts";
-import { identifier, literal } from "../../postgres/sql.ts";
+import { identifier, isNotSystemSchema, literal } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
 import { neededMemberships, recordedMemberships, recordMemberships, withMemberships } from "./memberships.ts";
 
@@ -93,7 +93,7 @@ async function dropTables(client: pg.Client): Promise<void> {
     client,
     `SELECT format('%I.%I', nspname, relname) AS name
      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-     WHERE relkind = 'r' AND nspname !~ '^pg_' AND nspname <> 'information_schema'`,
+     WHERE relkind = 'r' AND ${isNotSystemSchema("nspname")}`,
   );
   await client.query("SET lock_timeout = '1s'"); // a session that is not gone yet is ended by the drop
   for (const { name } of rows) await client.query(`DROP TABLE IF EXISTS ${name} CASCADE`);

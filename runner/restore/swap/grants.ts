@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { rowsOf } from "../../postgres/rows.ts";
-import { identifier } from "../../postgres/sql.ts";
+import { identifier, isNotSystemSchema } from "../../postgres/sql.ts";
 
 /** One right of one role on one object; `privilege` is null for an object on which no other role has any. */
 export interface Right {
@@ -16,7 +16,7 @@ export interface Right {
   readonly grantable: boolean;
 }
 
-const userSchemas = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+const ownSchemas = isNotSystemSchema("n.nspname");
 
 /** Every grantable object with its rights, the defaults of PostgreSQL included, the owner's own left out. */
 const rightsQuery = `
@@ -25,24 +25,24 @@ const rightsQuery = `
     FROM pg_database WHERE datname = current_database()
     UNION ALL
     SELECT 'SCHEMA', format('%I', nspname), NULL, nspowner, coalesce(nspacl, acldefault('n', nspowner))
-    FROM pg_namespace n WHERE ${userSchemas}
+    FROM pg_namespace n WHERE ${ownSchemas}
     UNION ALL
     SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, format('%I.%I', nspname, relname), NULL, relowner,
       coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))
     FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-    WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${userSchemas}
+    WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND ${ownSchemas}
     UNION ALL
     SELECT 'TABLE', format('%I.%I', nspname, relname), format('%I', attname), relowner, attacl
     FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
-    WHERE attacl IS NOT NULL AND NOT attisdropped AND ${userSchemas}
+    WHERE attacl IS NOT NULL AND NOT attisdropped AND ${ownSchemas}
     UNION ALL
     SELECT 'ROUTINE', format('%I.%I(%s)', nspname, proname, oidvectortypes(proargtypes)), NULL, proowner,
       coalesce(proacl, acldefault('f', proowner))
-    FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace WHERE ${userSchemas}
+    FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace WHERE ${ownSchemas}
     UNION ALL
     SELECT 'TYPE', format('%I.%I', nspname, typname), NULL, typowner, typacl
     FROM pg_type JOIN pg_namespace n ON n.oid = typnamespace
-    WHERE typacl IS NOT NULL AND typelem = 0 AND ${userSchemas}
+    WHERE typacl IS NOT NULL AND typelem = 0 AND ${ownSchemas}
     UNION ALL
     SELECT 'FOREIGN SERVER', format('%I', srvname), NULL, srvowner, coalesce(srvacl, acldefault('S', srvowner))
     FROM pg_foreign_server)

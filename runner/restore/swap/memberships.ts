@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
-import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
+import { maybeRow, rowsOf } from "../../postgres/rows.ts";
+import { membershipOptions, readServerVersion, setRolePrivilege } from "../../postgres/server-version.ts";
 import { identifier, literal } from "../../postgres/sql.ts";
 
 // A restore acts for the role that owns the target's content. A superuser may. The administrator that a managed service gives (LOGIN
@@ -19,23 +20,17 @@ interface RoleState {
   readonly member: boolean;
 }
 
-async function readMajor(client: pg.Client): Promise<number> {
-  const sql = "SELECT pg_catalog.current_setting('server_version_num')::int / 10000 AS major";
-  return (await oneRow<{ major: number }>(client, sql)).major;
-}
-
-async function readStates(client: pg.Client, roles: readonly string[], major: number): Promise<RoleState[]> {
-  const mayBecome = major >= 16 ? "AND pg_has_role(oid, 'SET')" : "";
+async function readStates(client: pg.Client, roles: readonly string[]): Promise<RoleState[]> {
   return rowsOf<RoleState>(
     client,
-    `SELECT rolname AS role, pg_has_role(oid, 'USAGE') ${mayBecome} AS held, pg_has_role(oid, 'MEMBER') AS member
+    `SELECT rolname AS role, pg_has_role(oid, 'USAGE') AND pg_has_role(oid, ${setRolePrivilege}) AS held, pg_has_role(oid, 'MEMBER') AS member
      FROM pg_catalog.pg_roles WHERE rolname = ANY ($1) ORDER BY rolname`,
     [roles],
   );
 }
 
 const joinSql = (role: string, major: number) =>
-  `GRANT ${identifier(role)} TO CURRENT_USER${major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : ""}`;
+  `GRANT ${identifier(role)} TO CURRENT_USER${membershipOptions(major)}`;
 
 /** Joins those of the roles that it may, in the present transaction. Gives their names. */
 async function join(client: pg.Client, roles: readonly string[], major: number): Promise<string[]> {
@@ -57,8 +52,8 @@ async function join(client: pg.Client, roles: readonly string[], major: number):
  * privileges (a user with NOINHERIT, before version 16) stays as it is: to leave it would take a membership away.
  */
 export async function neededMemberships(client: pg.Client, roles: readonly string[]): Promise<string[]> {
-  const major = await readMajor(client);
-  const states = await readStates(client, roles, major);
+  const { major } = await readServerVersion(client);
+  const states = await readStates(client, roles);
   const needed = states
     .filter(({ held, member }) => !held && (major >= 16 || !member))
     .map(({ role }) => role);
@@ -77,7 +72,7 @@ export async function withMemberships<T>(
   use: () => Promise<T>,
 ): Promise<T> {
   if (roles.length === 0) return use();
-  const major = await readMajor(client);
+  const { major } = await readServerVersion(client);
   await withTransaction(client, () => join(client, roles, major));
   try {
     return await use();
@@ -92,8 +87,8 @@ export async function withMemberships<T>(
  * undone with the transaction.
  */
 export async function readingAs<T>(client: pg.Client, role: string, use: () => Promise<T>): Promise<T> {
-  const major = await readMajor(client);
-  const states = await readStates(client, [role], major);
+  const { major } = await readServerVersion(client);
+  const states = await readStates(client, [role]);
   await client.query("BEGIN");
   try {
     await join(

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { oneRow, rowsOf } from "../../postgres/rows.ts";
-import { identifier, isUserSchema, literal } from "../../postgres/sql.ts";
+import { identifier, isOfExtension, isUserSchema, literal } from "../../postgres/sql.ts";
 import {
   type DefaultPrivilege,
   type Right,
@@ -104,9 +104,8 @@ export async function extensionRelations(client: pg.Client): Promise<Set<string>
   const rows = await rowsOf<{ name: string }>(
     client,
     `SELECT n.nspname || '.' || c.relname AS name
-     FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid
-       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'e'`,
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE ${isOfExtension("pg_class", "c.oid")}`,
   );
   return new Set(rows.map(({ name }) => name));
 }

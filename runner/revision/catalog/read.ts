@@ -1,6 +1,9 @@
 import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import { extract } from "@supabase/pg-delta/extract";
 import type pg from "pg";
+import { oneRow } from "../../postgres/rows.ts";
+import { readServerVersion } from "../../postgres/server-version.ts";
+import { isNotPredefinedRole } from "../../postgres/sql.ts";
 import { withNotNullApart } from "../plan/statements/not-null.ts";
 import { askAtOnce, planOnce } from "./batch-query.ts";
 import { type ColumnOrder, readColumnOrder } from "./column-order.ts";
@@ -104,25 +107,23 @@ function ownersIn(facts: FactBase, reader: string): Map<string, string> {
  */
 export async function readCatalog(client: pg.Client): Promise<Catalog> {
   await client.query("SET jit = off"); // compiling queries takes longer than they do
-  const {
-    rows: [about],
-  } = await client.query<{ version: string; path: string; reader: string; roles: string[] }>(
-    `SELECT current_setting('server_version_num') AS version, current_setting('search_path') AS path, current_user::text AS reader,
-            (SELECT coalesce(array_agg(rolname::text), '{}') FROM pg_roles WHERE rolname !~ '^pg_') AS roles`,
+  const version = await readServerVersion(client);
+  const about = await oneRow<{ path: string; reader: string; roles: string[] }>(
+    client,
+    `SELECT current_setting('search_path') AS path, current_user::text AS reader,
+            (SELECT coalesce(array_agg(rolname::text), '{}') FROM pg_roles WHERE ${isNotPredefinedRole("rolname")}) AS roles`,
   );
-  const version = Number(about?.version);
-  const major = Math.floor(version / 10_000);
-  const unread = await readUnread(client, major);
+  const unread = await readUnread(client, version.major);
   const columnOrder = await readColumnOrder(client);
   const dependencies: Ask = (text) => askForDependencies(client, text);
-  const facts = await factsOf({ client, version, atOnce: askAtOnce, dependencies });
+  const facts = await factsOf({ client, version: version.number, atOnce: askAtOnce, dependencies });
   return {
     facts,
-    major,
-    searchPath: about?.path ?? "",
-    roles: about?.roles ?? [],
+    major: version.major,
+    searchPath: about.path,
+    roles: about.roles,
     unread,
     columnOrder,
-    owners: ownersIn(facts, about?.reader ?? ""),
+    owners: ownersIn(facts, about.reader),
   };
 }

@@ -1,5 +1,6 @@
 import type pg from "pg";
-import { identifier } from "../../postgres/sql.ts";
+import { rowsOf } from "../../postgres/rows.ts";
+import { identifier, isMadeByItself, isNotOfExtension } from "../../postgres/sql.ts";
 import { fits } from "../../util/glob.ts";
 
 /** An object that a database holds and no revision carries. */
@@ -33,8 +34,7 @@ const objectsOf = (catalog: string, where: string) => `
   SELECT i.type || ' ' || i.identity AS name, coalesce(i.schema || '.', '') || coalesce(i.name, i.identity) AS path,
          NULL::text AS digest
   FROM ${catalog} o CROSS JOIN LATERAL pg_identify_object('${catalog}'::regclass, o.oid, 0) i
-  WHERE o.oid >= 16384 AND ${where} AND NOT EXISTS (SELECT FROM pg_depend d
-    WHERE d.classid = '${catalog}'::regclass AND d.objid = o.oid AND d.deptype IN ('e', 'i'))`;
+  WHERE o.oid >= 16384 AND ${where} AND ${isMadeByItself(catalog, "o.oid")}`;
 
 const unreadKinds = [
   objectsOf("pg_type", "o.typtype NOT IN ('c', 'd', 'e', 'r', 'm') AND o.typcategory <> 'A'"),
@@ -45,22 +45,19 @@ const unreadKinds = [
   `SELECT format('rules of collation %I.%I', n.nspname, c.collname), format('%s.%s', n.nspname, c.collname),
           md5(to_jsonb(c) ->> 'collicurules')
    FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
-   WHERE c.oid >= 16384 AND to_jsonb(c) ->> 'collicurules' IS NOT NULL AND NOT EXISTS (SELECT FROM pg_depend d
-     WHERE d.classid = 'pg_collation'::regclass AND d.objid = c.oid AND d.deptype = 'e')`,
+   WHERE c.oid >= 16384 AND to_jsonb(c) ->> 'collicurules' IS NOT NULL AND ${isNotOfExtension("pg_collation", "c.oid")}`,
   `SELECT format('user mapping for %s on server %s', usename, srvname), format('%s.%s', srvname, usename),
           md5(coalesce(umoptions::text, ''))
-   FROM pg_user_mappings m WHERE NOT EXISTS (SELECT FROM pg_depend d
-     WHERE d.classid = 'pg_user_mapping'::regclass AND d.objid = m.umid AND d.deptype = 'e')`,
+   FROM pg_user_mappings m WHERE ${isNotOfExtension("pg_user_mapping", "m.umid")}`,
   `SELECT format('subscription %s', subname), subname, md5(subpublications::text)
    FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
 ];
 
 /** Reads what a database holds that no revision carries, whatever kinds its version has. */
 export async function readUnread(client: pg.Client, major: number): Promise<UnreadObject[]> {
-  const { rows } =
-    major > newestKnown ? await client.query<{ name: string }>(newCatalogsQuery) : { rows: [] };
-  const queries = [...unreadKinds, ...rows.map(({ name }) => objectsOf(identifier(name), "true"))];
-  return (await client.query<UnreadObject>(queries.join(" UNION ALL "))).rows;
+  const catalogs = major > newestKnown ? await rowsOf<{ name: string }>(client, newCatalogsQuery) : [];
+  const queries = [...unreadKinds, ...catalogs.map(({ name }) => objectsOf(identifier(name), "true"))];
+  return rowsOf<UnreadObject>(client, queries.join(" UNION ALL "));
 }
 
 /** A line for each of them that the start and the models do not share for certain. Pure. */

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { oneRow, rowsOf } from "../../postgres/rows.ts";
+import { hasStrictRoles, setRolePrivilege } from "../../postgres/server-version.ts";
 
 /** The connected user, as far as it decides what may be done. */
 export interface Admin {
@@ -51,15 +52,15 @@ export async function readRolePowers(
 ): Promise<Map<string, RolePowers>> {
   const rows = await rowsOf<RolePowers & { name: string }>(
     client,
-    `WITH me AS (SELECT rolsuper, rolcreaterole, current_setting('server_version_num')::int >= 160000 AS strict
+    `WITH me AS (SELECT rolsuper, rolcreaterole, ${hasStrictRoles} AS strict
        FROM pg_roles WHERE rolname = current_user),
      r AS (SELECT oid, rolname, pg_roles.rolsuper, me.rolsuper AS all, me.rolcreaterole AS creates, strict,
        NOT pg_roles.rolsuper AND (me.rolcreaterole AND NOT strict OR pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')) AS rules
        FROM pg_roles, me WHERE rolname = ANY($1))
      SELECT rolname AS name, rolsuper AS superuser,
-       r.all OR rules OR pg_has_role(oid, 'USAGE') AND (NOT strict OR pg_has_role(oid, CASE WHEN strict THEN 'SET' ELSE 'USAGE' END))
+       r.all OR rules OR pg_has_role(oid, 'USAGE') AND pg_has_role(oid, ${setRolePrivilege})
          AS "canActFor",
-       r.all OR pg_has_role(oid, CASE WHEN strict THEN 'SET' ELSE 'MEMBER' END) AS "canBecome",
+       r.all OR pg_has_role(oid, ${setRolePrivilege}) AS "canBecome",
        r.all OR creates AND rules AS "canChange", r.all OR rules AS "canGive"
      FROM r`,
     [roles],

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { rowsOf } from "../../postgres/rows.ts";
-import { isNotOfExtension, ownSchema } from "../../postgres/sql.ts";
+import { isNotOfExtension, isNotPredefinedRole, isOfExtension, ownSchema } from "../../postgres/sql.ts";
 import { userSchemas } from "./objects.ts";
 
 /** A role whose new objects count. */
@@ -25,7 +25,7 @@ export function readTakenFunctions(client: pg.Client, creators: readonly string[
     client,
     `SELECT p.oid::regprocedure::text AS name, pg_get_userbyid(p.proowner) AS owner
      FROM pg_proc p JOIN pg_default_acl d ON d.defaclrole = p.proowner AND d.defaclobjtype = 'f' AND d.defaclnamespace = 0
-     WHERE pg_get_userbyid(p.proowner) = ANY($1) AND NOT ${isNotOfExtension("pg_proc", "p.oid")}
+     WHERE pg_get_userbyid(p.proowner) = ANY($1) AND ${isOfExtension("pg_proc", "p.oid")}
        AND NOT EXISTS (SELECT FROM aclexplode(d.defaclacl) a WHERE a.grantee = 0)
        AND p.proacl IS NOT NULL AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = 0)
        AND NOT EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid)
@@ -47,7 +47,7 @@ export async function readCreators(client: pg.Client, named: readonly string[]):
          WHERE ${isNotOfExtension("pg_class", "c.oid")})
      SELECT r.rolname AS name, r.rolsuper OR r.rolname = current_user AS "makesExtensions" FROM pg_roles r JOIN pg_roles me ON me.rolname = current_user
      WHERE (me.rolsuper OR NOT r.rolsuper) AND (r.rolname = ANY($1) OR r.rolname = current_user OR r.oid IN (SELECT oid FROM owners)
-       OR (NOT r.rolsuper AND r.rolname !~ '^pg_' AND r.rolcanlogin
+       OR (NOT r.rolsuper AND ${isNotPredefinedRole("r.rolname")} AND r.rolcanlogin
          AND EXISTS (SELECT FROM n, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a WHERE nspname <> '${ownSchema}'
            AND a.privilege_type = 'CREATE' AND a.grantee <> 0 AND pg_has_role(r.oid, a.grantee, 'USAGE'))))
      ORDER BY 1`,

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { ObjectKind } from "../../config/access.ts";
 import { rowsOf } from "../../postgres/rows.ts";
+import { isNotPredefinedRole } from "../../postgres/sql.ts";
 import { type Acl, type CatalogObject, publicGrantee } from "./objects.ts";
 
 /** The rights that are shown of each kind of object, in the order of a matrix's columns. */
@@ -39,7 +40,7 @@ const rolesQuery = `
     ARRAY(SELECT g.rolname::text FROM pg_roles g WHERE (g.oid = r.oid OR g.oid IN (SELECT roleid FROM pg_auth_members)
       OR g.rolname = 'pg_database_owner') AND pg_has_role(r.oid, g.oid, 'USAGE')) AS has
   FROM pg_roles r
-  WHERE r.rolname = ANY($1) OR (NOT r.rolsuper AND r.rolname !~ '^pg_'
+  WHERE r.rolname = ANY($1) OR (NOT r.rolsuper AND ${isNotPredefinedRole("r.rolname")}
     AND (r.rolcanlogin AND has_database_privilege(r.oid, current_database(), 'CONNECT')
       OR EXISTS (SELECT FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
         AND s.deptype IN ('a', 'o', 'r') AND (s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())

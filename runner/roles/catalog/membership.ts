@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { oneRow, rowsOf } from "../../postgres/rows.ts";
-import { readServerVersion } from "../../postgres/server-version.ts";
+import { membershipOptions, readServerVersion, setRolePrivilege } from "../../postgres/server-version.ts";
 import { identifier } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
 
@@ -28,10 +28,9 @@ const acting = (role: string, { databaseOwner }: Session) =>
   role === "pg_database_owner" ? databaseOwner : role;
 
 async function join(client: pg.Client, role: string, { user, major }: Session): Promise<void> {
-  const options = major >= 16 ? " WITH INHERIT TRUE, SET TRUE" : "";
   await client.query("SAVEPOINT joining");
   try {
-    await client.query(`GRANT ${identifier(role)} TO ${identifier(user)}${options}`);
+    await client.query(`GRANT ${identifier(role)} TO ${identifier(user)}${membershipOptions(major)}`);
   } catch (error) {
     await client.query("ROLLBACK TO SAVEPOINT joining");
     throw new UserError(
@@ -43,12 +42,11 @@ async function join(client: pg.Client, role: string, { user, major }: Session): 
 }
 
 /** Those of the roles whose privileges the connected user does not have. */
-async function notHeld(client: pg.Client, roles: readonly string[], { major }: Session): Promise<string[]> {
-  const mayBecome = major >= 16 ? "AND pg_has_role(rolname, 'SET')" : "";
+async function notHeld(client: pg.Client, roles: readonly string[]): Promise<string[]> {
   const rows = await rowsOf<{ rolname: string }>(
     client,
     `SELECT rolname FROM pg_roles
-     WHERE rolname = ANY($1) AND NOT (pg_has_role(rolname, 'USAGE') ${mayBecome}) ORDER BY 1`,
+     WHERE rolname = ANY($1) AND NOT (pg_has_role(oid, 'USAGE') AND pg_has_role(oid, ${setRolePrivilege})) ORDER BY 1`,
     [roles],
   );
   return rows.map(({ rolname }) => rolname);
@@ -63,7 +61,7 @@ export async function joinRoles(client: pg.Client, roles: Iterable<string>): Pro
   const session = await readSession(client);
   if (session.superuser) return [];
   const needed = [...new Set([...roles].map((role) => acting(role, session)))];
-  const joined = await notHeld(client, needed, session);
+  const joined = await notHeld(client, needed);
   for (const role of joined) await join(client, role, session);
   return joined;
 }

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { rowsOf } from "../../postgres/rows.ts";
+import { isOfExtension } from "../../postgres/sql.ts";
 import { readAdmin, readRolePowers } from "./admin-powers.ts";
 import { userSchemas } from "./objects.ts";
 
@@ -26,9 +27,8 @@ interface OwnerRow {
 const ownersQuery = `
   SELECT nspname AS schema, pg_get_userbyid(nspowner) AS owner, 'schema' AS what, false AS extension FROM (${userSchemas}) n
   UNION ALL
-  SELECT nspname, pg_get_userbyid(relowner), 'objects', bool_or(e.objid IS NOT NULL)
+  SELECT nspname, pg_get_userbyid(relowner), 'objects', bool_or(${isOfExtension("pg_class", "c.oid")})
   FROM pg_class c JOIN (${userSchemas}) n ON n.oid = c.relnamespace
-    LEFT JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') GROUP BY 1, 2`;
 
 /**

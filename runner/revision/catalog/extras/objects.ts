@@ -1,3 +1,5 @@
+import { isMadeByItself } from "../../../postgres/sql.ts";
+
 /**
  * Queries for the kinds of objects that pg-delta knows but by name. Each gives `key`, `parent` (pg-delta's id,
  * as JSON, or null), the statements that make the object, the one that drops it, and its row in the catalog.
@@ -5,9 +7,7 @@
  */
 
 /** After initdb numbers start here (FirstNormalObjectId in access/transam.h). */
-const made = (catalog: string, oid: string) =>
-  `${oid} >= 16384 AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${catalog}'::regclass
-     AND e.objid = ${oid} AND e.deptype IN ('e', 'i'))`;
+const made = (catalog: string, oid: string) => `${oid} >= 16384 AND ${isMadeByItself(catalog, oid)}`;
 
 const inSchema = "json_build_object('kind', 'schema', 'name', n.nspname)";
 const routine = (oid: string) => `${oid}::regprocedure::text`;

@@ -1,4 +1,5 @@
 import type { StableId } from "@supabase/pg-delta/core";
+import { isNotOfExtension, isNotSystemSchema } from "../../../postgres/sql.ts";
 
 /**
  * Queries for what pg_dump shows of a modelled object, and pg-delta does not know. Each gives `key`, `parent`
@@ -7,8 +8,8 @@ import type { StableId } from "@supabase/pg-delta/core";
  */
 
 const userRelation = (kinds: string) =>
-  `c.oid >= 16384 AND c.relkind IN (${kinds}) AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
-   AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')`;
+  `c.oid >= 16384 AND c.relkind IN (${kinds}) AND ${isNotSystemSchema("n.nspname")}
+   AND ${isNotOfExtension("pg_class", "c.oid")}`;
 
 const relation = `json_build_object('kind', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materializedView' WHEN 'f' THEN 'foreignTable'
    WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END, 'schema', n.nspname, 'name', c.relname)`;
