@@ -22,11 +22,15 @@ before(async () => {
     "-- migrate: up\nCREATE TABLE games (id int);\nCREATE TABLE of_superuser (id int);\n" +
       "-- migrate: down\nDROP TABLE games, of_superuser;\n",
   );
-  bot = { ...cluster.admin, database: "spellbot" };
-  await sql(cluster.admin, "CREATE ROLE spellbot LOGIN CREATEDB PASSWORD 'owner pw'");
-  await sql(cluster.admin, "CREATE ROLE spellbot_readonly_user LOGIN PASSWORD 'pw' CONNECTION LIMIT 5");
-  await sql(cluster.admin, "CREATE ROLE iam", "GRANT iam TO spellbot");
-  await sql(cluster.admin, "CREATE ROLE odd LOGIN PASSWORD 'pw'", "CREATE DATABASE spellbot OWNER spellbot");
+  bot = { ...cluster.superuser, database: "spellbot" };
+  await sql(cluster.superuser, "CREATE ROLE spellbot LOGIN CREATEDB PASSWORD 'owner pw'");
+  await sql(cluster.superuser, "CREATE ROLE spellbot_readonly_user LOGIN PASSWORD 'pw' CONNECTION LIMIT 5");
+  await sql(cluster.superuser, "CREATE ROLE iam", "GRANT iam TO spellbot");
+  await sql(
+    cluster.superuser,
+    "CREATE ROLE odd LOGIN PASSWORD 'pw'",
+    "CREATE DATABASE spellbot OWNER spellbot",
+  );
   await sql(
     { ...bot, user: "spellbot", password: "owner pw" },
     "CREATE TABLE games (id int)",
@@ -156,7 +160,7 @@ test("what nobody declared stays, also through a later change: memberships, a sc
 
 test("an owner as which the stack itself logs in is managed no further than its name", async () => {
   await sql(
-    cluster.admin,
+    cluster.superuser,
     "CREATE ROLE self LOGIN CREATEDB CREATEROLE PASSWORD 'pw' CONNECTION LIMIT 40 IN ROLE iam",
     "ALTER ROLE self SET statement_timeout = 60000",
     "CREATE DATABASE self OWNER self",
@@ -166,10 +170,10 @@ test("an owner as which the stack itself logs in is managed no further than its 
   await done(project.pgstack("up", "self", "--yes", "--skip-preview"));
   takeCharge("self", { roles: [{ name: "self_reader", access: "readonly" }], migrations: {} });
   const facts = "SELECT rolcreaterole, rolconnlimit, rolconfig FROM pg_roles WHERE rolname = 'self'";
-  const before = await sql(cluster.admin, facts);
+  const before = await sql(cluster.superuser, facts);
   await done(project.pgstack("up", "self", "--yes", "--skip-preview"));
-  assert.deepEqual(await sql(cluster.admin, facts), before);
-  await sql(cluster.admin, "DO $$ BEGIN ASSERT pg_has_role('self', 'iam', 'MEMBER'); END $$");
+  assert.deepEqual(await sql(cluster.superuser, facts), before);
+  await sql(cluster.superuser, "DO $$ BEGIN ASSERT pg_has_role('self', 'iam', 'MEMBER'); END $$");
   await done(project.pgstack("preview", "self", "--expect-no-changes"));
 });
 
@@ -187,7 +191,7 @@ test("a preview names a role that the stack is to make and somebody else has mad
 });
 
 test("an admin who is no superuser takes over a database in the same way", async () => {
-  await sql(cluster.admin, "CREATE ROLE manager LOGIN CREATEDB CREATEROLE PASSWORD 'manager pw'");
+  await sql(cluster.superuser, "CREATE ROLE manager LOGIN CREATEDB CREATEROLE PASSWORD 'manager pw'");
   const manager = { ...cluster.admin, user: "manager", password: "manager pw" };
   await sql(
     manager,

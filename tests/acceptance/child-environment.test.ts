@@ -57,7 +57,7 @@ before(async () => {
     return spawn.call(this, options);
   };
   cluster = await startThrowawayCluster();
-  await sql(cluster.admin, "CREATE DATABASE app", "CREATE ROLE app LOGIN PASSWORD 'app'");
+  await sql(cluster.superuser, "CREATE DATABASE app", "CREATE ROLE app LOGIN PASSWORD 'app'");
 });
 after(async () => {
   spawning.spawn = spawn;

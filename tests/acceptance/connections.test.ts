@@ -19,7 +19,10 @@ let secure: TlsCluster;
 const home = mkdtempSync(join(tmpdir(), "pgstack-home-"));
 const otherAuthority = join(home, "other.crt");
 before(async () => {
-  [plain, secure] = await Promise.all([startThrowawayCluster(), startTlsCluster()]);
+  [plain, secure] = await Promise.all([
+    startThrowawayCluster({ admin: "superuser" }),
+    startTlsCluster("superuser"),
+  ]);
   execFileSync(
     "openssl",
     [
@@ -198,7 +201,7 @@ test("a port that nobody listens on is waited for once, for a bounded time", asy
 });
 
 test("a server that is starting up is waited for", async (t) => {
-  const cluster = await startThrowawayCluster();
+  const cluster = await startThrowawayCluster({ admin: "superuser" });
   t.after(() => cluster.close());
   await stopCluster(cluster.place);
   const { directory, programs } = cluster.place;

@@ -100,8 +100,8 @@ test("a disk that is full while sessions load a table gives the restore up, and 
   const disk = mountSmallDisk(folder, 22);
   if (disk === undefined) return t.skip("needs the right to mount a small disk");
   try {
-    await sql(cluster.admin, `CREATE TABLESPACE small LOCATION '${disk.space}'`);
-    await sql(cluster.admin, "CREATE DATABASE cramped TABLESPACE small");
+    await sql(cluster.superuser, `CREATE TABLESPACE small LOCATION '${disk.space}'`);
+    await sql(cluster.superuser, `CREATE DATABASE cramped TABLESPACE small OWNER ${cluster.admin.user}`);
     await sql(on("cramped"), "CREATE TABLE before AS SELECT 1 AS a");
     const given = await runVerb(restoreArgs("cramped"));
     assert.equal(given.code, 1, given.stderr);
@@ -113,7 +113,7 @@ test("a disk that is full while sessions load a table gives the restore up, and 
     await isAsBefore("cramped");
     assert.ok(disk.resize(400));
     await restores("cramped");
-    await sql(cluster.admin, "DROP DATABASE cramped", "DROP TABLESPACE small");
+    await sql(cluster.superuser, "DROP DATABASE cramped", "DROP TABLESPACE small");
   } finally {
     await cluster.close();
     disk.remove();

@@ -39,7 +39,7 @@ let folder: string;
 
 const quote = pg.escapeIdentifier;
 const on = (database: string) => ({ ...cluster.admin, database });
-const urlOn = (database: string) => urlOf(cluster, encodeURIComponent(database));
+const urlOn = (database: string) => urlOf(cluster, database);
 
 before(async () => {
   cluster = await startThrowawayCluster();

@@ -13,7 +13,7 @@ let cluster: ThrowawayCluster;
 const folder = mkdtempSync(join(tmpdir(), "pgstack-parts-"));
 
 before(async () => {
-  cluster = await startThrowawayCluster();
+  cluster = await startThrowawayCluster({ admin: "superuser" }); // foreign data wrappers, and an extension of the test's own
   await sql(cluster.admin, "CREATE ROLE app LOGIN PASSWORD 'app'; CREATE ROLE reader; CREATE ROLE absent");
 });
 after(async () => {

@@ -76,7 +76,11 @@ const stackTarget = `
   ALTER DEFAULT PRIVILEGES FOR ROLE app REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC`;
 
 before(async () => {
-  cluster = await startThrowawayCluster({ settings: { wal_level: "logical", max_prepared_transactions: 2 } });
+  // event triggers, FOR ALL TABLES and owners of every kind are a superuser's
+  cluster = await startThrowawayCluster({
+    admin: "superuser",
+    settings: { wal_level: "logical", max_prepared_transactions: 2 },
+  });
   folder = mkdtempSync(join(tmpdir(), "pgstack-dumps-"));
   await sql(
     cluster.admin,

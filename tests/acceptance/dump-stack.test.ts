@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
+import { instanceOf } from "../support/managed-service.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
@@ -31,9 +32,8 @@ const dump = { label: "first", directory: "dumps", keep: 2, onDelete: "delete" }
 const reader = { name: "reader", access: "readonly" };
 
 function configure(keys: Record<string, unknown>): void {
-  const { host, port, user: adminUser, sslMode } = cluster.admin;
   project.configure("copy", {
-    instance: { kind: "existing", host, port, adminUser, sslMode },
+    instance: instanceOf(cluster.admin),
     ...{ adminPassword, database: { name: "app", owner: "app" }, roles: [reader], protect: false },
     ...keys,
   });
@@ -49,7 +49,12 @@ const dumps = () => readdirSync(join(project.directory, "dumps")).filter((name) 
 async function sql(settings: ConnectionSettings, text: string): Promise<Record<string, unknown>[]> {
   return withClient(settings, async (client) => (await client.query(text)).rows);
 }
-const admin = (text: string) => sql({ ...cluster.admin, password: adminPassword, database: "app" }, text);
+/** Whose password may have been rotated. */
+const superuser = () =>
+  cluster.superuser.user === cluster.admin.user
+    ? { ...cluster.superuser, password: adminPassword }
+    : cluster.superuser;
+const admin = (text: string) => sql({ ...superuser(), database: "app" }, text);
 async function as(role: string, text: string): Promise<Record<string, unknown>[]> {
   const { urls } = (await project.outputs("copy")) as { urls: Record<string, string> };
   return sql(connectionFromUrl(urls[role] ?? "", {}), text);
@@ -159,7 +164,7 @@ test("backups lists what is there; destroy takes the dump that goes with its res
   await done(project.pgstack("destroy", "copy", "--yes", "--skip-preview"));
   assert.deepEqual(dumps(), ["by-hand.dump", "copy-second.dump"]);
   const left = await sql(
-    { ...cluster.admin, password: adminPassword },
+    superuser(),
     "SELECT datname FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')",
   );
   assert.deepEqual(left, []);

@@ -94,8 +94,8 @@ test("a server whose disk is full refuses before, or gives up and keeps the targ
   const disk = mountSmallDisk(folder, 50);
   if (disk === undefined) return t.skip("needs the right to mount a small disk");
   try {
-    await sql(cluster.admin, `CREATE TABLESPACE small LOCATION '${disk.space}'`);
-    await sql(cluster.admin, "CREATE DATABASE cramped TABLESPACE small");
+    await sql(cluster.superuser, `CREATE TABLESPACE small LOCATION '${disk.space}'`);
+    await sql(cluster.superuser, `CREATE DATABASE cramped TABLESPACE small OWNER ${cluster.admin.user}`);
     await sql(on("cramped"), "CREATE TABLE before AS SELECT 1 AS a");
     const given = await runVerb(restoreArgs("cramped"));
     assert.equal(given.code, 1, given.stderr);
@@ -112,7 +112,7 @@ test("a server whose disk is full refuses before, or gives up and keeps the targ
     assert.equal(await rowsIn("cramped", "t"), 100_000);
     await sql(cluster.admin, "DROP DATABASE cramped");
     await until(async () => (await halfFilled()).length === 0);
-    await sql(cluster.admin, "DROP TABLESPACE small");
+    await sql(cluster.superuser, "DROP TABLESPACE small");
   } finally {
     await cluster.close();
     disk.remove();

@@ -19,7 +19,7 @@ for (const { major } of embeddedReleases)
   test(`a server of PostgreSQL ${major} runs without being installed, and revision proves a migration of it`, async (context) => {
     const missing = await useNewestPostgresql(); // pg_dump of 18 reads every version
     await using cluster = await startThrowawayCluster({ major });
-    await withClient(cluster.admin, async (client) => {
+    await withClient(cluster.superuser, async (client) => {
       assert.equal((await readServerVersion(client)).major, major);
       await client.query("CREATE EXTENSION citext; CREATE TABLE t (id int PRIMARY KEY)");
     });

@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../../runner/postgres/connection.ts";
 import { sql } from "../support/databases.ts";
+import { instanceOf } from "../support/managed-service.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
@@ -23,21 +24,21 @@ before(async () => {
     "20240101000000_tables",
     "CREATE TABLE users (id serial, email text); CREATE TABLE audit.log (id int);",
   );
-  await sql(cluster.admin, "CREATE ROLE reporting");
+  await sql(cluster.superuser, "CREATE ROLE reporting");
 });
 after(async () => {
   await project.close();
   await cluster.close();
 });
 
-const admin = () => ({ ...cluster.admin, database: "app" });
+const admin = () => ({ ...cluster.superuser, database: "app" });
 const metabase = { name: "metabase", access: "readonly", memberOf: ["reporting"] };
 const writer = { name: "the-app", access: "readwrite", exclude: ["audit.*"] };
 
 function configure(...roles: readonly object[]): void {
-  const { host, port, user: adminUser, password: adminPassword, sslMode } = cluster.admin;
+  const { password: adminPassword } = cluster.admin;
   project.configure("grants", {
-    instance: { kind: "existing", host, port, adminUser, sslMode },
+    instance: instanceOf(cluster.admin),
     adminPassword,
     database: { name: "app", owner: "owner", schemas: ["public", "audit"] },
     roles,
@@ -214,7 +215,7 @@ test("where a role owns a table, or an extension does, the privileges that its t
 });
 
 test("a password that somebody changed is named by a preview, and raising passwordVersion sets the stack's again", async () => {
-  await sql(cluster.admin, "ALTER ROLE metabase PASSWORD 'other'");
+  await sql(cluster.superuser, "ALTER ROLE metabase PASSWORD 'other'");
   assert.match(await preview(), /password of role "metabase" is not the stack's.*passwordVersion/s);
   const failed = await project.pgstack("up", "grants", "--yes", "--skip-preview");
   assert.match(failed.output, /refuses the password of role "metabase".*passwordVersion/s);

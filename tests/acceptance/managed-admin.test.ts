@@ -21,7 +21,7 @@ before(async () => {
   const users =
     "-- migrate: up\nCREATE TABLE users (id serial, tags hstore);\n-- migrate: down\nDROP TABLE users;\n";
   project.write("migrations/20240101000000_users.sql", users);
-  await sql(cluster.admin, "CREATE ROLE managed LOGIN CREATEDB CREATEROLE PASSWORD 'pw'");
+  await sql(cluster.superuser, "CREATE ROLE managed LOGIN CREATEDB CREATEROLE PASSWORD 'pw'");
   managed = { ...cluster.admin, user: "managed", password: "pw" };
   await sql(managed, "CREATE ROLE team");
 });
@@ -70,7 +70,7 @@ test("what the admin cannot do is said at preview and at up, all at once, and no
   const made =
     "SELECT rolname FROM pg_roles WHERE rolname IN ('app_owner', 'reader') UNION SELECT datname FROM pg_database";
   assert.deepEqual(
-    await sql(cluster.admin, `${made} EXCEPT VALUES ('postgres'), ('template0'), ('template1')`),
+    await sql(cluster.superuser, `${made} EXCEPT VALUES ('postgres'), ('template0'), ('template1')`),
     [],
   );
 });
@@ -91,9 +91,9 @@ test("a stack comes up by that admin, changes and stays unchanged, and the admin
   await up([writer]);
   const lent =
     "SELECT rolname FROM pg_roles WHERE rolname <> 'managed' AND pg_has_role('managed', oid, 'USAGE')";
-  assert.deepEqual(await sql(cluster.admin, lent), []);
+  assert.deepEqual(await sql(cluster.superuser, lent), []);
   const [connect] = await sql(
-    cluster.admin,
+    cluster.superuser,
     "SELECT has_database_privilege('pg_monitor', 'app', 'CONNECT') AS open",
   );
   assert.deepEqual(connect, { open: false });
@@ -111,7 +111,7 @@ const declared = (role: string, more: Partial<ReviewedRole> = {}): ReviewedRole 
 test("objects and roles that the admin may not act for are named, until they are excluded or given away", async () => {
   const app = { ...cluster.admin, database: "app" };
   await sql(app, "CREATE TABLE of_superuser (id int)");
-  await sql(cluster.admin, "CREATE ROLE stranger LOGIN SUPERUSER");
+  await sql(cluster.superuser, "CREATE ROLE stranger LOGIN SUPERUSER");
   const check = async (...roles: ReviewedRole[]) => (await checkRights(managed, request({}, roles))).refusals;
   assert.match(
     (await check(declared("fresh"))).join("\n"),
@@ -132,7 +132,7 @@ test("objects and roles that the admin may not act for are named, until they are
 });
 
 test("an admin without CREATEDB, CREATEROLE or a way in is told which it needs", async () => {
-  await sql(cluster.admin, "CREATE ROLE plain LOGIN PASSWORD 'pw'");
+  await sql(cluster.superuser, "CREATE ROLE plain LOGIN PASSWORD 'pw'");
   const plain = { ...managed, user: "plain" };
   const refusals = async (name: string) =>
     (await checkRights(plain, request({ name }, [declared("fresh")]))).refusals;
@@ -149,5 +149,5 @@ test("an admin without CREATEDB, CREATEROLE or a way in is told which it needs",
 test("that admin destroys it all", async () => {
   await done(project.pgstack("destroy", "managed", "--yes", "--skip-preview"));
   const left = "SELECT rolname FROM pg_roles WHERE rolname IN ('app_owner', 'reader', 'writer', 'migrator')";
-  assert.deepEqual(await sql(cluster.admin, left), []);
+  assert.deepEqual(await sql(cluster.superuser, left), []);
 });

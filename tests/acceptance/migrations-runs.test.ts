@@ -121,7 +121,7 @@ test("COPY takes its rows from the file, and psql's restrict lines are skipped",
 
 test("what a file sets for its session reaches neither the next file nor the bookkeeping", async () => {
   using bench = await makeBench(cluster);
-  await withClient(bench.admin, (client) => client.query(`GRANT pg_monitor TO ${bench.owner.user}`));
+  await withClient(bench.superuser, (client) => client.query(`GRANT pg_monitor TO ${bench.owner.user}`));
   bench.migration(
     "1_a",
     "SELECT set_config('search_path', '', false); SET statement_timeout = '1min'; SET ROLE pg_monitor;",
@@ -138,7 +138,7 @@ test("what a file sets for its session reaches neither the next file nor the boo
 
 test("a script without a transaction is split and run as PostgreSQL would, whatever it sets", async () => {
   using bench = await makeBench(cluster);
-  await withClient(bench.admin, (client) => client.query(`GRANT pg_monitor TO ${bench.owner.user}`));
+  await withClient(bench.superuser, (client) => client.query(`GRANT pg_monitor TO ${bench.owner.user}`));
   const up = [
     "SELECT set_config('search_path', '', false);",
     "CREATE TABLE public.a (t text DEFAULT ';');",
@@ -164,7 +164,7 @@ test("a dump takes its history along: nothing runs where all is there, the rest 
   using early = await makeBench(cluster);
   const move = async (to: Bench) => {
     const programs = cluster.place.programs.directory;
-    const options = { encoding: "utf8", env: { ...process.env, ...environmentOf(bench.admin) } } as const;
+    const options = { encoding: "utf8", env: { ...process.env, ...environmentOf(bench.superuser) } } as const;
     const dump = execFileSync(join(programs, "pg_dump"), ["--no-owner", "--no-acl"], options);
     execFileSync(join(programs, "psql"), ["--quiet", "--set=ON_ERROR_STOP=1"], {
       env: { ...process.env, ...environmentOf(to.owner) },

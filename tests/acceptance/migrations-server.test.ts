@@ -18,7 +18,7 @@ before(async () => {
 after(() => cluster.close());
 
 const asOwner = (bench: Bench, sql: string) => withClient(bench.owner, (client) => client.query(sql));
-const asAdmin = (bench: Bench, sql: string) => withClient(bench.admin, (client) => client.query(sql));
+const asAdmin = (bench: Bench, sql: string) => withClient(bench.superuser, (client) => client.query(sql));
 
 async function statusOf(bench: Bench, to = "latest") {
   const files = await readMigrations(bench.directory, "migrations");

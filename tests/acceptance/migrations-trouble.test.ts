@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openClient, withClient } from "../../runner/postgres/connection.ts";
 import { projectPath } from "../../runner/util/project.ts";
+import { connectionUrl } from "../support/databases.ts";
 import { type Bench, makeBench } from "../support/migrations.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { startTransactionPooler } from "../support/transaction-pooler.ts";
@@ -18,7 +19,7 @@ before(async () => {
 after(() => cluster.close());
 
 /** The test's pooler sends no passwords on. */
-async function trust({ admin, place }: ThrowawayCluster): Promise<void> {
+async function trust({ superuser: admin, place }: ThrowawayCluster): Promise<void> {
   writeFileSync(join(place.directory, "data", "pg_hba.conf"), "host all all 127.0.0.1/32 trust\n");
   await withClient(admin, (client) => client.query("SELECT pg_reload_conf()"));
   await until(() =>
@@ -28,9 +29,9 @@ async function trust({ admin, place }: ThrowawayCluster): Promise<void> {
 
 /** Starts an upgrade in a process of its own, which a test may kill. */
 function startUpgrade(bench: Bench) {
-  const { host, port, user, password, database } = bench.owner;
-  const env = { ...process.env, PGPASSWORD: password, PGSSLMODE: "disable" };
-  const url = `postgres://${user}@${host}:${port}/${database}`;
+  const { password, ...settings } = bench.owner;
+  const env = { ...process.env, PGPASSWORD: password };
+  const url = connectionUrl(settings);
   const args = [projectPath("runner/main.ts"), "upgrade", "--url", url, "--directory", bench.directory];
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -43,7 +44,7 @@ function startUpgrade(bench: Bench) {
 
 /** Waits until a query, run as the admin, answers true. */
 async function answersTrue(bench: Bench, sql: string): Promise<void> {
-  const ask = () => withClient(bench.admin, (client) => client.query({ text: sql, rowMode: "array" }));
+  const ask = () => withClient(bench.superuser, (client) => client.query({ text: sql, rowMode: "array" }));
   await until(
     async () => (await ask()).rows[0]?.[0] === true,
     () => `never true: ${sql}`,
@@ -309,7 +310,7 @@ test("a pooler that hands out sessions by transaction is detected and refused", 
   await trust(cluster);
   await using pooler = await startTransactionPooler(bench.owner);
   await assert.rejects(
-    bench.apply({}, [], { ...bench.owner, port: pooler.port }),
+    bench.apply({}, [], { ...bench.owner, port: pooler.port, sslMode: "disable" }),
     /a pooler that gives each transaction another session/,
   );
   assert.equal((await bench.apply()).applied.length, 1);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { withClient } from "../../runner/postgres/connection.ts";
+import { connectionUrl } from "../support/databases.ts";
 import { type Bench, callVerb, makeBench } from "../support/migrations.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
@@ -44,11 +45,10 @@ test("a revision that says nothing, or one too many, is refused", async () => {
 test("a user without the right to run migrations, or to read their history, is told so", async () => {
   using bench = await makeBench(cluster);
   three(bench);
-  await withClient(bench.admin, (client) =>
+  await withClient(bench.superuser, (client) =>
     client.query("CREATE ROLE stranger_to_migrations LOGIN PASSWORD 'secret'"),
   );
-  const { host, port, database } = bench.owner;
-  const url = `postgres://stranger_to_migrations:secret@${host}:${port}/${database}?sslmode=disable`;
+  const url = connectionUrl({ ...bench.owner, user: "stranger_to_migrations" });
   const words = ["--url", url, "--directory", bench.directory];
   const refusal = /"stranger_to_migrations" lacks a right in .*permission denied.* connect as that role/;
   for (const verb of ["upgrade", "status", "downgrade"]) {
@@ -105,8 +105,7 @@ test("status shows as missing what the stack says is applied, its head even with
   three(bench);
   await bench.run("upgrade", "01");
   bench.migration("04_t4", "SELECT 4", "SELECT 4");
-  const { user, password, host, port, database } = bench.owner;
-  const databaseUrl = `postgres://${user}:${password}@${host}:${port}/${database}?sslmode=disable`;
+  const databaseUrl = connectionUrl(bench.owner);
   const facts = { name: "dev", config: {}, outputs: { databaseUrl, admin: bench.admin } };
   const states = async (head: string) => {
     const words = ["--stack", "dev", "--json", "--directory", bench.directory];
@@ -181,8 +180,7 @@ test("a target that the stack's update would stop at is refused before the stack
   const irreversible = await bench.run("migrations-target", "down", "-2");
   assert.equal(irreversible.code, 2);
   assert.match(irreversible.stderr, /04_t4 is irreversible/);
-  const { user, password, host, port, database } = bench.owner;
-  const databaseUrl = `postgres://${user}:${password}@${host}:${port}/${database}?sslmode=disable`;
+  const databaseUrl = connectionUrl(bench.owner);
   const config = { migrations: { baseline: "04_t4" } };
   const facts = { name: "dev", config, outputs: { databaseUrl, admin: bench.admin } };
   const words = ["down", "03", "--stack", "dev", "--directory", bench.directory];

@@ -96,7 +96,7 @@ test("a second stack on the same server does not disturb the first", async () =>
   assert.equal(owner.user, "My-Own er");
   await withClient(owner, (client) => client.query("SELECT count(*) FROM guilds"));
   await done(project.pgstack("destroy", "second", "--yes"));
-  const left = await withClient(cluster.admin, (client) =>
+  const left = await withClient(cluster.superuser, (client) =>
     client.query("SELECT rolname FROM pg_roles WHERE rolname IN ('My-Own er', 'Second Reader')"),
   );
   assert.deepEqual(left.rows, []);

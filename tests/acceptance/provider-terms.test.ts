@@ -27,9 +27,9 @@ before(async () => {
     "migrations/20240101000000_games.sql",
     "-- migrate: up\nCREATE TABLE games (id int);\n-- migrate: down\nDROP TABLE games;\n",
   );
-  shop = { ...cluster.admin, database: "shop" };
+  shop = { ...cluster.superuser, database: "shop" };
   await sql(
-    cluster.admin,
+    cluster.superuser,
     "CREATE ROLE shop LOGIN PASSWORD 'owner pw' CONNECTION LIMIT 40 VALID UNTIL '2041-05-06 07:08:09+00'",
     "ALTER ROLE shop SET statement_timeout = 70000",
     "CREATE ROLE iam",
@@ -88,7 +88,7 @@ test("adopt and a preview say which line to run for a timeout that the provider 
   const preview = await project.pgstack("preview", "shop");
   assert.notEqual(preview.code, 0, preview.output);
   assert.match(preview.output, line);
-  await sql(cluster.admin, "ALTER ROLE clerk SET statement_timeout = 30000");
+  await sql(cluster.superuser, "ALTER ROLE clerk SET statement_timeout = 30000");
 });
 
 test("what is adopted is imported, and no import is an update too", async () => {
@@ -100,7 +100,7 @@ test("what is adopted is imported, and no import is an update too", async () => 
 /** Everything that no configuration says of the database, its owner, and its clerk. */
 async function kept() {
   const [found] = await sql(
-    cluster.admin,
+    cluster.superuser,
     `SELECT datconnlimit, rolconnlimit, rolvaliduntil = '2041-05-06 07:08:09+00' AS until, rolconfig,
        ARRAY(SELECT pg_get_userbyid(roleid)::text FROM pg_auth_members WHERE member = r.oid) AS of,
        (SELECT bool_or(admin_option) FROM pg_auth_members m WHERE m.member = 'clerk'::regrole AND m.roleid = 'team'::regrole) AS administers
@@ -115,12 +115,12 @@ test("a stack that takes charge keeps limits, memberships and admin options that
   await done(project.pgstack("up", "shop", "--yes", "--skip-preview"));
   assert.deepEqual(await kept(), before);
   await unchanged();
-  await sql(cluster.admin, "CREATE ROLE by_hand", "GRANT by_hand TO clerk WITH ADMIN OPTION");
+  await sql(cluster.superuser, "CREATE ROLE by_hand", "GRANT by_hand TO clerk WITH ADMIN OPTION");
   takeCharge(({ name }) => (name === "clerk" ? { connectionLimit: 8 } : {}));
   const log = await done(project.pgstack("up", "shop", "--yes", "--skip-preview"));
   assert.match(log, /GRANT "by_hand" TO "clerk" WITH ADMIN OPTION/);
   assert.deepEqual(await kept(), before);
-  const [clerk] = await sql(cluster.admin, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'clerk'");
+  const [clerk] = await sql(cluster.superuser, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'clerk'");
   assert.deepEqual(clerk, { rolconnlimit: 8 });
   await unchanged();
 });
@@ -131,7 +131,7 @@ test("instants settle: a preview and a refresh show no change, whatever the serv
   );
   await done(project.pgstack("up", "shop", "--yes", "--skip-preview"));
   const [clerk] = await sql(
-    cluster.admin,
+    cluster.superuser,
     "SELECT rolvaliduntil = '2040-02-01 12:00+00' AS until, rolconfig FROM pg_roles WHERE rolname = 'clerk'",
   );
   assert.equal(clerk?.until, true);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 import { sql } from "../support/databases.ts";
+import { instanceOf } from "../support/managed-service.ts";
 import { createProject, done, type Outcome, type TestProject } from "../support/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
@@ -21,9 +22,13 @@ const base = {
 
 /** A stack on the cluster; the password's form does not matter here, so that it stands in the file. */
 function configure(stack: string, changes: Record<string, unknown> = {}): void {
-  const { host, port, user, password } = cluster.admin;
-  const instance = { kind: "existing", host, port, adminUser: user, sslMode: "disable" };
-  project.configure(stack, { ...base, instance, adminPassword: password, ...changes });
+  const { password } = cluster.admin;
+  project.configure(stack, {
+    ...base,
+    instance: instanceOf(cluster.admin),
+    adminPassword: password,
+    ...changes,
+  });
 }
 
 function writeMigration(name: string, up: string, down: string): void {
@@ -32,7 +37,7 @@ function writeMigration(name: string, up: string, down: string): void {
 
 before(async () => {
   [project, cluster] = [createProject(), await startThrowawayCluster()];
-  shop = { ...cluster.admin, database: "shop" };
+  shop = { ...cluster.superuser, database: "shop" };
   project.remove("migrations");
   mkdirSync(join(project.directory, "migrations"));
   writeMigration("01_big", "CREATE TABLE big AS SELECT generate_series(1, 1000) AS id", "DROP TABLE big");

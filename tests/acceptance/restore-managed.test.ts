@@ -21,12 +21,12 @@ before(async () => {
   cluster = await startThrowawayCluster({ settings: { max_connections: 60 } });
   const service = "CREATE ROLE service_admin SUPERUSER";
   const open = "ALTER DATABASE template0 ALLOW_CONNECTIONS true";
-  await sql(cluster.admin, service, open);
+  await sql(cluster.superuser, service, open);
   const publicOfService = "ALTER SCHEMA public OWNER TO service_admin; GRANT ALL ON SCHEMA public TO PUBLIC";
   for (const database of ["template0", "template1"])
-    await sql({ ...cluster.admin, database }, publicOfService);
+    await sql({ ...cluster.superuser, database }, publicOfService);
   await sql(
-    cluster.admin,
+    cluster.superuser,
     "ALTER DATABASE template0 ALLOW_CONNECTIONS false",
     "CREATE ROLE managed LOGIN CREATEDB CREATEROLE PASSWORD 'managed'",
     "GRANT pg_monitor, pg_signal_backend TO managed",
@@ -49,7 +49,7 @@ const url = (database: string, user: string) =>
 
 async function makeTarget(name: string): Promise<void> {
   await sql(
-    cluster.admin,
+    cluster.superuser,
     `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`,
     `CREATE DATABASE ${name} OWNER app`,
   );
@@ -67,7 +67,7 @@ async function makeTarget(name: string): Promise<void> {
 /** Roles whose rights the admin has, and memberships that it has in any. */
 async function memberships(): Promise<unknown[]> {
   return sql(
-    cluster.admin,
+    cluster.superuser,
     `SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = roleid JOIN pg_roles u ON u.oid = member
      WHERE u.rolname = 'managed' AND r.rolname !~ '^pg_' AND (current_setting('server_version_num')::int < 160000 OR grantor <> 10)`,
   );
@@ -139,7 +139,8 @@ test("an ordinary administrator restores: everything is the owner's, settings an
   await sql(on("target", "reader"), "SELECT FROM stats.later");
   const left = await until(
     async () =>
-      (await sql(cluster.admin, "SELECT datname FROM pg_database WHERE datname ~ 'pgstack'")).length === 0,
+      (await sql(cluster.superuser, "SELECT datname FROM pg_database WHERE datname ~ 'pgstack'")).length ===
+      0,
   );
   assert.ok(left);
 });
@@ -211,7 +212,7 @@ test("a restore that is killed leaves the target as it was; the next one drops w
 });
 
 test("an owner whom the administrator may not join is refused before anything is touched", async () => {
-  await sql(cluster.admin, "CREATE ROLE foreign_owner SUPERUSER");
+  await sql(cluster.superuser, "CREATE ROLE foreign_owner SUPERUSER");
   const words = [
     "restore",
     join(folder, "source.dump"),

@@ -37,7 +37,7 @@ test("a slot goes on over the rebuilt table, up and down, and gets each new row 
   });
   const scratch = await openScratchServer({ programs: await findPrograms("initdb") });
   try {
-    await withClient(cluster.admin, async (client) => {
+    await withClient(cluster.superuser, async (client) => {
       await client.query(live);
       await client.query("SELECT pg_create_logical_replication_slot('s', 'pgoutput')");
       await client.query("INSERT INTO lg VALUES (4, '2024-01-01'); INSERT INTO a VALUES (1)");

@@ -15,7 +15,7 @@ let root: string;
 before(async () => {
   cluster = await startThrowawayCluster();
   root = mkdtempSync(join(tmpdir(), "pgstack-revision-"));
-  await withClient(cluster.admin, (client) =>
+  await withClient(cluster.superuser, (client) =>
     client.query(
       "CREATE TABLE t (id int PRIMARY KEY, email text); CREATE ROLE looker LOGIN PASSWORD 'secret'",
     ),
@@ -109,7 +109,7 @@ test("--scratch-url takes databases of a server that is there, and drops them", 
   models("a.sql", "CREATE TABLE t (id int PRIMARY KEY, email text, n int);");
   const { code, err } = await revision("n", "--url", url(), "--scratch-url", url());
   assert.equal(code, 0, err);
-  const left = await withClient(cluster.admin, (client) =>
+  const left = await withClient(cluster.superuser, (client) =>
     client.query("SELECT FROM pg_database WHERE datname LIKE 'pgstack%'"),
   );
   assert.equal(left.rowCount, 0);
@@ -128,7 +128,7 @@ const mapping = (who: string, password: string) =>
 const table = "CREATE TABLE t (id int PRIMARY KEY, email text)";
 
 async function onDatabase(sql: string): Promise<void> {
-  await withClient(cluster.admin, (client) => client.query(sql));
+  await withClient(cluster.superuser, (client) => client.query(sql));
 }
 
 test("what a revision does not write is reported, never passed over", async () => {

@@ -13,7 +13,7 @@ let databases = 0;
 
 before(async () => {
   cluster = await startThrowawayCluster();
-  await run(cluster.admin, "CREATE ROLE owner LOGIN PASSWORD 'pw'");
+  await run(cluster.superuser, "CREATE ROLE owner LOGIN PASSWORD 'pw'");
 });
 after(() => cluster.close());
 
@@ -44,19 +44,21 @@ async function outcome(settings: ConnectionSettings, sql: string): Promise<strin
 async function database(...schema: string[]) {
   const name = `d${++databases}`;
   await run(
-    cluster.admin,
+    cluster.superuser,
     `CREATE DATABASE ${name} OWNER owner`,
     `REVOKE ALL ON DATABASE ${name} FROM PUBLIC`,
+    `GRANT CONNECT, CREATE ON DATABASE ${name} TO ${cluster.admin.user}`,
   );
   const admin = { ...cluster.admin, database: name };
+  const superuser = { ...cluster.superuser, database: name };
   const as = (user: string) => ({ ...admin, user, password: "pw" });
   if (schema.length > 0) await run(as("owner"), ...schema);
-  return { name, admin, as };
+  return { name, admin, superuser, as };
 }
 
 async function role(name: string, database: string): Promise<void> {
   await run(
-    cluster.admin,
+    cluster.superuser,
     `CREATE ROLE ${name} LOGIN PASSWORD 'pw'`,
     `GRANT CONNECT ON DATABASE ${database} TO ${name}`,
   );
@@ -171,13 +173,13 @@ test("Readonly becomes readwrite and readonly again", async () => {
 });
 
 test("What a second creator and a superuser made, and will make, is covered", async () => {
-  const { name, admin, as } = await database();
-  await run(cluster.admin, "CREATE ROLE migrator LOGIN PASSWORD 'pw' IN ROLE owner");
-  await run(admin, "CREATE TABLE of_admin (id int)");
+  const { name, superuser, as } = await database();
+  await run(cluster.superuser, "CREATE ROLE migrator LOGIN PASSWORD 'pw' IN ROLE owner");
+  await run(superuser, "CREATE TABLE of_admin (id int)");
   await role("wide", name);
-  await grant(admin, declaration("wide"));
+  await grant(superuser, declaration("wide"));
   await run(as("migrator"), "CREATE TABLE of_migrator (id int)");
-  await run(admin, "CREATE TABLE of_admin_later (id int)");
+  await run(superuser, "CREATE TABLE of_admin_later (id int)");
   for (const table of ["of_admin", "of_migrator", "of_admin_later"])
     assert.equal(await outcome(as("wide"), `TABLE ${table}`), "ok", table);
 });
@@ -196,18 +198,18 @@ test("A view that calls a function can be read", async () => {
 });
 
 test("A retired role leaves its objects to the owner and can be dropped", async () => {
-  const { name, admin, as } = await database("CREATE TABLE t (id int)");
+  const { name, admin, superuser, as } = await database("CREATE TABLE t (id int)");
   await role("leaver", name);
   await grant(admin, declaration("leaver", { access: "readwrite" }));
   await run(
-    admin,
+    superuser,
     "GRANT CREATE ON SCHEMA public TO leaver",
     "SET ROLE leaver",
     "CREATE TABLE mine AS SELECT 1 AS x",
     "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO owner",
   );
   assert.equal(await withClient(admin, (client) => prepareRoleDrop(client, "leaver", "owner")), true);
-  await run(cluster.admin, "DROP ROLE leaver");
+  await run(cluster.superuser, "DROP ROLE leaver");
   assert.deepEqual(await run(as("owner"), "TABLE mine"), [[{ x: 1 }]]);
   assert.equal(await withClient(admin, (client) => prepareRoleDrop(client, "leaver", "owner")), false);
 });
@@ -217,7 +219,7 @@ test("A role that another database holds is not retired, and the refusal names w
   const there = await database("CREATE TABLE t (id int)");
   await role("shared", here.name);
   await grant(here.admin, declaration("shared"));
-  await run(there.admin, "GRANT SELECT ON t TO shared");
+  await run(there.superuser, "GRANT SELECT ON t TO shared");
   const retire = withClient(here.admin, (client) => prepareRoleDrop(client, "shared", "owner"));
   await assert.rejects(retire, new RegExp(`has rights on 1 object in database "${there.name}"`));
   assert.equal(await outcome(here.as("shared"), "TABLE t"), "ok");
@@ -236,7 +238,7 @@ test("Twelve roles granted side by side meet no catalog race", async () => {
 });
 
 test("A probe as the role finds what it can do and should not, and what it cannot and should", async () => {
-  const { name, admin, as } = await database(
+  const { name, admin, superuser, as } = await database(
     "CREATE TABLE users (id serial, email text)",
     "CREATE SCHEMA other",
     "CREATE TABLE other.t (id int)",
@@ -254,7 +256,7 @@ test("A probe as the role finds what it can do and should not, and what it canno
   const probe = async () => (await withClient(as("probed"), (client) => runProbes(client, declared))).faults;
   assert.deepEqual(await probe(), []);
   await run(
-    admin,
+    superuser,
     "GRANT SELECT (email) ON users TO PUBLIC",
     "GRANT INSERT, DELETE ON other.t TO probed",
     "GRANT USAGE ON SEQUENCE users_id_seq TO probed",
@@ -277,12 +279,12 @@ test("A probe as the role finds what it can do and should not, and what it canno
     "starts its transactions in read-write mode",
   ]);
   await grant(admin, declared);
-  await run(admin, "REVOKE ALL ON other.t FROM probed");
+  await run(superuser, "REVOKE ALL ON other.t FROM probed");
   assert.ok((await probe()).some((fault) => fault.startsWith("cannot read other.t: permission denied")));
 });
 
 test("A probe of a readwrite role writes nothing and takes no number from a sequence", async () => {
-  const { name, admin, as } = await database("CREATE TABLE t (id serial PRIMARY KEY)");
+  const { name, admin, superuser, as } = await database("CREATE TABLE t (id serial PRIMARY KEY)");
   await role("writer", name);
   const declared = {
     ...declaration("writer", { access: "readwrite" }),
@@ -292,7 +294,7 @@ test("A probe of a readwrite role writes nothing and takes no number from a sequ
   };
   await grant(admin, declared);
   assert.deepEqual((await withClient(as("writer"), (client) => runProbes(client, declared))).faults, []);
-  assert.deepEqual(await run(admin, "SELECT nextval('t_id_seq')::int AS next", "TABLE t"), [
+  assert.deepEqual(await run(superuser, "SELECT nextval('t_id_seq')::int AS next", "TABLE t"), [
     [{ next: 1 }],
     [],
   ]);
@@ -303,7 +305,7 @@ async function managedDatabase() {
   const [user, owner, reader, name] = ["managed", "m_owner", "m_reader", "d"].map(
     (one) => `${one}${++databases}`,
   );
-  await run(cluster.admin, `CREATE ROLE ${user} LOGIN CREATEDB CREATEROLE PASSWORD 'pw'`);
+  await run(cluster.superuser, `CREATE ROLE ${user} LOGIN CREATEDB CREATEROLE PASSWORD 'pw'`);
   const managed = { ...cluster.admin, user: user as string, password: "pw" };
   await run(
     managed,
@@ -333,7 +335,10 @@ test("An admin who is no superuser grants, restricts and retires, and is in no o
 
 test("What an admin who is no superuser cannot grant is refused with the way past it", async () => {
   const { admin, owner, reader } = await managedDatabase();
-  await run({ ...cluster.admin, database: admin.database }, "CREATE TABLE of_superuser (id int)");
-  await assert.rejects(grant(admin, declaration(reader), owner), /"postgres".*ALTER .* OWNER.*exclude/s);
+  await run({ ...cluster.superuser, database: admin.database }, "CREATE TABLE of_superuser (id int)");
+  await assert.rejects(
+    grant(admin, declaration(reader), owner),
+    new RegExp(`"${cluster.superuser.user}".*ALTER .* OWNER.*exclude`, "s"),
+  );
   await grant(admin, declaration(reader, { exclude: ["of_superuser"] }), owner);
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connectionFromUrl } from "../../runner/postgres/connection.ts";
 import { sql } from "../support/databases.ts";
+import { instanceOf } from "../support/managed-service.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
@@ -35,9 +36,9 @@ after(async () => {
 });
 
 function configure(roles: readonly object[]): void {
-  const { host, port, user: adminUser, password: adminPassword, sslMode } = cluster.admin;
+  const { password: adminPassword } = cluster.admin;
   project.configure("roles", {
-    instance: { kind: "existing", host, port, adminUser, sslMode },
+    instance: instanceOf(cluster.admin),
     adminPassword,
     database: { name: "a=b", owner: "My-Own er" },
     ...(roles.includes(writer) && { passwords: { "given one": given } }),
@@ -54,7 +55,7 @@ const unchanged = () => done(project.pgstack("preview", "roles", "--expect-no-ch
 const urls = async () => (await project.outputs("roles")).urls as Record<string, string>;
 const as = async (role: string) => connectionFromUrl((await urls())[role] as string, {});
 
-const admin = () => ({ ...cluster.admin, database: "a=b" });
+const admin = () => ({ ...cluster.superuser, database: "a=b" });
 const denied = { message: /permission denied/ };
 const reader = { name: "reader", access: "readonly", connectionLimit: 5, statementTimeout: "30s" };
 const writer = {
@@ -184,18 +185,21 @@ test("a role that owns things is renamed and dropped in one update; what it owne
 });
 
 test("a role that another database holds stays, with a refusal that names it", async () => {
-  await sql(cluster.admin, "CREATE DATABASE elsewhere");
-  await sql({ ...cluster.admin, database: "elsewhere" }, "CREATE TABLE t (); ALTER TABLE t OWNER TO reader2");
+  await sql(cluster.superuser, "CREATE DATABASE elsewhere");
+  await sql(
+    { ...cluster.superuser, database: "elsewhere" },
+    "CREATE TABLE t (); ALTER TABLE t OWNER TO reader2",
+  );
   configure([]);
   const refused = await project.pgstack("up", "roles", "--yes", "--skip-preview");
   assert.equal(refused.code, 1);
   assert.match(refused.output, /owns 1 object in database "elsewhere"/);
-  await sql(cluster.admin, "DROP DATABASE elsewhere");
+  await sql(cluster.superuser, "DROP DATABASE elsewhere");
 });
 
 test("destroy leaves no role behind", async () => {
   await done(project.pgstack("destroy", "roles", "--yes", "--skip-preview"));
-  assert.deepEqual(await sql(cluster.admin, "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'"), [
+  assert.deepEqual(await sql(cluster.superuser, "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'"), [
     { rolname: "postgres" },
   ]);
 });

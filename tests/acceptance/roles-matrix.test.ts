@@ -20,14 +20,15 @@ const reader: ReviewedRole = {
 
 const rights = { owner: "owner", creators: [], roles: [reader] };
 
-const review = () => withClient(app, (client) => reviewRoles(client, rights));
+const review = () =>
+  withClient({ ...cluster.admin, database: "app" }, (client) => reviewRoles(client, rights));
 const differences = async () => renderDifferences(await review(), plain);
 
 before(async () => {
   cluster = await startThrowawayCluster();
-  app = { ...cluster.admin, database: "app" };
+  app = { ...cluster.superuser, database: "app" };
   await sql(
-    cluster.admin,
+    cluster.superuser,
     "CREATE ROLE owner LOGIN",
     "CREATE ROLE reader LOGIN",
     "CREATE DATABASE app OWNER owner",
@@ -35,12 +36,13 @@ before(async () => {
   await sql(
     app,
     "REVOKE ALL ON DATABASE app FROM PUBLIC",
+    `GRANT CONNECT, CREATE ON DATABASE app TO ${cluster.admin.user}`,
     "GRANT CONNECT ON DATABASE app TO reader",
     "SET ROLE owner",
     "CREATE TABLE users (id serial, email text)",
     "CREATE TABLE games (id int)",
   );
-  await withClient(app, (client) => applyRights(client, rights));
+  await withClient({ ...cluster.admin, database: "app" }, (client) => applyRights(client, rights));
 });
 after(() => cluster.close());
 

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { sql } from "../support/databases.ts";
+import { instanceOf } from "../support/managed-service.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
@@ -14,9 +15,8 @@ let password: string;
 const reader = { name: "shop_reader", access: "readonly" };
 
 function configure(changes: Record<string, unknown> = {}): void {
-  const { host, port, user } = cluster.admin;
   project.configure("prod", {
-    instance: { kind: "existing", host, port, adminUser: user, sslMode: "disable" },
+    instance: instanceOf(cluster.admin),
     adminPassword: password,
     database: { name: "shop", owner: "shop_owner" },
     roles: [reader, { name: "shop_guest", access: "readonly" }],
@@ -67,7 +67,7 @@ test("a rotated password and another address update the provider and nothing els
     ["second", "127.0.0.1"],
   ] as const) {
     await rotate(next);
-    configure({ instance: { kind: "existing", host, port: cluster.admin.port, sslMode: "disable" } });
+    configure({ instance: { ...instanceOf(cluster.admin), host } });
     assert.deepEqual(await changes(), [
       "update pgstack:index:Instance$pulumi:providers:postgresql postgresql",
     ]);

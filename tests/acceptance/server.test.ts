@@ -36,7 +36,7 @@ test("a server that was killed and is a zombie is started again", async (t) => {
   assert.match(spawnSync("ps", ["-o", "stat=", "-p", `${server}`], { encoding: "utf8" }).stdout, /^Z/);
   assert.equal(serverProcess(cluster.place), undefined);
   await startCluster(cluster.place);
-  await sql(cluster.admin, "SELECT 1");
+  await sql(cluster.superuser, "SELECT 1");
 });
 
 test("a server whose number another program got is not taken for running", async () => {
@@ -46,14 +46,14 @@ test("a server whose number another program got is not taken for running", async
   serverUser().own(file);
   assert.equal(serverProcess(cluster.place), undefined);
   await startCluster(cluster.place);
-  await sql(cluster.admin, "SELECT 1");
+  await sql(cluster.superuser, "SELECT 1");
 });
 
 test("of two starts at once both wait until the server answers", async () => {
   await stopCluster(cluster.place);
   const start = async () => {
     await startCluster(cluster.place);
-    await sql(cluster.admin, "SELECT 1");
+    await sql(cluster.superuser, "SELECT 1");
   };
   await Promise.all([start(), start()]);
 });

@@ -34,7 +34,7 @@ test("the example's migrations build its models exactly, and lead back to an emp
     ConnectionSettings,
     ConnectionSettings,
   ];
-  await withClient(cluster.admin, async (client) => {
+  await withClient(cluster.superuser, async (client) => {
     for (const { database } of databases) await client.query(`CREATE DATABASE ${database}`);
   });
   const programs = cluster.place.programs.directory;

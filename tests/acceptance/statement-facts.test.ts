@@ -206,8 +206,8 @@ async function watchBeside(
   const oids = await oidsOf(client);
   const files = await filesOf(client, oids);
   const { pid } = await oneRow<{ pid: number }>(client, "SELECT pg_backend_pid() AS pid");
-  const reader = await openClient(cluster.admin);
-  const watcher = await openClient(cluster.admin);
+  const reader = await openClient(cluster.superuser);
+  const watcher = await openClient(cluster.superuser);
   try {
     await reader.query(against);
     const running = client.query(sql);
@@ -228,7 +228,7 @@ async function check(form: StatementForm, kind: Kind): Promise<void> {
   const { sql, setup, on = "t" } = examples[form];
   const fact = factOf(form);
   const { partitioned } = fact;
-  await withClient(cluster.admin, async (client) => {
+  await withClient(cluster.superuser, async (client) => {
     if (kind === "partitioned" && partitioned === "refused") {
       await assert.rejects(
         makeTables(client, kind, setup).then(() => client.query(sql)),
@@ -263,7 +263,7 @@ test("a client's prepared SELECT * fails after the forms that are said to change
     const { sql, setup, on = "t", only } = examples[form];
     const fact = factOf(form);
     if (fact.alone || fact.loses === "rows" || form === "rename-table" || only === "partitioned") continue;
-    await withClient(cluster.admin, async (client) => {
+    await withClient(cluster.superuser, async (client) => {
       await makeTables(client, "plain", setup);
       await client.query(`PREPARE all_of AS SELECT * FROM ${on}; EXECUTE all_of`);
       await client.query(sql);

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { withClient } from "../../runner/postgres/connection.ts";
+import { instanceOf } from "../support/managed-service.ts";
 import { createProject, type TestProject } from "../support/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
@@ -32,9 +33,9 @@ const twelve = (first: Access, second: Access, name = "role") =>
   Array.from({ length: 12 }, (_, at) => ({ name: `${name}_${at}`, access: at % 2 === 0 ? first : second }));
 
 async function up(roles: readonly object[]): Promise<void> {
-  const { host, port, user: adminUser, password: adminPassword, sslMode } = cluster.admin;
+  const { password: adminPassword } = cluster.admin;
   project.configure("twelve", {
-    instance: { kind: "existing", host, port, adminUser, sslMode },
+    instance: instanceOf(cluster.admin),
     adminPassword,
     database: { name: "twelve", owner: "twelve_owner", schemas },
     protect: false,
@@ -48,7 +49,7 @@ async function up(roles: readonly object[]): Promise<void> {
 async function rights(): Promise<unknown> {
   const of = (right: string) =>
     `(SELECT count(*)::int FROM pg_class c WHERE relname = 't' AND has_table_privilege(r.oid, c.oid, '${right}'))`;
-  return withClient({ ...cluster.admin, database: "twelve" }, async (client) => {
+  return withClient({ ...cluster.superuser, database: "twelve" }, async (client) => {
     const { rows } = await client.query(
       `SELECT rolname AS name, ${of("SELECT")} AS reads, ${of("INSERT")} AS writes FROM pg_roles r
        WHERE rolname ~ '^(role|new)_' ORDER BY length(rolname), rolname`,

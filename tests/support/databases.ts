@@ -14,10 +14,26 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** A connection as a URL, with its password. */
+export function connectionUrl({
+  user,
+  password = "",
+  host,
+  port,
+  database,
+  ...tls
+}: ConnectionSettings): string {
+  const url = new URL(`postgres://${host}:${port}/${encodeURIComponent(database)}`);
+  [url.username, url.password] = [encodeURIComponent(user), encodeURIComponent(password)];
+  if (tls.sslMode !== "disable") url.searchParams.set("sslmode", tls.sslMode);
+  if (tls.sslRootCert !== undefined) url.searchParams.set("sslrootcert", tls.sslRootCert);
+  return url.href;
+}
+
 /** The connection URL of one database of a cluster. */
 export function urlOf({ admin }: ThrowawayCluster, database: string, user = admin.user): string {
   const password = user === admin.user ? admin.password : user;
-  return `postgres://${user}:${password}@${admin.host}:${admin.port}/${database}`;
+  return connectionUrl({ ...admin, database, user, password });
 }
 
 /** Runs a verb in a process of its own; `stdin` and `env` as a resource would give them. */

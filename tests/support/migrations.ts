@@ -12,6 +12,7 @@ import { defaultSettings, type MigrationSettings } from "../../runner/migrations
 import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { UserError } from "../../runner/util/errors.ts";
 import { projectPath } from "../../runner/util/project.ts";
+import { connectionUrl } from "./databases.ts";
 import type { ThrowawayCluster } from "./throwaway-cluster.ts";
 
 /** How a program ended. */
@@ -89,6 +90,7 @@ export async function callVerb(
 export interface Bench extends Disposable {
   readonly owner: ConnectionSettings;
   readonly admin: ConnectionSettings;
+  readonly superuser: ConnectionSettings;
   readonly directory: string;
   /** Everything that was logged. */
   readonly lines: string[];
@@ -111,8 +113,8 @@ export interface Bench extends Disposable {
 
 let count = 0;
 
-async function createDatabase(admin: ConnectionSettings, name: string): Promise<void> {
-  await withClient(admin, async (client) => {
+async function createDatabase(superuser: ConnectionSettings, name: string): Promise<void> {
+  await withClient(superuser, async (client) => {
     await client.query(`CREATE ROLE ${name} LOGIN PASSWORD 'secret'`);
     await client.query(`CREATE DATABASE ${name} OWNER ${name}`);
   });
@@ -121,7 +123,7 @@ async function createDatabase(admin: ConnectionSettings, name: string): Promise<
 /** Makes a fresh database on a cluster that the test shares. */
 export async function makeBench(cluster: ThrowawayCluster): Promise<Bench> {
   const name = `bench_${++count}`;
-  await createDatabase(cluster.admin, name);
+  await createDatabase(cluster.superuser, name);
   const owner = { ...cluster.admin, user: name, password: "secret", database: name };
   const root = mkdtempSync(join(tmpdir(), "pgstack-migrations-"));
   const directory = join(root, "migrations");
@@ -135,6 +137,7 @@ export async function makeBench(cluster: ThrowawayCluster): Promise<Bench> {
   return {
     owner,
     admin: { ...cluster.admin, database: name },
+    superuser: { ...cluster.superuser, database: name },
     directory,
     lines,
     write,
@@ -156,11 +159,8 @@ export async function makeBench(cluster: ThrowawayCluster): Promise<Bench> {
         log: (line) => lines.push(line),
       });
     },
-    run: (verb, ...words) => {
-      const { host, port, user, password, database } = owner;
-      const url = `postgres://${user}:${password}@${host}:${port}/${database}?sslmode=disable`;
-      return callVerb(verb, [...words, "--url", url, "--directory", directory]);
-    },
+    run: (verb, ...words) =>
+      callVerb(verb, [...words, "--url", connectionUrl(owner), "--directory", directory]),
     query,
     history: async () => (await query("SELECT name FROM pgstack.migrations ORDER BY position")) as string[],
     [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),

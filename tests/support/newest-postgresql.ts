@@ -72,6 +72,9 @@ async function fetched(): Promise<string> {
   return join(place, programsIn);
 }
 
+/** Whether this process finds programs that were built with TLS. */
+export const clientsSpeakTls = () => !process.env.PATH?.startsWith(keptDirectory());
+
 /**
  * Lets this process find the newest PostgreSQL's programs: those that are installed, else those of a Python package.
  * @returns why there are none

@@ -13,11 +13,22 @@ import {
 } from "../../runner/postgres/cluster.ts";
 import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 import { findServer } from "../../runner/postgres/embedded/server.ts";
+import {
+  asManaged,
+  handOver,
+  makeCertificate,
+  speaksTls,
+  tlsSettings,
+  writeHostRules,
+} from "./managed-service.ts";
+import { clientsSpeakTls } from "./newest-postgresql.ts";
 
 /** A server that is gone, files included, once `close` resolves. */
 export interface ThrowawayCluster extends AsyncDisposable {
-  /** The superuser on the database `postgres`. */
+  /** The administrator on the database `postgres`: a superuser, or on a managed server what its service gives. */
   readonly admin: ConnectionSettings;
+  /** A superuser: the administrator, or on a managed server the service's own. For what only a superuser can do. */
+  readonly superuser: ConnectionSettings;
   readonly place: ClusterPlace;
   /** Safe to call twice. */
   readonly close: () => Promise<void>;
@@ -45,17 +56,35 @@ async function startOnFreePort(place: ClusterPlace, settings: ServerSettings): P
   }
 }
 
-/**
- * Starts a cluster of its own in a temporary directory, on a free loopback port.
- * @param wanted major version of the programs (default: the newest installed) and further server settings
- */
-export async function startThrowawayCluster(
-  wanted: { major?: number | undefined; settings?: ServerSettings } = {},
-): Promise<ThrowawayCluster> {
-  const programs = await findServer(
-    (line) => process.stderr.write(`${line}\n`),
-    wanted.major === undefined ? undefined : { major: wanted.major },
-  );
+/** What a test wants of its server. */
+export interface WantedCluster {
+  /** Major version of the programs; default: the newest that is installed. */
+  readonly major?: number | undefined;
+  /** Further settings of the server. */
+  readonly settings?: ServerSettings;
+  /** Who the administrator is; default: what PGSTACK_TEST_ADMIN says, else a superuser. */
+  readonly admin?: "superuser" | "managed";
+}
+
+async function startManaged(
+  place: ClusterPlace,
+  first: ConnectionSettings,
+  settings: ServerSettings,
+): Promise<Pick<ThrowawayCluster, "admin" | "superuser">> {
+  const tls = clientsSpeakTls() && (await speaksTls(place));
+  const certificate = tls ? await makeCertificate(join(place.directory, "certificates")) : undefined;
+  writeHostRules(place, tls);
+  const port = await startOnFreePort(place, { ...(certificate && tlsSettings(certificate)), ...settings });
+  const trust = certificate && ({ sslMode: "verify-full", sslRootCert: certificate.authority } as const);
+  const admin = { ...first, ...trust, port };
+  return { admin, superuser: await handOver(admin, place.programs.major) };
+}
+
+/** Starts a cluster of its own in a temporary directory, on a free loopback port. */
+export async function startThrowawayCluster(wanted: WantedCluster = {}): Promise<ThrowawayCluster> {
+  const { major, settings = {}, admin: kind = asManaged ? "managed" : "superuser" } = wanted;
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  const programs = await findServer(log, major === undefined ? undefined : { major });
   const directory = mkdtempSync(join(tmpdir(), "pgstack-"));
   const place = { directory, programs };
   const password = randomBytes(16).toString("hex");
@@ -63,11 +92,14 @@ export async function startThrowawayCluster(
     await stopCluster(place);
     rmSync(directory, { recursive: true, force: true });
   };
+  const first = { host: "127.0.0.1", port: 0, user: "postgres", password, database: "postgres" } as const;
   try {
     await createCluster(place, password);
-    const port = await startOnFreePort(place, wanted.settings ?? {});
-    const admin = { host: "127.0.0.1", port, user: "postgres", password, database: "postgres" } as const;
-    return { admin: { ...admin, sslMode: "disable" }, place, close, [Symbol.asyncDispose]: close };
+    const both = { place, close, [Symbol.asyncDispose]: close };
+    if (kind === "managed")
+      return { ...both, ...(await startManaged(place, { ...first, sslMode: "disable" }, settings)) };
+    const admin = { ...first, port: await startOnFreePort(place, settings), sslMode: "disable" } as const;
+    return { ...both, admin, superuser: admin };
   } catch (error) {
     await close();
     throw error;
