@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigError, parseConfig, type StackConfig } from "../runner/config/parse.ts";
+import { Instance, LocalInstance } from "./instance.ts";
 
 const namespace = "pgstack:";
 
@@ -11,4 +12,14 @@ export function loadConfig(): StackConfig {
   } catch (error) {
     throw error instanceof ConfigError ? new pulumi.RunError(error.message) : error;
   }
+}
+
+/** The server that a stack's configuration names: a local one, or one that others run. */
+export function configuredServer(
+  name: string,
+  { instance: { kind: _, ...settings }, adminPassword = "" }: Pick<StackConfig, "instance" | "adminPassword">,
+): Instance | LocalInstance {
+  return "host" in settings
+    ? new Instance(name, { ...settings, adminPassword })
+    : new LocalInstance(name, settings);
 }

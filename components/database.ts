@@ -1,126 +1,110 @@
-import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import type { DatabaseConfig } from "../runner/config/database.ts";
-import { type Connection, RunnerCommand } from "./runner/command.ts";
+import { type CheckedDatabase, checkDatabase } from "./arguments.ts";
+import { type DatabaseOutputs, declareAll } from "./composition.ts";
+import type { Server } from "./instance.ts";
+import type { DatabaseSettings } from "./interfaces.ts";
+import { Names } from "./parts/names.ts";
+import { orFail } from "./parts/refusal.ts";
+import { currentProgram } from "./program.ts";
 
-export interface DatabaseArgs {
-  readonly config: DatabaseConfig;
-  /** The owner's role, which must exist first. */
-  readonly owner: postgresql.Role;
-  /** The server, where it is made here: with it goes all that is in it. */
-  readonly instance: pulumi.Resource | undefined;
-  /** Leads the admin to it. */
-  readonly connection: Connection;
-  /** Whether `destroy` refuses to drop it. */
-  readonly protect: boolean;
-  /** It was there before the stack: its schemas keep their owners. */
-  readonly adopted: boolean;
-  /** It is not made but imported, as it is. */
-  readonly importOnly: boolean;
+/** Arguments of `Database`: what a stack's configuration takes, and the server. */
+export interface DatabaseArgs extends DatabaseSettings {
+  /** The server: an `Instance` or a `LocalInstance` of the same program. */
+  instance: Server;
 }
 
-/** The database, with the schemas and extensions that its owner starts from, made one after the other. */
+/** The state of a database's migrations. */
+export interface MigrationsOutput {
+  /** How many are applied. */
+  readonly count: number;
+  /** The one that was applied last, or null. */
+  readonly head: string | null;
+  /** Files that `migrations.to` holds back. */
+  readonly pending: number;
+}
+
+/**
+ * A database with its owner, roles, rights, migrations, dumps and restores, or the move of another database to this one.
+ * Several databases of one program share an instance or have one each. The names of their resources begin with the
+ * component's.
+ *
+ * @throws RunError that lists every fault of the arguments. Faults of files, and what the server refuses, end the program
+ *   before the update has changed anything.
+ */
 export class Database extends pulumi.ComponentResource {
-  readonly database: postgresql.Database;
-  /** All that later resources wait for. */
-  readonly contents: readonly pulumi.Resource[];
+  /** What an application depends on: there once migrations and grants are done and each role's rights have been verified. */
+  readonly ready: pulumi.Output<pulumi.Resource[]>;
+  /** The connection URL of each role, the owner among them. Secret. */
+  readonly urls: pulumi.Output<Record<string, string>>;
+  /** The owner's connection URL. Secret. */
+  readonly databaseUrl: pulumi.Output<string | undefined>;
+  /** The migration that was applied last, or null. */
+  readonly head: pulumi.Output<string | null>;
+  readonly migrations: pulumi.Output<MigrationsOutput>;
+  /** The database's name on the server, once it is there. */
+  readonly name: pulumi.Output<string>;
+  /** The owner's name, once it is there. */
+  readonly owner: pulumi.Output<string>;
+  /** The roles beside the owner. */
+  readonly roles: pulumi.Output<readonly { readonly name: string; readonly access: string }[]>;
+  /** The report of the last dump, or null. */
+  readonly dump: pulumi.Output<object | null>;
+  /** The report of the restore, or null. */
+  readonly restore: pulumi.Output<object | null>;
+  /** How far a cutover is, or null. */
+  readonly cutover: pulumi.Output<object | null>;
+  /** How the administrator reaches the old database of a cutover, or null. Secret. */
+  readonly cutoverSource: pulumi.Output<object | null>;
+  /** How the administrator connects. Secret. */
+  readonly admin: pulumi.Output<object>;
+  readonly #work: Promise<DatabaseOutputs>;
 
   constructor(name: string, args: DatabaseArgs, options?: pulumi.ComponentResourceOptions) {
+    const { instance, ...settings } = args;
+    const config = checkDatabase(name, settings, instance);
+    claimRoles(name, config, instance);
     super("pgstack:index:Database", name, {}, options);
-    this.database = createDatabase(name, args, this);
-    const access = args.importOnly ? [] : [closeDatabase(name, args, this.database, this)];
-    this.contents = createContents(args, [this.database, ...access], this);
-    this.registerOutputs({});
+    const work = orFail(
+      declareAll(
+        { program: currentProgram(), component: name, names: new Names(name), config, instance },
+        this,
+      ),
+    );
+    const output = <Key extends keyof DatabaseOutputs>(key: Key) =>
+      pulumi.output(work.then((outputs) => outputs[key]));
+    this.#work = work;
+    this.ready = pulumi.output(work.then(({ ready }) => ready)) as unknown as typeof this.ready;
+    this.urls = pulumi.secret(output("urls"));
+    this.databaseUrl = this.urls.apply((urls) => urls[config.database.owner]);
+    this.head = output("head") as typeof this.head;
+    this.migrations = output("migrations") as typeof this.migrations;
+    this.name = output("name") as typeof this.name;
+    this.owner = output("owner") as typeof this.owner;
+    this.roles = pulumi.output(config.roles.map(({ name, access }) => ({ name, access })));
+    this.dump = output("dump") as typeof this.dump;
+    this.restore = output("restore") as typeof this.restore;
+    this.cutover = output("cutover") as typeof this.cutover;
+    this.cutoverSource = output("cutoverSource") as typeof this.cutoverSource;
+    this.admin = output("admin") as typeof this.admin;
+  }
+
+  /** What depends on the component waits until all of it is declared. */
+  protected override async initialize(): Promise<void> {
+    await undefined; // the constructor runs first
+    await this.#work;
   }
 }
 
-/**
- * What a change must never do: `encoding` to `template` count only when a database is made, and would replace it. The others
- * no configuration says, so a database that was there before keeps its own: a connection limit, say.
- */
-const settled = [
-  ...["encoding", "lcCollate", "lcCtype", "template", "tablespaceName"],
-  ...["connectionLimit", "allowConnections", "isTemplate", "alterObjectOwnership"],
-];
-
-/** Flags of the provider for creating and dropping, which an import leaves out of the state. */
-const flags = ["ifNotExists", "createCascade", "dropCascade"];
-
-function createDatabase(name: string, args: DatabaseArgs, parent: pulumi.Resource): postgresql.Database {
-  return new postgresql.Database(
-    `${name}-${args.config.name}`,
-    {
-      name: args.config.name,
-      owner: args.owner.name,
-      encoding: "UTF8",
-      lcCollate: "DEFAULT",
-      lcCtype: "DEFAULT",
-      template: "template0",
-    },
-    {
-      parent,
-      ignoreChanges: settled,
-      protect: args.protect,
-      ...(args.importOnly && { import: args.config.name }),
-      ...(args.instance && { deletedWith: args.instance }),
-    },
-  );
-}
-
-/**
- * An admin who is no superuser may make extensions, and PUBLIC may not connect to a new database. To one that was there
- * before PUBLIC may, until the stack's roles may by name: both change in the transaction of `Roles`.
- */
-function closeDatabase(
-  name: string,
-  { config, connection, adopted }: DatabaseArgs,
-  database: postgresql.Database,
-  parent: pulumi.Resource,
-): pulumi.Resource {
-  return new RunnerCommand(
-    `${name}-access`,
-    {
-      ensure: "role-grants",
-      request: JSON.stringify({
-        owner: config.owner,
-        creators: [],
-        roles: [],
-        ...(adopted && { publicStays: true }),
-      }),
-      connection,
-    },
-    { parent, deletedWith: database, dependsOn: [database] },
-  );
-}
-
-function createContents(
-  args: DatabaseArgs,
-  [database, ...access]: readonly [postgresql.Database, ...pulumi.Resource[]],
-  parent: pulumi.Resource,
-): pulumi.Resource[] {
-  const made: pulumi.Resource[] = [database, ...access];
-  const options = (name: string) => ({
-    parent,
-    deletedWith: database,
-    dependsOn: made.at(-1) ?? database,
-    ignoreChanges: args.importOnly
-      ? [...flags, "owner", "schema", "version"]
-      : args.adopted
-        ? [...flags, "owner"]
-        : flags,
-    ...(args.importOnly && { import: `${args.config.name}.${name}` }),
-  });
-  for (const name of args.config.schemas)
-    made.push(
-      new postgresql.Schema(
-        `schema-${name}`,
-        { name, database: database.name, owner: args.owner.name },
-        options(name),
-      ),
+/** Throws RunError where another database of the program declares one of these roles on the same server. */
+function claimRoles(component: string, { database, roles }: CheckedDatabase, { turns }: Server): void {
+  const own = roles.filter(({ shared }) => shared !== true).map(({ name }) => name);
+  const faults = turns
+    .claim(component, [database.owner, ...own])
+    .map(({ role, database: other }) =>
+      role === database.owner
+        ? `owner: expected a role of the database's own, found "${role}", which database "${other}" declares`
+        : `roles: expected "${role}" in one database of the server, found it in "${other}" too; here, add shared: true`,
     );
-  for (const name of args.config.extensions)
-    made.push(
-      new postgresql.Extension(`extension-${name}`, { name, database: database.name }, options(name)),
-    );
-  return made;
+  if (faults.length > 0)
+    throw new pulumi.RunError([`Database "${component}" has a fault:`, ...faults].join("\n  "));
 }

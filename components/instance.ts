@@ -1,25 +1,16 @@
 import { isIPv6 } from "node:net";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import type {
-  ExistingInstanceConfig,
-  InstanceConfig,
-  LocalInstanceConfig,
-} from "../runner/config/instance.ts";
+import type { ExistingInstanceConfig } from "../runner/config/instance.ts";
+import { keepCertificate } from "../runner/util/certificate.ts";
+import { checkInstance, checkLocalInstance, type ExistingKey } from "./arguments.ts";
+import type { InstanceArgs, LocalInstanceArgs } from "./interfaces.ts";
+import type { Administrator } from "./parts/connection.ts";
+import { orFail } from "./parts/refusal.ts";
+import { currentProgram, Gate } from "./program.ts";
 import { RunnerCommand } from "./runner/command.ts";
-
-/** How the administrator of a server connects to it; in the form that `runner/connection.ts` reads. */
-export interface Administrator {
-  readonly host: pulumi.Output<string>;
-  readonly port: pulumi.Output<number>;
-  readonly user: pulumi.Output<string>;
-  /** Secret. */
-  readonly password: pulumi.Output<string>;
-  readonly database: pulumi.Output<string>;
-  readonly sslMode: pulumi.Output<string>;
-  /** Path of a PEM file, or undefined for the system's authorities. */
-  readonly sslRootCert: string | undefined;
-}
+import { knownValue } from "./runner/query.ts";
+import { Turns } from "./turns.ts";
 
 /** What a local instance prints of itself. */
 interface ConnectionJson {
@@ -31,80 +22,157 @@ interface ConnectionJson {
   readonly sslMode: string;
 }
 
-export interface InstanceArgs {
-  readonly config: InstanceConfig;
-  /** Of the existing instance's `adminUser`. Secret. */
-  readonly adminPassword: string | undefined;
-}
+/** The name that the instance of a checkout's stack has; its resources keep the names that they had there. */
+const checkoutName = "instance";
 
-/** The server of a stack: made here for kind local, or one that others run. */
-export class Instance extends pulumi.ComponentResource {
+/** A PostgreSQL server with its administrator: an `Instance` that others run, or a `LocalInstance`. */
+export abstract class Server extends pulumi.ComponentResource {
+  /** How the administrator connects. */
   readonly administrator: Administrator;
-  /** What stands and falls with the server; undefined where others run it. */
-  readonly resource: pulumi.Resource | undefined;
+  /** Host name or IP address. */
+  readonly host: pulumi.Output<string>;
+  readonly port: pulumi.Output<number>;
+  /** What the server itself stands and falls with; undefined where others run it. @internal */
+  readonly resource: Promise<pulumi.Resource | undefined>;
+  /** Whether the server is made here, and its databases with it. @internal */
+  readonly isLocal: boolean;
+  /** Open when all databases of the server that are made in one go have been checked. @internal */
+  readonly gate = new Gate();
+  /** The order of what several databases change on the server. @internal */
+  readonly turns = new Turns();
+  readonly #name: string;
+  #provider: postgresql.Provider | undefined;
 
-  constructor(
+  protected constructor(
     name: string,
-    { config, adminPassword }: InstanceArgs,
+    make: (parent: pulumi.Resource) => {
+      readonly administrator: Administrator;
+      readonly resource?: Promise<pulumi.Resource>;
+    },
     options?: pulumi.ComponentResourceOptions,
   ) {
     super("pgstack:index:Instance", name, {}, options);
-    if (config.kind === "local") {
-      const cluster = createLocal(name, config, this);
-      this.resource = cluster;
-      this.administrator = administratorOf(cluster);
-    } else {
-      this.administrator = existingAdministrator(config, adminPassword ?? "");
-    }
-    this.registerOutputs({});
+    const { administrator, resource } = make(this);
+    this.#name = name;
+    this.administrator = administrator;
+    this.host = administrator.host;
+    this.port = administrator.port;
+    this.isLocal = resource !== undefined;
+    this.resource = resource ?? Promise.resolve(undefined);
+  }
+
+  /** The provider that makes roles, databases and grants as the server's administrator. @internal */
+  get provider(): postgresql.Provider {
+    const name = this.#name === checkoutName ? "postgresql" : `${this.#name}-postgresql`;
+    this.#provider ??= createProvider(name, this.administrator, this);
+    return this.#provider;
+  }
+
+  /** The administrator's name, of a server that others run, where it is known. @internal */
+  async adminUser(): Promise<string | undefined> {
+    return this.isLocal ? undefined : knownValue(this.administrator.user);
+  }
+
+  protected override async initialize(): Promise<void> {
+    await undefined; // the constructor runs first
+    await this.resource;
   }
 }
 
-function createLocal(name: string, { port }: LocalInstanceConfig, parent: pulumi.Resource): RunnerCommand {
-  const directory = `.pgstack/${pulumi.getStack()}`;
-  return new RunnerCommand(
-    `${name}-local`,
-    {
-      ensure: "instance-ensure",
-      remove: "instance-remove",
-      request: JSON.stringify({ directory, port }), // without a port the runner chooses one, and keeps it
-      secret: true,
-    },
-    { parent },
-  );
+/**
+ * A server that others run: Amazon RDS, Cloud SQL, a machine of your own. It may be made in the same program: a preview
+ * before it exists says what it cannot know.
+ *
+ * @throws RunError that lists every fault of the arguments
+ */
+export class Instance extends Server {
+  constructor(name: string, args: InstanceArgs, options?: pulumi.ComponentResourceOptions) {
+    const checked = checkInstance(name, args);
+    super(name, () => ({ administrator: administratorOf(checked) }), options);
+  }
 }
 
-function administratorOf(cluster: RunnerCommand): Administrator {
-  const connection = cluster.result<ConnectionJson>();
+/** A server on this machine, for development and tests. Its files are below `.pgstack/`; `destroy` removes them. */
+export class LocalInstance extends Server {
+  constructor(name: string, args: LocalInstanceArgs = {}, options?: pulumi.ComponentResourceOptions) {
+    const { port } = checkLocalInstance(name, args);
+    super(
+      name,
+      (parent) => {
+        const resource = createLocal(name, port, parent);
+        return { administrator: localAdministrator(resource), resource };
+      },
+      options,
+    );
+  }
+}
+
+/** Its files lie beside those of other local instances of the stack. */
+function directoryOf(name: string): string {
+  const stack = `.pgstack/${pulumi.getStack()}`;
+  return name === checkoutName ? stack : `${stack}/${name}`;
+}
+
+function createLocal(
+  name: string,
+  port: number | undefined,
+  parent: pulumi.Resource,
+): Promise<RunnerCommand> {
+  const declare = () =>
+    new RunnerCommand(
+      `${name}-local`,
+      {
+        ensure: "instance-ensure",
+        remove: "instance-remove",
+        request: JSON.stringify({ directory: directoryOf(name), port }), // without a port the runner chooses one, and keeps it
+        secret: true,
+      },
+      { parent },
+    );
+  return orFail(currentProgram().gate.pass().then(declare));
+}
+
+function localAdministrator(cluster: Promise<RunnerCommand>): Administrator {
+  const connection = pulumi.output(cluster.then((command) => command.result<ConnectionJson>()));
   const open = pulumi.unsecret(connection);
   return {
     host: open.host,
     port: open.port,
     user: open.user,
-    password: connection.password,
+    password: pulumi.secret(connection.password),
     database: open.database,
     sslMode: open.sslMode,
     sslRootCert: undefined,
   };
 }
 
-function existingAdministrator(config: ExistingInstanceConfig, password: string): Administrator {
+type Checked = { readonly [Key in ExistingKey]: pulumi.Output<ExistingInstanceConfig[Key]> } & {
+  readonly adminPassword: pulumi.Output<string>;
+  readonly hasRootCert: boolean;
+};
+
+function administratorOf(checked: Checked): Administrator {
   return {
-    host: pulumi.output(config.host),
-    port: pulumi.output(config.port),
-    user: pulumi.output(config.adminUser),
-    password: pulumi.secret(password),
-    database: pulumi.output(config.adminDatabase),
-    sslMode: pulumi.output(config.sslMode),
-    sslRootCert: config.sslRootCert,
+    host: checked.host,
+    port: checked.port,
+    user: checked.adminUser,
+    password: pulumi.secret(checked.adminPassword),
+    database: checked.adminDatabase,
+    sslMode: checked.sslMode,
+    sslRootCert: checked.hasRootCert
+      ? checked.sslRootCert.apply((text) => keepCertificate(text ?? ""))
+      : undefined,
   };
 }
 
 /** The provider that makes roles, databases and grants as the server's administrator. */
-export function createProvider(administrator: Administrator, parent: pulumi.Resource): postgresql.Provider {
-  const { host, port, user, password, database, sslMode, sslRootCert } = administrator;
+export function createProvider(
+  name: string,
+  { host, port, user, password, database, sslMode, sslRootCert }: Administrator,
+  parent: pulumi.Resource,
+): postgresql.Provider {
   return new postgresql.Provider(
-    "postgresql",
+    name,
     {
       host: host.apply((host) => (isIPv6(host) ? `[${host}]` : host)), // as it stands in a URL
       port,

@@ -18,7 +18,7 @@ export function updateCommand(name: UpdateCommand, summary: string): StackComman
     pulumi: name,
     run: async (args, { log }) => {
       const all = readPulumiArguments(args);
-      if (isSet(all, "strict")) process.env.PGSTACK_STRICT = "true"; // components/refusal.ts reads it
+      if (isSet(all, "strict")) process.env.PGSTACK_STRICT = "true"; // components/parts/refusal.ts reads it
       const given = without(all, "strict");
       const stack = given.stack ?? dev;
       const project = readProject();

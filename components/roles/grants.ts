@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { ProviderLimit } from "../../runner/roles/catalog/provider-limits.ts";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
-import { connectionEnvironment } from "../connection.ts";
-import { orFail } from "../refusal.ts";
+import { connectionEnvironment } from "../parts/connection.ts";
+import { orFail } from "../parts/refusal.ts";
 import { type Rollback, RunnerCommand, type Variables } from "../runner/command.ts";
 import { askRunner, knownValue } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
@@ -36,7 +36,6 @@ function rerunning(drifted: boolean) {
 }
 
 /**
-/**
  * The roles' rights once the migrations have made their objects, in three steps. The runner's pass gives every role exactly
  * its rights, in one transaction: on columns, around exclusions, on what other roles than the owner make, and again after
  * a restore. What the provider can state follows as resources, so that a preview shows a right as a right. Then a probe
@@ -50,7 +49,7 @@ export class RoleGrants extends pulumi.ComponentResource {
   constructor(name: string, args: RoleGrantsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:RoleGrants", name, {}, opts);
     this.#args = args;
-    const pass = this.#grant(`roles-${name}`);
+    const pass = this.#grant(args.roles.target.names.of("roles-grants"));
     const stated = orFail(this.#state(pass));
     this.probes = args.roles.all.map((role) => this.#probe(role, stated));
     if (pulumi.runtime.isDryRun()) void orFail(this.#checkPasswords());
@@ -75,14 +74,14 @@ export class RoleGrants extends pulumi.ComponentResource {
 
   async #state(pass: RunnerCommand): Promise<pulumi.Resource> {
     const { roles } = this.#args;
-    const { config, database } = roles.target;
+    const { names, config, database } = roles.target;
     const limits = await this.#limits(pass);
     const declared = roles.all.map(({ declaration, adopted, config: { memberOf } }) => ({
       declaration,
       memberOf: adopted ? [] : memberOf, // the provider would take the ADMIN OPTION that an adopted role may have
     }));
     const rights = providerRights(declared, { name: config.name, owner: config.owner, limits });
-    return declareRights(rights, pass, { parent: this, deletedWith: database });
+    return declareRights(rights, pass, names, { parent: this, deletedWith: database });
   }
 
   /** As the server was when the program started, or, in an update, as it is after the migrations. */
@@ -119,18 +118,21 @@ export class RoleGrants extends pulumi.ComponentResource {
 
   #probe({ config, declaration, password }: StackRole, after: Promise<pulumi.Resource>): VerifiedRole {
     const { roles, epoch, check, rollback } = this.#args;
-    const { administrator, connections, config: database, database: resource } = roles.target;
+    const { names, administrator, connections, config: database, database: resource } = roles.target;
     const { memberOf, validUntil } = config;
     const byAdmin = password === undefined;
     const settings = { ...declaration, memberOf, validUntil, byAdmin };
     const login = { user: config.name, database: database.name };
     const way = byAdmin
       ? roles.admin
-      : connections.to(`role ${config.name}`, connectionEnvironment(administrator, { ...login, password }));
+      : connections.to(
+          names.of(`role ${config.name}`),
+          connectionEnvironment(administrator, { ...login, password }),
+        );
     const drifted = check !== undefined && (check.publicDrifted || check.drifted.includes(config.name));
     const { environment, options } = rerunning(drifted);
     const probe = new RunnerCommand(
-      `${config.name}-probe`,
+      names.ofRole(config.name, "-probe"),
       {
         ensure: "role-probe",
         request: pulumi.jsonStringify({ ...settings, epoch }),
@@ -168,12 +170,11 @@ export interface VerificationArgs {
 }
 
 /**
-/**
  * Repeats, at the end of an update, the probes that had no other reason to run: no update ends with a role unverified. Ends
  * the program where a role can do what it should not, or cannot do what it should. A preview runs none.
  */
-export function verifyAtEnd(args: VerificationArgs): void {
-  void orFail(verifyAgain(args));
+export function verifyAtEnd(args: VerificationArgs): Promise<void> {
+  return orFail(verifyAgain(args));
 }
 
 async function verifyAgain({ grants: { probes: roles }, after, queries }: VerificationArgs): Promise<void> {

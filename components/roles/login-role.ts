@@ -36,9 +36,9 @@ export interface LoginRoleArgs {
   readonly deletedWith?: pulumi.Resource | undefined;
 }
 
-function generatedPassword(settings: LoginRoleSettings, options: pulumi.CustomResourceOptions) {
+function generatedPassword(name: string, settings: LoginRoleSettings, options: pulumi.CustomResourceOptions) {
   const command = new RunnerCommand(
-    `${settings.name}-password`,
+    `${name}-password`,
     {
       ensure: "password-generate",
       request: JSON.stringify({ passwordVersion: settings.passwordVersion ?? 1 }),
@@ -118,7 +118,7 @@ export class LoginRole extends pulumi.ComponentResource {
       args.adopted === true && args.password === undefined && (settings.passwordVersion ?? 1) === 1;
     this.password = kept
       ? undefined
-      : pulumi.secret(args.password ?? generatedPassword(settings, { parent: this }));
+      : pulumi.secret(args.password ?? generatedPassword(name, settings, { parent: this }));
     const identity = JSON.stringify([pulumi.getStack(), settings.name, settings.passwordVersion ?? 1]);
     this.#verifier = this.password?.apply((password) => scramVerifier(password, identity));
     this.generatedVerifier = args.password === undefined ? this.#verifier : undefined;

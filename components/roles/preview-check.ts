@@ -1,5 +1,4 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "../../runner/config/parse.ts";
 import {
   attributesOf,
   creatorsOf,
@@ -7,14 +6,15 @@ import {
   type RightsCheckRequest,
 } from "../../runner/config/role-declaration.ts";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
-import { connectionEnvironment } from "../connection.ts";
-import type { Instance } from "../instance.ts";
-import { recordedRoles } from "../previous-update.ts";
-import { refuse, warnOrRefuse } from "../refusal.ts";
+import type { CheckedDatabase } from "../arguments.ts";
+import type { Server } from "../instance.ts";
+import { connectionEnvironment } from "../parts/connection.ts";
+import { type Known, recordedRoles } from "../parts/previous-update.ts";
+import { refuse, warnOrRefuse } from "../parts/refusal.ts";
 import { askRunner } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
 
-function requestOf({ database, roles, adopt, passwords }: StackConfig): RightsCheckRequest {
+function requestOf({ database, roles, adopt, passwords }: CheckedDatabase): RightsCheckRequest {
   const { name, owner, extensions } = database;
   const declared = roles.map((role) => ({ ...declare(role, database), memberOf: role.memberOf }));
   return {
@@ -28,7 +28,9 @@ function requestOf({ database, roles, adopt, passwords }: StackConfig): RightsCh
       owner,
       creators: creatorsOf(roles, owner),
       roles: declared,
-      attributes: roles.map((role) => attributesOf(role, adopt.roles.includes(role.name))),
+      attributes: roles
+        .filter(({ shared }) => shared !== true)
+        .map((role) => attributesOf(role, adopt.roles.includes(role.name))),
     },
   };
 }
@@ -45,7 +47,7 @@ function report({ statements }: RightsCheck, resource: pulumi.Resource): void {
   void pulumi.log.info(`Rights are not as declared. To be run:\n  ${shown.join("\n  ")}${more}`, resource);
 }
 
-function notKnown(reason: string, instance: Instance): void {
+function notKnown(reason: string, instance: Server): void {
   if (!pulumi.runtime.isDryRun()) refuse([reason]);
   warnOrRefuse(
     `Whether the admin can do all this, and whether rights hold, is not known. ${reason}`,
@@ -54,11 +56,13 @@ function notKnown(reason: string, instance: Instance): void {
 }
 
 /** Roles that the stack is to make, and that somebody else has made already: CREATE ROLE would fail in the middle of an update. */
-async function clashes({ existing }: RightsCheck): Promise<string[]> {
-  if (existing.length === 0) return [];
-  const recorded = await recordedRoles();
-  return existing
-    .filter((name) => !recorded.has(name))
+async function clashes({ existing }: RightsCheck, { config, known }: CheckArgs): Promise<string[]> {
+  const shared = new Set(config.roles.filter((role) => role.shared === true).map(({ name }) => name));
+  const toMake = existing.filter((name) => !shared.has(name));
+  if (toMake.length === 0) return [];
+  const isRecorded = await recordedRoles(known);
+  return toMake
+    .filter((name) => !isRecorded(name))
     .map(
       (name) =>
         `pgstack:roles: expected no role "${name}" on the server, since this stack is to make it, found one. Nothing was changed. ` +
@@ -66,20 +70,47 @@ async function clashes({ existing }: RightsCheck): Promise<string[]> {
     );
 }
 
+/** Shared roles that nobody declares: GRANT would fail in the middle of an update. */
+function missing({ existing, unreachable }: RightsCheck, { config, instance }: CheckArgs): string[] {
+  if (unreachable !== undefined) return [];
+  return config.roles
+    .filter(
+      ({ name, shared }) => shared === true && !existing.includes(name) && !instance.turns.isDeclared(name),
+    )
+    .map(
+      ({ name }) =>
+        `pgstack:roles: expected a role "${name}" on the server, since it is shared, found none. Nothing was changed. ` +
+        "Declare it in another database of this server, constructed before this one, or take shared out.",
+    );
+}
+
+/** The database that is checked. */
+export interface CheckArgs {
+  readonly queries: Queries;
+  readonly config: CheckedDatabase;
+  readonly instance: Server;
+  readonly known: Known;
+}
+
+/** What a preview cannot say of a server that is still to be made. */
+const toBeMade =
+  "The server is not known yet, so that this preview does not show whether its administrator can do all this, which rights differ " +
+  "from what is declared, and which migrations are applied.";
+
 /**
  * Asks the server, before anything is declared, whether its admin can do all that the stack asks for, and whether
  * rights still are as declared. Undefined where there is no server yet. Ends the program where the admin can not.
  */
-export async function checkRights(
-  queries: Queries,
-  config: StackConfig,
-  instance: Instance,
-): Promise<RightsCheck | undefined> {
+export async function checkRights(args: CheckArgs): Promise<RightsCheck | undefined> {
+  const { queries, config, instance } = args;
   if (config.adopt.importOnly) return undefined;
   const { administrator } = instance;
   const environment = connectionEnvironment(administrator, administrator);
   const check = await askRunner<RightsCheck>(queries, "rights-check", requestOf(config), environment);
-  if (check === undefined) return undefined;
+  if (check === undefined) {
+    if (!instance.isLocal) void pulumi.log.info(toBeMade, instance);
+    return undefined;
+  }
   const { admin, unreachable, refusals } = check;
   if (unreachable !== undefined) notKnown(unreachable, instance);
   if (check.refused !== undefined) refuse([check.refused]);
@@ -87,7 +118,7 @@ export async function checkRights(
     refuse([
       `"${admin}" cannot do all that this stack asks for; nothing was changed:\n  pgstack:${refusals.join("\n  pgstack:")}`,
     ]);
-  refuse(await clashes(check));
+  refuse([...(await clashes(check, args)), ...missing(check, args)]);
   for (const warning of check.warnings) void pulumi.log.warn(warning, instance);
   report(check, instance);
   return check;

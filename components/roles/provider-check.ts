@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { StackConfig } from "../../runner/config/parse.ts";
 import type { ProviderCheck, ProviderCheckRequest } from "../../runner/roles/review/provider-check.ts";
-import { connectionEnvironment } from "../connection.ts";
-import type { Instance } from "../instance.ts";
-import { orFail, refuse } from "../refusal.ts";
+import type { CheckedDatabase } from "../arguments.ts";
+import type { Server } from "../instance.ts";
+import { connectionEnvironment } from "../parts/connection.ts";
+import { orFail, refuse } from "../parts/refusal.ts";
 import { askRunner, knownValue } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
 
-function requestOf({ database, roles, adopt }: StackConfig): ProviderCheckRequest {
+function requestOf({ database, roles: all, adopt }: CheckedDatabase): ProviderCheckRequest {
+  const roles = all.filter(({ shared }) => shared !== true);
   const ends = roles.map(({ validUntil }) => validUntil).filter((text) => text !== "infinity");
   return {
     roles: [database.owner, ...roles.map(({ name }) => name)],
@@ -25,13 +26,13 @@ const nothing: ProviderCheck = { texts: {}, memberships: [], refusals: [] };
  */
 export function checkProvider(
   queries: Queries,
-  config: StackConfig,
-  instance: Instance,
+  config: CheckedDatabase,
+  instance: Server,
 ): Promise<ProviderCheck> {
   return orFail(askServer(queries, config, instance));
 }
 
-async function askServer(queries: Queries, config: StackConfig, { administrator }: Instance) {
+async function askServer(queries: Queries, config: CheckedDatabase, { administrator }: Server) {
   const environment = connectionEnvironment(administrator, administrator);
   const check = await askRunner<ProviderCheck>(queries, "provider-check", requestOf(config), environment);
   refuse((check?.refusals ?? []).map((line) => `pgstack:roles: ${line}`));
@@ -42,7 +43,7 @@ export interface MembershipsArgs {
   readonly before: Promise<ProviderCheck>;
   /** The resources that may have changed a role. */
   readonly after: readonly pulumi.CustomResource[];
-  readonly instance: Instance;
+  readonly instance: Server;
   readonly queries: Queries;
 }
 

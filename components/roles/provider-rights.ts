@@ -4,6 +4,7 @@ import { rights } from "../../runner/config/access.ts";
 import { concernsSchema, parseExclusion } from "../../runner/config/exclusion.ts";
 import type { RoleDeclaration } from "../../runner/config/role-declaration.ts";
 import type { ProviderLimit } from "../../runner/roles/catalog/provider-limits.ts";
+import type { Names } from "../parts/names.ts";
 
 /** A role, as far as the provider states its rights. */
 export interface StatedRole {
@@ -138,14 +139,20 @@ export function providerRights(roles: readonly StatedRole[], database: StatedDat
   ]);
 }
 
-function resourceOf(right: StatedRight, options: pulumi.CustomResourceOptions): pulumi.Resource {
+function resourceOf(
+  right: StatedRight,
+  names: Names,
+  options: pulumi.CustomResourceOptions,
+): pulumi.Resource {
+  const { role } = right.args;
+  const name = names.ofRole(role, right.name.slice(role.length)); // a right's name begins with the role's
   switch (right.kind) {
     case "Grant":
-      return new postgresql.Grant(right.name, right.args, options);
+      return new postgresql.Grant(name, right.args, options);
     case "DefaultPrivileges":
-      return new postgresql.DefaultPrivileges(right.name, right.args, options);
+      return new postgresql.DefaultPrivileges(name, right.args, options);
     case "GrantRole":
-      return new postgresql.GrantRole(right.name, right.args, options);
+      return new postgresql.GrantRole(name, right.args, options);
   }
 }
 
@@ -159,10 +166,11 @@ function resourceOf(right: StatedRight, options: pulumi.CustomResourceOptions): 
 export function declareRights(
   rights: readonly StatedRight[],
   after: pulumi.Resource,
+  names: Names,
   options: { readonly parent: pulumi.Resource; readonly deletedWith: pulumi.Resource },
 ): pulumi.Resource {
   let last = after;
   for (const right of rights)
-    last = resourceOf(right, { ...options, dependsOn: [last], retainOnDelete: true });
+    last = resourceOf(right, names, { ...options, dependsOn: [last], retainOnDelete: true });
   return last;
 }

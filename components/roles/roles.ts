@@ -11,13 +11,16 @@ import {
   type RoleDeclaration,
 } from "../../runner/config/role-declaration.ts";
 import type { RoleConfig } from "../../runner/config/roles.ts";
-import type { Connections } from "../connections.ts";
-import type { Administrator } from "../instance.ts";
+import type { Administrator } from "../parts/connection.ts";
+import type { Connections } from "../parts/connections.ts";
+import type { Names } from "../parts/names.ts";
 import { type Connection, RunnerCommand } from "../runner/command.ts";
+import type { DeclaredRole } from "../turns.ts";
 import { LoginRole } from "./login-role.ts";
 
 /** The stack's database and the way to it, as far as roles need them. */
 export interface RolesTarget {
+  readonly names: Names;
   readonly config: DatabaseConfig;
   readonly database: pulumi.Resource;
   /** A local instance: roles are dropped with it. */
@@ -38,6 +41,8 @@ export interface RolesArgs {
   readonly adopt: AdoptConfig;
   /** By instant in UTC, its text as the server writes it. */
   readonly instants: Promise<Readonly<Record<string, string>>>;
+  /** A role that another database of the program declares; undefined where none does. */
+  readonly declaredElsewhere: (role: string) => DeclaredRole | undefined;
   /** The role that the stack logs in as. */
   readonly adminUser: string | undefined;
   /** What must be there first, such as schemas and extensions. */
@@ -52,7 +57,8 @@ export interface StackRole {
   readonly adopted: boolean;
   /** Secret; undefined where the role keeps one that nobody here knows. */
   readonly password: pulumi.Output<string> | undefined;
-  readonly role: pulumi.CustomResource;
+  /** Undefined of a shared role that no database of the program declares. */
+  readonly role: pulumi.CustomResource | undefined;
   /** What the server stores of a generated password. Secret. */
   readonly generatedVerifier: pulumi.Output<string> | undefined;
   /** What comes after the role itself. */
@@ -88,7 +94,9 @@ export class Roles extends pulumi.ComponentResource {
       creators: creatorsOf(roles, owner),
       roles: this.all.map(({ declaration }) => declaration),
     };
-    this.attributes = this.all.map(({ config, adopted }) => attributesOf(config, adopted));
+    this.attributes = this.all
+      .filter(({ config }) => config.shared !== true)
+      .map(({ config, adopted }) => attributesOf(config, adopted));
     if (!adopt.importOnly) this.#allow(name, args.after);
     this.registerOutputs({ roles: roles.map((role) => role.name) });
   }
@@ -101,6 +109,11 @@ export class Roles extends pulumi.ComponentResource {
   #createRoles(roles: readonly RoleConfig[], args: RolesArgs): StackRole[] {
     let after = args.after;
     return roles.map((config) => {
+      if (config.shared) {
+        const shared = this.#share(config, args, after);
+        after = [shared.record];
+        return shared;
+      }
       const login = this.#logIn(config, args, after);
       const declaration = declare(config, this.target.config);
       const record = this.#recordAccess(login, declaration);
@@ -119,7 +132,8 @@ export class Roles extends pulumi.ComponentResource {
 
   /** The roles alone, as they are: no right is given or taken. */
   #importRoles(roles: readonly RoleConfig[], args: RolesArgs): StackRole[] {
-    return roles.map((config) => {
+    const ours = roles.filter(({ shared }) => shared !== true); // an import gives no rights
+    return ours.map((config) => {
       const login = this.#logIn(config, args, args.after);
       const declaration = declare(config, this.target.config);
       const { password, role } = login;
@@ -133,6 +147,32 @@ export class Roles extends pulumi.ComponentResource {
         record: role,
       };
     });
+  }
+
+  /** A role that another database declares: its rights here, which end when it is shared no more. */
+  #share(config: RoleConfig, args: RolesArgs, after: readonly pulumi.Resource[]): StackRole {
+    const { names, database, config: target } = this.target;
+    const declaration = declare(config, target);
+    const known = args.declaredElsewhere(config.name);
+    const record = new RunnerCommand(
+      names.ofRole(config.name, "-shared"),
+      {
+        remove: "role-leave",
+        request: JSON.stringify({ ...declaration, owner: target.owner }),
+        connection: this.admin,
+      },
+      { parent: this, deletedWith: database, dependsOn: [...after, ...(known ? [known.role] : [])] },
+    );
+    return {
+      // the probe has to know what else the role may do
+      config: known === undefined ? config : { ...known.config, ...ofThisDatabase(config) },
+      declaration,
+      adopted: true,
+      password: known?.password,
+      role: known?.role,
+      generatedVerifier: undefined,
+      record,
+    };
   }
 
   #isAdopted({ name }: RoleConfig, { adopt }: Pick<RolesArgs, "adopt">): boolean {
@@ -159,14 +199,14 @@ export class Roles extends pulumi.ComponentResource {
       after,
       deletedWith,
     };
-    return new LoginRole(name, args, { parent: this });
+    return new LoginRole(this.target.names.ofRole(name), args, { parent: this });
   }
 
   /** A role's declaration, for previews, and the command before DROP ROLE. It runs nothing until then. */
   #recordAccess(login: LoginRole, declaration: RoleDeclaration): pulumi.Resource {
-    const { config, database, instance } = this.target;
+    const { names, config, database, instance } = this.target;
     return new RunnerCommand(
-      `${declaration.role}-access`,
+      names.ofRole(declaration.role, "-access"),
       {
         remove: "role-retire",
         request: JSON.stringify({ ...declaration, owner: config.owner }),
@@ -192,4 +232,9 @@ export class Roles extends pulumi.ComponentResource {
       },
     );
   }
+}
+
+/** What a shared role's entry says of it. */
+function ofThisDatabase({ name, access, schemas, exclude, shared }: RoleConfig) {
+  return { name, access, schemas, exclude, shared };
 }

@@ -19,7 +19,7 @@ const Host = v.pipe(
 );
 
 /** A server that others run. */
-const Existing = v.strictObject({
+export const ExistingInstance = v.strictObject({
   kind: v.literal("existing"),
   host: Host,
   port: v.optional(Port, 5432),
@@ -46,8 +46,8 @@ const Existing = v.strictObject({
   sslRootCert: v.optional(v.string("the path of a PEM file")),
 });
 
-export const Instance = v.variant("kind", [Local, Existing], "local or existing");
+export const Instance = v.variant("kind", [Local, ExistingInstance], "local or existing");
 /** Where the stack's server is: `pgstack:instance`. */
 export type InstanceConfig = v.InferOutput<typeof Instance>;
 export type LocalInstanceConfig = v.InferOutput<typeof Local>;
-export type ExistingInstanceConfig = v.InferOutput<typeof Existing>;
+export type ExistingInstanceConfig = v.InferOutput<typeof ExistingInstance>;

@@ -7,7 +7,7 @@ import { Instance, type InstanceConfig } from "./instance.ts";
 import { Migrations, type MigrationsConfig } from "./migrations.ts";
 import { Restore, type RestoreConfig } from "./restore.ts";
 import { circleOf } from "./role-declaration.ts";
-import { type RoleConfig, Roles } from "./roles.ts";
+import { type RoleConfig, Roles, saidOfShared } from "./roles.ts";
 import { Password } from "./types.ts";
 
 /** A stack's configuration, validated and with defaults filled in. */
@@ -65,9 +65,10 @@ function unknownKeys(raw: Readonly<Record<string, string>>): string[] {
 
 /** Every fault of a stack's configuration, in one error. */
 export class ConfigError extends Error {
-  constructor(faults: readonly string[]) {
+  /** @param what whose faults they are, as the beginning of a sentence */
+  constructor(faults: readonly string[], what = "The stack's configuration") {
     super(
-      `The stack's configuration has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n  ${faults.join("\n  ")}`,
+      `${what} has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n  ${faults.join("\n  ")}`,
     );
     this.name = "ConfigError";
   }
@@ -78,18 +79,31 @@ export class ConfigError extends Error {
  * Throws ConfigError, which lists every fault and shows no secret.
  */
 export function parseConfig(raw: Readonly<Record<string, string>>): StackConfig {
-  const faults = unknownKeys(raw);
-  const values: Record<string, unknown> = {};
+  const unknown = unknownKeys(raw);
+  const values = Object.fromEntries(Object.keys(keys).map((key) => [key, decode(key, raw[key])]));
+  const checked = checkConfig(values);
+  if (unknown.length > 0 || "faults" in checked)
+    throw new ConfigError([...unknown, ...("faults" in checked ? checked.faults : [])]);
+  return checked.config;
+}
+
+/** A configuration that has been checked, or every fault that it has. */
+export type CheckedConfig = { readonly config: StackConfig } | { readonly faults: readonly string[] };
+
+/** The one door through which every configuration comes: a stack's file, and the arguments of components. */
+export function checkConfig(values: Readonly<Record<string, unknown>>): CheckedConfig {
+  const faults: string[] = [];
+  const checked: Record<string, unknown> = {};
   for (const [key, schema] of Object.entries(keys)) {
-    const result = v.safeParse(schema as v.GenericSchema, decode(key, raw[key]));
-    if (result.success) values[key] = result.output;
+    const result = v.safeParse(schema as v.GenericSchema, values[key]);
+    if (result.success) checked[key] = result.output;
     else faults.push(...result.issues.map((issue) => describeFault(key, issue)));
   }
-  if (faults.length > 0) throw new ConfigError(faults);
-  const config = values as Values;
+  if (faults.length > 0) return { faults };
+  const config = checked as Values;
   const contradicting = contradictions(config);
-  if (contradicting.length > 0) throw new ConfigError(contradicting);
-  return { ...config, protect: config.protect ?? config.instance.kind !== "local" };
+  if (contradicting.length > 0) return { faults: contradicting };
+  return { config: { ...config, protect: config.protect ?? config.instance.kind !== "local" } };
 }
 
 /** Keys whose values are never repeated in a message. */
@@ -166,6 +180,24 @@ export function contradictions({
           (schema) => `pgstack:roles: "${name}" names schema "${schema}", which is not in database.schemas`,
         ),
     ),
+    roles.flatMap((role) =>
+      saidOfShared(role).map(
+        (key) =>
+          `pgstack:roles: expected no ${key} for "${role.name}", which is shared: the database that declares the role says it`,
+      ),
+    ),
+    Object.keys(passwords)
+      .filter((name) => roles.some((role) => role.name === name && role.shared === true))
+      .map(
+        (name) =>
+          `pgstack:passwords: expected none for "${name}", which is shared: the database that declares the role has its password, found one`,
+      ),
+    adopt.roles
+      .filter((name) => roles.some((role) => role.name === name && role.shared === true))
+      .map(
+        (name) =>
+          `pgstack:adopt.roles: expected roles that this stack declares, found "${name}", which is shared`,
+      ),
     adopt.importOnly ? importedDots(database) : [],
     adopt.importOnly && (restore !== undefined || cutover !== undefined)
       ? "pgstack:adopt.importOnly: expected no restore and no cutover beside it, found one"

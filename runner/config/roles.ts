@@ -45,7 +45,27 @@ const Role = v.strictObject({
   passwordVersion: v.optional(Version, 1),
   /** Roles that it is a member of, of this stack or of the server. */
   memberOf: v.optional(unique(Identifier), []),
+  /** Another database declares the role, with its password and attributes: only its rights in this database are stated here. */
+  shared: v.optional(v.boolean("true or false")),
 });
+
+/** What of an entry belongs to the role itself, with its default; the rest is about one database. */
+const ownSettings = {
+  connectionLimit: -1,
+  statementTimeout: 0,
+  idleInTransactionTimeout: 0,
+  validUntil: "infinity",
+  passwordVersion: 1,
+} as const;
+
+/** What a shared role's entry says, and only the database that declares the role may say. */
+export function saidOfShared(role: RoleConfig): string[] {
+  if (role.shared !== true) return [];
+  const said = Object.entries(ownSettings).filter(
+    ([key, byDefault]) => role[key as keyof typeof ownSettings] !== byDefault,
+  );
+  return [...said.map(([key]) => key), ...(role.memberOf.length > 0 ? ["memberOf"] : [])];
+}
 
 export const Roles = v.pipe(
   v.array(Role, "a list of roles"),

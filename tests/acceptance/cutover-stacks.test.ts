@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { parse } from "yaml";
-import type { CutoverOutput } from "../../components/cutover.ts";
+import type { CutoverOutput } from "../../components/parts/cutover.ts";
 import type { RehearsalReport } from "../../runner/cutover/stages/rehearse.ts";
 import type { CutoverRecord } from "../../runner/cutover/state/record.ts";
 import type { CutoverStatus } from "../../runner/cutover/state/status.ts";

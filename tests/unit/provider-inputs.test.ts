@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
-import { Database } from "../../components/database.ts";
-import { type Administrator, createProvider } from "../../components/instance.ts";
+import { createProvider } from "../../components/instance.ts";
+import type { Administrator } from "../../components/parts/connection.ts";
+import { declareDatabase } from "../../components/parts/contents.ts";
+import { Names } from "../../components/parts/names.ts";
 import { LoginRole, type LoginRoleArgs } from "../../components/roles/login-role.ts";
 
 type Inputs = Record<string, unknown>;
@@ -40,7 +42,7 @@ test("an IPv6 address goes to the provider in brackets, and nothing else does", 
     ["127.0.0.1", "127.0.0.1"],
     ["db.internal", "db.internal"],
   ] as const) {
-    const provider = createProvider(administrator(host), parent);
+    const provider = createProvider("postgresql", administrator(host), parent);
     await settled(provider.urn);
     assert.equal(inputsOf("pulumi:providers:postgresql postgresql").host, sent);
   }
@@ -72,7 +74,9 @@ test("the provider is given whole milliseconds, a verifier, and the end of a pas
 test("a database and its schemas name nothing that would be an update of what was imported", async () => {
   const owner = new LoginRole("owner", { settings: { name: "owner" }, password: "x" });
   const config = { name: "shop", owner: "owner", schemas: ["public"], extensions: ["citext"] };
-  const { contents } = new Database("database", {
+  const parent = new pulumi.ComponentResource("test:index:Parent", "database");
+  const empty = {
+    names: new Names("database"),
     config,
     owner: owner.role,
     instance: undefined,
@@ -80,7 +84,8 @@ test("a database and its schemas name nothing that would be an update of what wa
     protect: false,
     adopted: true,
     importOnly: true,
-  });
+  };
+  const { contents } = declareDatabase(empty, parent);
   await settled(...contents.map(({ urn }) => urn));
   const keys = (key: string) =>
     Object.keys(inputsOf(key))

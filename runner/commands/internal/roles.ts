@@ -13,7 +13,7 @@ import { passwordAdvice, readChangedPasswords } from "../../roles/catalog/passwo
 import { readProviderLimits } from "../../roles/catalog/provider-limits.ts";
 import { generatePassword } from "../../roles/password.ts";
 import { applyRights } from "../../roles/plan/apply.ts";
-import { prepareRoleDrop } from "../../roles/plan/drop-role.ts";
+import { prepareRoleDrop, revokeRole } from "../../roles/plan/drop-role.ts";
 import { type Membership, restoreMemberships } from "../../roles/plan/kept-memberships.ts";
 import { readProbed } from "../../roles/probe/run-probes.ts";
 import { verifyRole } from "../../roles/probe/verify.ts";
@@ -130,6 +130,20 @@ const roleDrop: Command = {
   },
 };
 
+const roleLeave: Command = {
+  summary: "revokes what a role that other databases share has in this one",
+  usage: "role-leave < declaration",
+  flags: {},
+  run: async ({ env, stdin, log }) => {
+    const { role } = parseRequest(RoleDrop, await stdin(), "a role that this database shares no more");
+    const found = await withClient(connectionFromEnvironment(env), (client) =>
+      withMovedOpen(client, () => revokeRole(client, role)),
+    );
+    if (found) log(`Role "${role}" has no rights here any more`);
+    return ExitCode.done;
+  },
+};
+
 const roleProbe: Command = {
   summary: "verifies, connected as a role, what it can do and cannot",
   usage: "role-probe < declaration",
@@ -153,5 +167,6 @@ export const commands = {
   "rights-passwords": rightsPasswords,
   "roles-probe": rolesProbe,
   "role-retire": roleDrop,
+  "role-leave": roleLeave,
   "role-probe": roleProbe,
 } satisfies Record<string, Command>;

@@ -42,6 +42,38 @@ async function planRevocations(client: pg.Client, role: string): Promise<Stateme
   return planGrants(objects, defaults, { on: () => nothing, defaults: [] }, role);
 }
 
+/** Revokes all that a role has here, and goes on with the privileges of these roles. */
+async function revokeAll(
+  client: pg.Client,
+  role: string,
+  as: readonly string[] = [],
+  goOn: () => Promise<void> = async () => {},
+): Promise<void> {
+  const revocations = await planRevocations(client, role);
+  const needs = revocations.flatMap(({ needs }) => needs ?? []);
+  await withPrivilegesOf(client, [...as, ...needs], async () => {
+    for (const revocation of revocations) await client.query(sqlOf(revocation));
+    await goOn();
+  });
+}
+
+function oidOf(client: pg.Client, role: string): Promise<{ oid: number } | undefined> {
+  return maybeRow<{ oid: number }>(client, "SELECT oid FROM pg_roles WHERE rolname = $1", [role]);
+}
+
+/**
+ * Revokes the privileges and default privileges that a role has in this database, CONNECT among them. The role lives on: in
+ * other databases nothing changes, and what it owns stays.
+ * @returns false where the role is gone already
+ */
+export async function revokeRole(client: pg.Client, role: string): Promise<boolean> {
+  return withCatalogLock(client, async () => {
+    if ((await oidOf(client, role)) === undefined) return false;
+    await revokeAll(client, role);
+    return true;
+  });
+}
+
 /**
  * Prepares DROP ROLE: what the role owns in this database goes to `owner`, its privileges and default privileges here
  * are revoked. Throws UserError where another database holds it, before anything is changed.
@@ -49,9 +81,7 @@ async function planRevocations(client: pg.Client, role: string): Promise<Stateme
  */
 export async function prepareRoleDrop(client: pg.Client, role: string, owner: string): Promise<boolean> {
   return withCatalogLock(client, async () => {
-    const found = await maybeRow<{ oid: number }>(client, "SELECT oid FROM pg_roles WHERE rolname = $1", [
-      role,
-    ]);
+    const found = await oidOf(client, role);
     if (found === undefined) return false;
     const elsewhere = await heldElsewhere(client, found.oid);
     if (elsewhere.length > 0)
@@ -59,10 +89,7 @@ export async function prepareRoleDrop(client: pg.Client, role: string, owner: st
         `Role "${role}" cannot be dropped: it ${elsewhere.join(", ")}. Expected it to be this database's alone. ` +
           `In each database named run: REASSIGN OWNED BY ${identifier(role)} TO …; DROP OWNED BY ${identifier(role)}; then repeat.`,
       );
-    const revocations = await planRevocations(client, role);
-    const needs = revocations.flatMap(({ needs }) => needs ?? []);
-    await withPrivilegesOf(client, [role, owner, ...needs], async () => {
-      for (const revocation of revocations) await client.query(sqlOf(revocation));
+    await revokeAll(client, role, [role, owner], async () => {
       await client.query(`REASSIGN OWNED BY ${identifier(role)} TO ${identifier(owner)}`);
       await client.query(`DROP OWNED BY ${identifier(role)}`);
     });

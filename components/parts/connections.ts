@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { keepVariables, keptPath } from "../runner/util/kept-variables.ts";
+import { keepVariables, keptPath } from "../../runner/util/kept-variables.ts";
+import { type Connection, RunnerCommand, type Variables } from "../runner/command.ts";
 import type { PreviousOutputs } from "./previous-update.ts";
-import { type Connection, RunnerCommand, type Variables } from "./runner/command.ts";
 
 /** The value of `make`, made when it is first asked for. */
 function once<T>(make: () => T): () => T {

@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { DumpConfig } from "../runner/config/dump.ts";
-import type { DumpReport } from "../runner/dump/report.ts";
+import type { DumpConfig } from "../../runner/config/dump.ts";
+import type { DumpReport } from "../../runner/dump/report.ts";
+import { type Connection, RunnerCommand } from "../runner/command.ts";
 import type { Login } from "./connection.ts";
 import { type Connections, withPrevious } from "./connections.ts";
 import type { PreviousOutputs } from "./previous-update.ts";
-import { type Connection, RunnerCommand } from "./runner/command.ts";
 
 export interface DumpArgs {
   readonly config: DumpConfig;
@@ -12,6 +12,8 @@ export interface DumpArgs {
   readonly connection: Connection;
   readonly connections: Connections;
   readonly previous: Promise<PreviousOutputs>;
+  /** What the file's name begins with. */
+  readonly prefix: string;
   /** Reads what an administrator who is no superuser may not. */
   readonly owner: Pick<Login, "user" | "password">;
   /** What the dump must hold: roles and a restore, and with `when: after` migrations and grants too. */
@@ -39,7 +41,7 @@ export class Dump extends pulumi.ComponentResource {
       {
         ensure: "dump-ensure",
         ...(config.onDelete === "delete" && { remove: "dump-delete" }),
-        request: JSON.stringify({ stack: pulumi.getStack(), ...config }),
+        request: JSON.stringify({ stack: args.prefix, ...config }),
         connection: withPrevious({ ...args, variables }, name, ({ dump }) => dump),
       },
       { parent: this, dependsOn: [...after] },

@@ -1,16 +1,18 @@
 import { randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type { CutoverConfig } from "../runner/config/cutover.ts";
-import type { DatabaseConfig } from "../runner/config/database.ts";
-import type { CutoverCheck } from "../runner/cutover/check.ts";
-import type { CutoverRequest } from "../runner/cutover/settings.ts";
+import type { CutoverConfig } from "../../runner/config/cutover.ts";
+import type { DatabaseConfig } from "../../runner/config/database.ts";
+import type { CutoverCheck } from "../../runner/cutover/check.ts";
+import type { CutoverRequest } from "../../runner/cutover/settings.ts";
+import { type Connection, type Rollback, RunnerCommand, type Variables } from "../runner/command.ts";
+import { askRunner, knownValue } from "../runner/query.ts";
+import type { Queries } from "../runner/query-process.ts";
 import type { Connections } from "./connections.ts";
+import type { Names } from "./names.ts";
 import { orFail } from "./refusal.ts";
-import { type Connection, type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
-import { askRunner, knownValue } from "./runner/query.ts";
-import type { Queries } from "./runner/query-process.ts";
 
 export interface CutoverArgs {
+  readonly names: Names;
   readonly config: CutoverConfig;
   readonly connections: Connections;
   /** Leads this server's administrator to the stack's database. */
@@ -34,6 +36,7 @@ export interface CutoverOutput {
 
 /** What all commands of one cutover have in common. */
 interface Shared {
+  readonly names: Names;
   readonly config: CutoverConfig;
   readonly request: pulumi.Output<string>;
   readonly connection: Connection;
@@ -42,12 +45,12 @@ interface Shared {
 
 /** One of the steps of a cutover. A repetition, for whatever reason, does only what is still to be done. */
 function stage(
-  { request, connection, environment }: Shared,
+  { names, request, connection, environment }: Shared,
   name: string,
   options: pulumi.CustomResourceOptions,
 ): RunnerCommand {
   return new RunnerCommand(
-    `cutover-${name}`,
+    names.of(`cutover-${name}`),
     { ensure: `cutover-${name}`, request, connection, environment },
     options,
   );
@@ -76,7 +79,7 @@ export class Cutover extends pulumi.ComponentResource {
 
   constructor(name: string, args: CutoverArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("pgstack:index:Cutover", name, {}, options);
-    const { config, after } = args;
+    const { names, config, after } = args;
     refuseItself(config);
     const source = new pulumi.StackReference(config.from, {}, { parent: this });
     const admin = source.requireOutput("admin") as pulumi.Output<Administrator>;
@@ -85,15 +88,15 @@ export class Cutover extends pulumi.ComponentResource {
         .all([admin, source.requireOutput("database")])
         .apply(([one, database]) => ({ ...one, database })),
     );
-    const connection = args.connections.to("cutover", variablesOf(args, admin));
+    const connection = args.connections.to(names.of("cutover"), variablesOf(args, admin));
     const request = requestOf(args, source, pulumi.unsecret(admin));
     const found = orFail(check(args, request, connection.variables));
     const attempt = found.then((known) => attemptOf(config, known));
     this.isPending = found.then((known) => config.state !== "switch" || known?.completed !== true);
-    this.shared = { config, request, connection, environment: { PGSTACK_ATTEMPT: attempt } };
+    this.shared = { names, config, request, connection, environment: { PGSTACK_ATTEMPT: attempt } };
     // with this one ends the cutover: a stage of a switch also goes when a rehearsal takes its place
     const held = new RunnerCommand(
-      "cutover-source",
+      names.of("cutover-source"),
       { remove: "cutover-thaw", request, connection },
       { parent: this, dependsOn: [...after] },
     );
@@ -213,7 +216,7 @@ function refuseItself({ from }: CutoverConfig): void {
 }
 
 function requestOf(
-  { config, declared, roles }: CutoverArgs,
+  { names, config, declared, roles }: CutoverArgs,
   source: pulumi.StackReference,
   admin: pulumi.Output<Administrator>,
 ): pulumi.Output<string> {
@@ -229,7 +232,7 @@ function requestOf(
         owner: declared.owner,
         roles,
         schemas: declared.schemas,
-        record: `.pgstack/${stack}/cutover.json`,
+        record: `.pgstack/${stack}/${names.of("cutover")}.json`,
         label: label ?? null,
         ...(pgbouncer && { pgbouncer: { configFile: pgbouncer.configFile } }),
       };

@@ -1,22 +1,22 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { StackResult } from "../runner/migrations/apply-manifest.ts";
-import type { MigrationFile } from "../runner/migrations/files/types.ts";
-import type { MigrationRecord } from "../runner/migrations/history/history.ts";
-import { isFolded, manifestOf } from "../runner/migrations/plan/manifest.ts";
-import { sequenceOf } from "../runner/migrations/plan/plan.ts";
-import { keptFiles } from "../runner/migrations/plan/target-revision.ts";
-import type { CheckRequest, CheckResult } from "../runner/migrations/preview.ts";
-import type { MigrationSettings } from "../runner/migrations/settings.ts";
-import { meanwhile } from "../runner/util/background.ts";
-import { UserError } from "../runner/util/errors.ts";
-import { connectionEnvironment, type Login } from "./connection.ts";
+import type { StackResult } from "../../runner/migrations/apply-manifest.ts";
+import type { MigrationFile } from "../../runner/migrations/files/types.ts";
+import type { MigrationRecord } from "../../runner/migrations/history/history.ts";
+import { isFolded, manifestOf } from "../../runner/migrations/plan/manifest.ts";
+import { sequenceOf } from "../../runner/migrations/plan/plan.ts";
+import { keptFiles } from "../../runner/migrations/plan/target-revision.ts";
+import type { CheckRequest, CheckResult } from "../../runner/migrations/preview.ts";
+import type { MigrationSettings } from "../../runner/migrations/settings.ts";
+import { meanwhile } from "../../runner/util/background.ts";
+import { UserError } from "../../runner/util/errors.ts";
+import { type Connection, type Rollback, RunnerCommand, type Variables } from "../runner/command.ts";
+import { askRunner, knownValue } from "../runner/query.ts";
+import type { Queries } from "../runner/query-process.ts";
+import { type Administrator, connectionEnvironment, type Login } from "./connection.ts";
 import type { Connections } from "./connections.ts";
-import type { Administrator } from "./instance.ts";
 import { leavingRefusals, refusalsOf } from "./migration-refusals.ts";
+import type { Names } from "./names.ts";
 import { orFail, refuse, warnOrRefuse } from "./refusal.ts";
-import { type Connection, type Rollback, RunnerCommand, type Variables } from "./runner/command.ts";
-import { askRunner, knownValue } from "./runner/query.ts";
-import type { Queries } from "./runner/query-process.ts";
 
 /** A restore or a cutover: what it brings may lack migrations. */
 interface Content {
@@ -27,6 +27,7 @@ interface Content {
 }
 
 export interface MigrationsArgs {
+  readonly names: Names;
   readonly settings: MigrationSettings;
   /** Of `readFiles`. */
   readonly files: Promise<readonly MigrationFile[]>;
@@ -45,6 +46,8 @@ export interface MigrationsArgs {
   readonly protect: boolean;
   /** A cutover that waits for the migrations. */
   readonly rollback?: Rollback | undefined;
+  /** Names of the migrations that have a record in the stack's state: those that the stack reverts when their record goes. */
+  readonly recorded: () => Promise<ReadonlySet<string>>;
   readonly queries: Queries;
 }
 
@@ -68,7 +71,7 @@ export class Migrations extends pulumi.ComponentResource {
 
   constructor(name: string, args: MigrationsArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgstack:index:Migrations", name, {}, options);
-    const connection = args.connections.to("migrations", variablesOf(args, args.owner));
+    const connection = args.connections.to(args.names.of("migrations"), variablesOf(args, args.owner));
     const plan = orFail(planOf(args, this));
     const apply = plan.then((plan) => createApply(name, args, { connection, ...plan }, this));
     this.applied = apply;
@@ -132,7 +135,7 @@ interface MigrationPlan {
 
 /** Asks the database, and refuses what `up` would stop at. */
 async function planOf(args: MigrationsArgs, resource: pulumi.Resource): Promise<MigrationPlan> {
-  const { settings, queries, deletedWith: database, protect } = args;
+  const { settings, queries, deletedWith: database, protect, recorded } = args;
   const files = await args.files;
   const asOwner = variablesOf(args, args.owner);
   const asAdmin = variablesOf(args, { ...args.owner, password: undefined });
@@ -142,7 +145,7 @@ async function planOf(args: MigrationsArgs, resource: pulumi.Resource): Promise<
   report(found, resource);
   const refusals = [
     ...refusalsOf(found),
-    ...(await leavingRefusals(found, { files, kept, settings, protect })),
+    ...(await leavingRefusals(found, { files, kept, settings, protect, recorded })),
   ];
   if (await args.content?.isPending) for (const message of refusals) void pulumi.log.warn(message, resource);
   else if (refusals.length > 0) refuse([`${refusals.join("\n")}\nNothing was run.`]);
@@ -162,7 +165,7 @@ function createApply(
   const request = pulumi
     .output(content?.contentGeneration)
     .apply((generation) => JSON.stringify(manifestOf(kept, settings, generation ?? null)));
-  const unseen = found?.database === "unreachable";
+  const unseen = found === undefined || found.database === "unreachable";
   return new RunnerCommand(
     name,
     {
@@ -187,7 +190,7 @@ interface RecordInputs extends ApplyInputs {
 
 /** In the order of application, so that the engine, which ends records backwards, reverts what was applied last first. */
 function createRecords(
-  { settings, deletedWith }: MigrationsArgs,
+  { names, settings, deletedWith }: MigrationsArgs,
   { connection, found, kept, apply }: RecordInputs,
   parent: pulumi.Resource,
 ): RunnerCommand[] {
@@ -207,7 +210,7 @@ function createRecords(
     };
     records.push(
       new RunnerCommand(
-        `migration-${name}`,
+        names.of(`migration-${name}`),
         { remove: "migration-revert", request: JSON.stringify(record), connection },
         { parent, deletedWith, dependsOn: [records.at(-1) ?? apply] },
       ),

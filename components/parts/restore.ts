@@ -1,15 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { MigrationsConfig } from "../runner/config/migrations.ts";
-import type { RestoreConfig } from "../runner/config/restore.ts";
-import type { RestoreCheckRequest, RestoreOutlook } from "../runner/restore/preview.ts";
-import type { RestoreReport } from "../runner/restore/report.ts";
-import { meanwhile } from "../runner/util/background.ts";
+import type { MigrationsConfig } from "../../runner/config/migrations.ts";
+import type { RestoreConfig } from "../../runner/config/restore.ts";
+import type { RestoreCheckRequest, RestoreOutlook } from "../../runner/restore/preview.ts";
+import type { RestoreReport } from "../../runner/restore/report.ts";
+import { meanwhile } from "../../runner/util/background.ts";
+import { type Connection, RunnerCommand } from "../runner/command.ts";
+import { askRunner, knownValue } from "../runner/query.ts";
+import type { Queries } from "../runner/query-process.ts";
 import { type Connections, withPrevious } from "./connections.ts";
 import type { PreviousOutputs } from "./previous-update.ts";
 import { refuse } from "./refusal.ts";
-import { type Connection, RunnerCommand } from "./runner/command.ts";
-import { askRunner, knownValue } from "./runner/query.ts";
-import type { Queries } from "./runner/query-process.ts";
 
 export interface RestoreArgs {
   readonly config: RestoreConfig;

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 /** Ends the program with an error, reported once by Pulumi's own handler: a RunError without a stack. What is under way goes on. */
-function fail(error: unknown): void {
+export function fail(error: unknown): void {
   queueMicrotask(() => {
     throw error;
   });
@@ -33,13 +33,4 @@ export function orFail<T>(work: Promise<T>): Promise<T> {
     fail(error);
     return new Promise<never>(() => {});
   });
-}
-
-/**
- * Waits in an update, before anything more is declared: the engine goes on with what it knows when an error ends the
- * program, and would change half of it. A preview changes nothing, and goes on meanwhile: an error ends it where it comes.
- */
-export async function beforeChanges(...answers: readonly Promise<unknown>[]): Promise<void> {
-  if (!pulumi.runtime.isDryRun()) await Promise.all(answers);
-  else for (const answer of answers) answer.catch(fail);
 }

@@ -1,5 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Administrator } from "./instance.ts";
+
+/** How the administrator of a server connects to it; in the form that `runner/postgres/connection.ts` reads. */
+export interface Administrator {
+  readonly host: pulumi.Output<string>;
+  readonly port: pulumi.Output<number>;
+  readonly user: pulumi.Output<string>;
+  /** Secret. */
+  readonly password: pulumi.Output<string>;
+  readonly database: pulumi.Output<string>;
+  readonly sslMode: pulumi.Output<string>;
+  /** Path of a PEM file, or undefined for the system's authorities. */
+  readonly sslRootCert: pulumi.Output<string> | undefined;
+}
 
 /** A role that logs in to the stack's database. */
 export interface Login {
@@ -24,7 +36,7 @@ export function connectionEnvironment(
     PGPASSWORD: pulumi.secret(password ?? ""),
     PGDATABASE: pulumi.output(database),
     PGSSLMODE: server.sslMode,
-    ...(server.sslRootCert !== undefined && { PGSSLROOTCERT: pulumi.output(server.sslRootCert) }),
+    ...(server.sslRootCert !== undefined && { PGSSLROOTCERT: server.sslRootCert }),
   };
 }
 
@@ -44,8 +56,8 @@ export function connectionUrl(
   const { host, port, sslMode, sslRootCert } = server;
   return pulumi.secret(
     pulumi
-      .all([host, port, sslMode, user, password, database])
-      .apply(([host, port, sslMode, user, password, database]) => {
+      .all([host, port, sslMode, sslRootCert, user, password, database])
+      .apply(([host, port, sslMode, sslRootCert, user, password, database]) => {
         const authority = `${encode(user)}${password === undefined ? "" : `:${encode(password)}`}@${host.includes(":") ? `[${host}]` : host}:${port}`;
         const authorities = sslRootCert === undefined ? "" : `&sslrootcert=${encode(sslRootCert)}`;
         return `postgresql://${authority}/${encode(database)}?sslmode=${sslMode}${authorities}`;

@@ -1,8 +1,7 @@
-import type { MigrationFile } from "../runner/migrations/files/types.ts";
-import { isFolded } from "../runner/migrations/plan/manifest.ts";
-import type { CheckResult } from "../runner/migrations/preview.ts";
-import type { MigrationSettings } from "../runner/migrations/settings.ts";
-import { recordedMigrations } from "./previous-update.ts";
+import type { MigrationFile } from "../../runner/migrations/files/types.ts";
+import { isFolded } from "../../runner/migrations/plan/manifest.ts";
+import type { CheckResult } from "../../runner/migrations/preview.ts";
+import type { MigrationSettings } from "../../runner/migrations/settings.ts";
 
 /** What a stack asks for, beside what its database has. */
 interface Asked {
@@ -11,6 +10,8 @@ interface Asked {
   readonly kept: readonly MigrationFile[];
   readonly settings: Pick<MigrationSettings, "to" | "baseline">;
   readonly protect: boolean;
+  /** Names of the migrations that have a record in the stack's state. */
+  readonly recorded: () => Promise<ReadonlySet<string>>;
 }
 
 /** What the runner finds that `up` would stop at. */
@@ -77,7 +78,7 @@ export async function leavingRefusals(found: CheckResult, asked: Asked): Promise
   if (leaving.length === 0) return [];
   const missing = asked.protect ? missingOf(leaving, found, asked) : [];
   if (missing.length > 0) return [ofProtected(missing)];
-  const recorded = await recordedMigrations();
+  const recorded = await asked.recorded();
   return withoutRecord(
     leaving.filter((name) => !recorded.has(name)),
     asked.files,
