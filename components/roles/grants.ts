@@ -72,8 +72,8 @@ export class RoleGrants extends pulumi.ComponentResource {
     for (const warning of warnings ?? []) void pulumi.log.warn(warning, this);
   }
 
-  async #state(pass: RunnerCommand): Promise<pulumi.Resource> {
-    const { roles } = this.#args;
+  async #state(pass: RunnerCommand): Promise<pulumi.Resource[]> {
+    const { roles, check } = this.#args;
     const { names, config, database } = roles.target;
     const limits = await this.#limits(pass);
     const declared = roles.all.map(({ declaration, adopted, config: { memberOf } }) => ({
@@ -81,7 +81,8 @@ export class RoleGrants extends pulumi.ComponentResource {
       memberOf: adopted ? [] : memberOf, // the provider would take the ADMIN OPTION that an adopted role may have
     }));
     const rights = providerRights(declared, { name: config.name, owner: config.owner, limits });
-    return declareRights(rights, pass, names, { parent: this, deletedWith: database });
+    const sideBySide = check?.superuser ?? true; // without a server yet: a local instance, whose admin is one
+    return declareRights(rights, pass, names, { parent: this, deletedWith: database, sideBySide });
   }
 
   /** As the server was when the program started, or, in an update, as it is after the migrations. */
@@ -116,7 +117,7 @@ export class RoleGrants extends pulumi.ComponentResource {
     );
   }
 
-  #probe({ config, declaration, password }: StackRole, after: Promise<pulumi.Resource>): VerifiedRole {
+  #probe({ config, declaration, password }: StackRole, after: Promise<pulumi.Resource[]>): VerifiedRole {
     const { roles, epoch, check, rollback } = this.#args;
     const { names, administrator, connections, config: database, database: resource } = roles.target;
     const { memberOf, validUntil } = config;

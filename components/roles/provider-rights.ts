@@ -156,21 +156,63 @@ function resourceOf(
   }
 }
 
+/** The row of PostgreSQL's catalogs that a right is kept in, or the set of rows: those of a schema's tables. */
+function catalogRow(right: StatedRight): string {
+  switch (right.kind) {
+    case "Grant":
+      return JSON.stringify(["acl", right.args.objectType, right.args.schema]);
+    case "DefaultPrivileges":
+      return JSON.stringify(["default", right.args.objectType, right.args.schema]);
+    case "GrantRole":
+      return JSON.stringify(["member", right.args.grantRole]);
+  }
+}
+
 /**
- * Declares rights as resources, one after the other: PostgreSQL fails where two sessions change one row of its catalogs.
+ * Takes no stack traces meanwhile. The SDK takes one for each property of each resource, for messages about promises that
+ * never end: of two hundred rights they are a fifth of the program's time (docs/decisions/0005-stack-traces.md).
+ */
+function withoutStackTraces<T>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+export interface RightsOptions {
+  readonly parent: pulumi.Resource;
+  readonly deletedWith: pulumi.Resource;
+  /**
+   * Rights in several rows of the catalogs come side by side. Not for an administrator without superuser: the official
+   * provider joins the owners of the objects for each change, and two changes at once wait for each other's owners.
+   */
+  readonly sideBySide: boolean;
+}
+
+/**
+ * Declares rights as resources. Those that one row of the catalogs holds come one after the other, since PostgreSQL fails
+ * where two sessions change one row.
  * A right that is not declared any more is left to the runner's pass, which has revoked it in the same transaction in
  * which it gave what takes its place: the provider's own REVOKE, which comes at the end of an update, would take that too.
  *
- * @returns the last of the resources, or `after` where there are none
+ * @returns the resources that no other one of them waits for, or `after` where there are none
  */
 export function declareRights(
   rights: readonly StatedRight[],
   after: pulumi.Resource,
   names: Names,
-  options: { readonly parent: pulumi.Resource; readonly deletedWith: pulumi.Resource },
-): pulumi.Resource {
-  let last = after;
-  for (const right of rights)
-    last = resourceOf(right, names, { ...options, dependsOn: [last], retainOnDelete: true });
-  return last;
+  { sideBySide, ...options }: RightsOptions,
+): pulumi.Resource[] {
+  const last = new Map<string, pulumi.Resource>();
+  withoutStackTraces(() => {
+    for (const right of rights) {
+      const row = sideBySide ? catalogRow(right) : "";
+      const dependsOn = [last.get(row) ?? after];
+      last.set(row, resourceOf(right, names, { ...options, dependsOn, retainOnDelete: true }));
+    }
+  });
+  return last.size === 0 ? [after] : [...last.values()];
 }

@@ -7,7 +7,6 @@ import { instanceOf } from "../support/managed-service.ts";
 import { createProject, type TestProject } from "../support/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
-const rounds = 2;
 const schemas = ["public", "app", "stats", "audit"];
 
 let project: TestProject;
@@ -61,20 +60,16 @@ async function rights(): Promise<unknown> {
 const expected = (roles: readonly { name: string; access: Access }[]) =>
   roles.map(({ name, access }) => ({ name, reads: 4, writes: access === "readwrite" ? 4 : 0 }));
 
-test("twelve roles over four schemas come up, change and go in one update each, again and again, with no catalog race", async () => {
-  for (let round = 1; round <= rounds; round++) {
-    const first = twelve("readonly", "readwrite");
-    await up(first);
-    assert.deepEqual(await rights(), expected(first));
-    const second = [
-      ...twelve("readwrite", "readonly").slice(0, 6),
-      ...twelve("readonly", "readwrite", "new").slice(6),
-    ];
-    await up(second);
-    assert.deepEqual(await rights(), expected([...second.slice(6), ...second.slice(0, 6)]));
-    await up([]);
-    assert.deepEqual(await rights(), []);
-  }
+test("twelve roles over four schemas come up, change and go in one update each, with no catalog race", async () => {
+  const first = twelve("readonly", "readwrite");
+  await up(first);
+  assert.deepEqual(await rights(), expected(first));
+  const second = [
+    ...twelve("readwrite", "readonly").slice(0, 6),
+    ...twelve("readonly", "readwrite", "new").slice(6),
+  ];
+  await up(second);
+  assert.deepEqual(await rights(), expected([...second.slice(6), ...second.slice(0, 6)]));
   const log = readFileSync(join(cluster.place.directory, "server.log"), "utf8");
   assert.doesNotMatch(log, /tuple concurrently|duplicate key|deadlock detected|cache lookup failed/);
 });

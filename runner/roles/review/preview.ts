@@ -25,6 +25,7 @@ import { preflight } from "./preflight.ts";
 /** What the server answers. */
 export interface RightsCheck {
   readonly admin: string;
+  readonly superuser: boolean;
   /** Why nobody knows; undefined where the server was asked. */
   readonly unreachable?: string;
   /** Why the server, which answers, does not let the admin in. */
@@ -91,6 +92,14 @@ async function readExisting(client: pg.Client, { rights }: RightsCheckRequest): 
   return rows.map(({ name }) => name);
 }
 
+async function isSuperuser(client: pg.Client): Promise<boolean> {
+  const [row] = await rowsOf<{ superuser: boolean }>(
+    client,
+    "SELECT current_setting('is_superuser') = 'on' AS superuser",
+  );
+  return row?.superuser === true;
+}
+
 async function ask(
   client: pg.Client,
   request: RightsCheckRequest,
@@ -106,11 +115,13 @@ async function ask(
       )
     : [];
   const existing = await readExisting(client, request);
+  const superuser = await isSuperuser(client);
   await client.query("COMMIT");
-  return { refusals, existing, limits, statements: plan.map(sqlOf), ...drift };
+  return { superuser, refusals, existing, limits, statements: plan.map(sqlOf), ...drift };
 }
 
 const nothing = {
+  superuser: false,
   refusals: [],
   statements: [],
   drifted: [],
