@@ -1,7 +1,7 @@
+import type { MigrationSettings } from "../../runner/config/migrations.ts";
 import type { MigrationFile } from "../../runner/migrations/files/types.ts";
 import { isFolded } from "../../runner/migrations/plan/manifest.ts";
 import type { CheckResult } from "../../runner/migrations/preview.ts";
-import type { MigrationSettings } from "../../runner/migrations/settings.ts";
 
 /** What a stack asks for, beside what its database has. */
 interface Asked {

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { MigrationSettings } from "../../runner/config/migrations.ts";
 import type { StackResult } from "../../runner/migrations/apply-manifest.ts";
 import type { MigrationFile } from "../../runner/migrations/files/types.ts";
 import type { MigrationRecord } from "../../runner/migrations/history/history.ts";
@@ -6,7 +7,6 @@ import { isFolded, manifestOf } from "../../runner/migrations/plan/manifest.ts";
 import { sequenceOf } from "../../runner/migrations/plan/plan.ts";
 import { keptFiles } from "../../runner/migrations/plan/target-revision.ts";
 import type { CheckRequest, CheckResult } from "../../runner/migrations/preview.ts";
-import type { MigrationSettings } from "../../runner/migrations/settings.ts";
 import { meanwhile } from "../../runner/util/background.ts";
 import { UserError } from "../../runner/util/errors.ts";
 import { type Connection, type Rollback, RunnerCommand, type Variables } from "../runner/command.ts";

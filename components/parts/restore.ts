@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { MigrationsConfig } from "../../runner/config/migrations.ts";
+import type { MigrationSettings } from "../../runner/config/migrations.ts";
 import type { RestoreConfig } from "../../runner/config/restore.ts";
 import type { RestoreCheckRequest, RestoreOutlook } from "../../runner/restore/preview.ts";
 import type { RestoreReport } from "../../runner/restore/report.ts";
@@ -14,7 +14,7 @@ import { refuse } from "./refusal.ts";
 export interface RestoreArgs {
   readonly config: RestoreConfig;
   /** What follows on the dump's content; a preview names what that lacks. */
-  readonly migrations: MigrationsConfig;
+  readonly migrations: MigrationSettings;
   /** Leads the server's administrator to the stack's database. */
   readonly connection: Connection;
   readonly connections: Connections;

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { defaultSettings } from "../config/migrations.ts";
 import { readMigrations } from "../migrations/files/directory.ts";
 import { catalogSettings } from "../postgres/catalog-lock.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
@@ -11,8 +12,6 @@ import { projectPath } from "../util/project.ts";
 import { findDatabase } from "./found.ts";
 import type { Findings } from "./proposal.ts";
 import { findVersionTables, reachedBy, type VersionTable } from "./version-tables.ts";
-
-const migrationsDirectory = "migrations";
 
 async function readFacts(client: pg.Client) {
   return oneRow<{
@@ -50,7 +49,8 @@ async function baselineOf(
   versionTables: readonly VersionTable[],
 ): Promise<string | undefined> {
   if (recorded || tables === 0) return undefined;
-  const files = await readMigrations(projectPath(migrationsDirectory), migrationsDirectory);
+  const { directory } = defaultSettings;
+  const files = await readMigrations(projectPath(directory), directory);
   const names = files.map(({ name }) => name);
   return reachedBy(versionTables, names) ?? names.at(-1);
 }

@@ -15,7 +15,7 @@ export const jsonFlag: Flag = { type: "boolean", about: "results as one JSON obj
 export const directoryFlag: Flag = {
   type: "string",
   value: "DIR",
-  about: "where the migrations are (default: migrations)",
+  about: "where the migrations are (default: the stack's folder, else migrations)",
 };
 
 /** The flags of a command that works on a database. */

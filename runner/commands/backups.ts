@@ -1,5 +1,7 @@
+import * as v from "valibot";
 import type { Call, Command } from "../cli/command.ts";
 import { jsonFlag, stackFacts, stackFlag } from "../cli/target.ts";
+import { Dump } from "../config/dump.ts";
 import { type Backup, stackReports, verify } from "../dump/backups.ts";
 import { recoverRenames } from "../dump/files/recover.ts";
 import { pathsWithLeftovers } from "../dump/files/temporary-names.ts";
@@ -11,7 +13,7 @@ import { projectPath } from "../util/project.ts";
 function directoryOf(call: Call): string {
   if (typeof call.flags.directory === "string") return call.flags.directory;
   const { directory } = (stackFacts(call).config.dump ?? {}) as { directory?: string };
-  return projectPath(directory ?? "dumps");
+  return projectPath(directory ?? v.getDefault(Dump.entries.directory));
 }
 
 /** The time since, in its largest whole unit. */

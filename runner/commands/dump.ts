@@ -1,18 +1,22 @@
 import type { Call, Command } from "../cli/command.ts";
+import { flagValue } from "../cli/flag-value.ts";
 import { jsonFlag, resolveAdminTarget, resolveTarget, targetFlags } from "../cli/target.ts";
+import { Dump } from "../config/dump.ts";
 import { makeDump } from "../dump/dump.ts";
-import { compressionOf, type DumpOptions, defaultCompression, formatOf, jobsOf } from "../dump/options.ts";
+import { type DumpOptions, jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { type DumpReport, summaryOf } from "../dump/report.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
 import { withInterrupt } from "../postgres/run-program.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
 
-function optionsOf({ flags }: Call): DumpOptions {
+function optionsOf(call: Call): DumpOptions {
+  const { format, jobs, compression } = Dump.entries;
+  const { flags } = call;
   return {
-    format: formatOf(String(flags.format ?? "custom")),
-    jobs: jobsOf(String(flags.jobs ?? "auto")),
-    compression: compressionOf(String(flags.compression ?? defaultCompression)),
+    format: flagValue(format, call, "format"),
+    jobs: jobsOf(flagValue(jobs, call, "jobs")),
+    compression: flagValue(compression, call, "compression"),
     schemaOnly: flags["schema-only"] === true,
     tables: (flags.table as string[] | undefined) ?? [],
     excludeTableData: (flags["exclude-table-data"] as string[] | undefined) ?? [],

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { Command } from "../cli/command.ts";
 import { directoryFlag } from "../cli/target.ts";
+import { defaultSettings } from "../config/migrations.ts";
 import { importMigrations } from "../migrations/import/import.ts";
 import { ExitCode, RefusedError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
@@ -14,7 +15,7 @@ const importCommand: Command = {
     const [folder, ...more] = words;
     if (folder === undefined || more.length > 0)
       throw new RefusedError(`Expected one folder of migrations, found ${words.length}.`);
-    const directory = projectPath(String(flags.directory ?? "migrations"));
+    const directory = projectPath(String(flags.directory ?? defaultSettings.directory));
     const { tool, files, leftOut } = importMigrations(folder, directory);
     for (const { name } of files) print(`${relative(process.cwd(), directory) || "."}/${name}.sql`);
     const irreversible = files.filter(({ reversible }) => !reversible).length;

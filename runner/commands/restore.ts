@@ -1,5 +1,7 @@
 import type { Call, Command } from "../cli/command.ts";
+import { flagValue } from "../cli/flag-value.ts";
 import { jsonFlag, resolveAdminTarget, stackFacts, targetFlags } from "../cli/target.ts";
+import { Restore } from "../config/restore.ts";
 import { jobsOf } from "../dump/options.ts";
 import { formatBytes } from "../dump/progress.ts";
 import { historyTable } from "../migrations/history/history.ts";
@@ -27,6 +29,7 @@ function sanitizeOf(call: Call): string | undefined {
 }
 
 function requestOf(call: Call): RestoreRequest {
+  const { jobs, sha256 } = Restore.entries;
   const [path, ...more] = call.words;
   if (path === undefined || more.length > 0)
     throw new RefusedError(`Expected one PATH: ./pgstack ${restore.usage}`);
@@ -34,8 +37,8 @@ function requestOf(call: Call): RestoreRequest {
     target: resolveAdminTarget(call),
     path,
     owner: ownerOf(call),
-    jobs: jobsOf(String(call.flags.jobs ?? "auto")),
-    sha256: call.flags.sha256 as string | undefined,
+    jobs: jobsOf(flagValue(jobs, call, "jobs")),
+    sha256: flagValue(sha256, call, "sha256"),
     sanitize: sanitizeOf(call),
     overwrite: call.flags.overwrite === true,
     record: false,

@@ -1,6 +1,7 @@
 import type { Client } from "pg";
 import type { Call, Command } from "../cli/command.ts";
 import { directoryFlag, jsonFlag, resolveTarget, targetFlags } from "../cli/target.ts";
+import { settingsOf } from "../migrations/cli-options.ts";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../postgres/connection.ts";
 import { findServer } from "../postgres/embedded/server.ts";
 import { findPrograms, type Programs } from "../postgres/programs.ts";
@@ -20,7 +21,7 @@ function listOf(value: Call["flags"][string]): string[] {
   return (Array.isArray(value) ? value : []).map(String);
 }
 
-const directoryOf = ({ flags }: Call) => projectPath(text(flags.directory, "migrations"));
+const directoryOf = (call: Call) => projectPath(settingsOf(call).directory);
 
 const text = (value: Call["flags"][string], otherwise: string) =>
   typeof value === "string" ? value : otherwise;

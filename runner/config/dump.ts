@@ -11,6 +11,7 @@ export const Jobs = v.union(
 
 const compressionForm = "none, gzip:1 to gzip:9, zstd or lz4";
 
+/** What `pgstack:dump` may say; the flags of `dump` and `restore` take the same values. */
 export const Dump = v.strictObject({
   /** A changed label makes a new dump, and nothing else does. It becomes a part of the file's name. */
   label: v.pipe(
@@ -19,9 +20,11 @@ export const Dump = v.strictObject({
   ),
   /** Folder for the dumps. */
   directory: v.optional(Path, "dumps"),
+  /** pg_dump's formats that can be restored selectively and in parallel. */
   format: v.optional(v.picklist(["custom", "directory"], "custom or directory"), "custom"),
   /** Used by the format `directory`; pg_dump writes the custom one alone. */
   jobs: v.optional(Jobs, "auto"),
+  /** The default is fast to write, and never slower to read than pg_dump's own (gzip, level 6). Whether pg_dump has it is asked later. */
   compression: v.optional(
     v.pipe(v.string(compressionForm), v.regex(/^(none|gzip(:[1-9])?|zstd|lz4)$/, compressionForm)),
     "gzip:1",

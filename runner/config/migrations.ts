@@ -32,5 +32,8 @@ export const Migrations = v.strictObject({
     "pgstack.migrations",
   ),
 });
-/** How migrations are run: `pgstack:migrations`. Durations are milliseconds. */
-export type MigrationsConfig = v.InferOutput<typeof Migrations>;
+/** How migrations run: `pgstack:migrations`, the same for a database that is named by its URL. Durations are milliseconds. */
+export type MigrationSettings = Readonly<v.InferOutput<typeof Migrations>>;
+
+/** What counts where nothing is configured. */
+export const defaultSettings: MigrationSettings = v.parse(Migrations, {});

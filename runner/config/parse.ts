@@ -4,7 +4,7 @@ import { Cutover, type CutoverConfig } from "./cutover.ts";
 import { Database, type DatabaseConfig } from "./database.ts";
 import { Dump, type DumpConfig } from "./dump.ts";
 import { Instance, type InstanceConfig } from "./instance.ts";
-import { Migrations, type MigrationsConfig } from "./migrations.ts";
+import { type MigrationSettings, Migrations } from "./migrations.ts";
 import { Restore, type RestoreConfig } from "./restore.ts";
 import { circleOf } from "./role-declaration.ts";
 import { type RoleConfig, Roles, saidOfShared } from "./roles.ts";
@@ -21,7 +21,7 @@ export interface StackConfig {
   readonly roles: readonly RoleConfig[];
   /** By role; a role that is not named here gets a generated password. Secret. */
   readonly passwords: Readonly<Record<string, string>>;
-  readonly migrations: MigrationsConfig;
+  readonly migrations: MigrationSettings;
   readonly dump: DumpConfig | undefined;
   readonly restore: RestoreConfig | undefined;
   readonly cutover: CutoverConfig | undefined;

@@ -55,7 +55,7 @@ export const ConnectionLimit = v.pipe(
   v.minValue(-1, "-1 (no limit) or more"),
 );
 
-const durationForm = "a duration such as 500ms, 30s, 5min, 1h, or 0 for none";
+const durationForm = "a duration such as 500ms, 30s, 5min, 1h (24d at most), or 0 for none";
 
 /** A duration in PostgreSQL's units, read into milliseconds. */
 export const Duration = v.pipe(

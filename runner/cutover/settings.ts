@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { Cutover } from "../config/cutover.ts";
 import { connectionFromEnvironment, connectionFromUrl, environmentOf } from "../postgres/connection.ts";
 import { sslModes } from "../postgres/session/tls.ts";
 import { projectPath } from "../util/project.ts";
@@ -36,7 +37,7 @@ const CutoverRequest = v.object({
   record: text,
   replicaIdentityFull: v.optional(names, []),
   /** Milliseconds; 0 is no limit. */
-  maxFreeze: v.optional(v.number("a number of milliseconds"), 60_000),
+  maxFreeze: v.optional(v.number("a number of milliseconds"), v.parse(Cutover.entries.maxFreeze, undefined)),
   /** The file is this machine's; the URL of the console is in PGSTACK_PGBOUNCER_URL. */
   pgbouncer: v.optional(v.object({ configFile: text })),
 });

@@ -1,14 +1,11 @@
 import { availableParallelism } from "node:os";
+import type { DumpConfig } from "../config/dump.ts";
 import type { Programs } from "../postgres/programs.ts";
 import { RefusedError } from "../util/errors.ts";
 
-/** pg_dump's archive formats that can be restored selectively and in parallel. */
-export const dumpFormats = ["custom", "directory"] as const;
-export type DumpFormat = (typeof dumpFormats)[number];
-
 /** What a dump holds and how it is written. */
 export interface DumpOptions {
-  readonly format: DumpFormat;
+  readonly format: DumpConfig["format"];
   /** Parallel processes; pg_dump takes more than one only for the directory format. */
   readonly jobs: number;
   /** `none`, `gzip:1` to `gzip:9`, `zstd` or `lz4`. */
@@ -20,33 +17,10 @@ export interface DumpOptions {
   readonly excludeTableData: readonly string[];
 }
 
-/** Fast to write and never slower to read than pg_dump's own default (gzip, level 6). */
-export const defaultCompression = "gzip:1";
-
-const compressionForm = /^(none|gzip:[1-9]|gzip|zstd|lz4)$/;
-
-/** Reads a number of processes: `auto` is half of the cores, `max` is all of them; at least one. */
-export function jobsOf(value: string | number, cores: number = availableParallelism()): number {
-  if (value === "auto") return Math.max(1, Math.floor(cores / 2));
-  if (value === "max") return Math.max(1, cores);
-  const jobs = Number(value);
-  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 256)
-    throw new RefusedError(`jobs is auto, max or a number from 1 to 256; found "${value}"`);
-  return jobs;
-}
-
-/** Checks the name of a format. */
-export function formatOf(value: string): DumpFormat {
-  if (!dumpFormats.includes(value as DumpFormat))
-    throw new RefusedError(`format is one of ${dumpFormats.join(", ")}; found "${value}"`);
-  return value as DumpFormat;
-}
-
-/** Checks the name of a compression, without asking whether the installed pg_dump has it. */
-export function compressionOf(value: string): string {
-  if (!compressionForm.test(value))
-    throw new RefusedError(`compression is one of none, gzip:1 to gzip:9, zstd, lz4; found "${value}"`);
-  return value;
+/** How many processes `auto` (half of the cores), `max` (all of them) or a number stands for; at least one. */
+export function jobsOf(jobs: DumpConfig["jobs"], cores: number = availableParallelism()): number {
+  if (jobs === "auto") return Math.max(1, Math.floor(cores / 2));
+  return jobs === "max" ? Math.max(1, cores) : jobs;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { DumpFormat } from "./options.ts";
+import type { DumpConfig } from "../config/dump.ts";
 
 /** The rows of one table in a dump. */
 export interface TableRows {
@@ -11,7 +11,7 @@ export interface TableRows {
 /** What is known of a complete, verified dump; kept as JSON beside it, in `<path>.json`. */
 export interface DumpReport {
   readonly path: string;
-  readonly format: DumpFormat;
+  readonly format: DumpConfig["format"];
   readonly compression: string;
   readonly bytes: number;
   readonly sha256: string;

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { defaultSettings } from "../config/migrations.ts";
 import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { findServer } from "../postgres/embedded/server.ts";
 import type { Programs } from "../postgres/programs.ts";
@@ -13,7 +14,6 @@ import { insertSql, noTime } from "./history/history.ts";
 import { applyMigrations } from "./run/apply.ts";
 import type { Run } from "./run/job.ts";
 import type { Access } from "./run/session.ts";
-import { defaultSettings } from "./settings.ts";
 
 /** Histories that other tools keep in the database itself; they are no part of the schema. */
 const otherHistories = [

@@ -1,4 +1,6 @@
+import * as v from "valibot";
 import type { Flags } from "../cli/command.ts";
+import { flagValue } from "../cli/flag-value.ts";
 import {
   directoryFlag,
   jsonFlag,
@@ -8,23 +10,23 @@ import {
   type Target,
   targetFlags,
 } from "../cli/target.ts";
+import { defaultSettings, type MigrationSettings, Migrations } from "../config/migrations.ts";
+import { describeFault } from "../config/parse.ts";
 import { connectionFromUrl } from "../postgres/connection.ts";
-import { durationOf } from "../util/duration.ts";
 import { RefusedError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
 import { readMigrations } from "./files/directory.ts";
 import type { MigrationFile } from "./files/types.ts";
 import type { Access } from "./run/session.ts";
-import { defaultSettings, type MigrationSettings, type OutOfOrder, outOfOrderRules } from "./settings.ts";
 
-/** The flags of every verb that reads or runs migrations. */
+/** The flags of every command that reads or runs migrations. */
 export const migrationFlags: Flags = {
   ...targetFlags,
   directory: directoryFlag,
   table: { type: "string", value: "SCHEMA.TABLE", about: "the history table (default: pgstack.migrations)" },
 };
 
-/** The flags of verbs that run them. */
+/** The flags of commands that run them. */
 export const runFlags: Flags = {
   ...migrationFlags,
   "lock-timeout": {
@@ -40,33 +42,30 @@ export const runFlags: Flags = {
 export const runUsage =
   "[--directory DIR] [--table SCHEMA.TABLE] [--lock-timeout 5s] [--statement-timeout 0] [--out-of-order error|apply] [--json]";
 
-type Raw = Partial<Record<keyof MigrationSettings, string | number | boolean | null>>;
-
-/** A stack's own settings, as they stand in its file: validated by the stack's program, not here. */
-function stackSettings(call: Target): Raw {
-  return call.flags.stack === undefined ? {} : ((stackFacts(call).config.migrations ?? {}) as Raw);
-}
-
-function ruleOf(value: string): OutOfOrder {
-  const rule = outOfOrderRules.find((one) => one === value);
-  if (rule === undefined)
-    throw new RefusedError(`--out-of-order takes ${outOfOrderRules.join(" or ")}; found "${value}".`);
-  return rule;
+/** A stack's own settings, or the defaults. Throws RefusedError with every fault of the stack's file. */
+function stackSettings(call: Target): MigrationSettings {
+  if (call.flags.stack === undefined) return defaultSettings;
+  const result = v.safeParse(Migrations, stackFacts(call).config.migrations ?? {});
+  if (result.success) return result.output;
+  throw new RefusedError(result.issues.map((issue) => describeFault("migrations", issue)).join("\n"));
 }
 
 /** The settings of a call: its flags, then the stack's, then the defaults. Throws RefusedError. */
 export function settingsOf(call: Target): MigrationSettings {
-  const { flags } = call;
-  const raw: Raw = { ...defaultSettings, ...stackSettings(call) };
+  const { entries } = Migrations;
+  const settings = stackSettings(call);
   return {
-    directory: String(flags.directory ?? raw.directory),
-    table: String(flags.table ?? raw.table),
-    to: String(raw.to),
-    lockTimeout: durationOf(String(flags["lock-timeout"] ?? raw.lockTimeout)),
-    statementTimeout: durationOf(String(flags["statement-timeout"] ?? raw.statementTimeout)),
-    outOfOrder: ruleOf(String(flags["out-of-order"] ?? raw.outOfOrder)),
-    baseline: raw.baseline == null ? null : String(raw.baseline),
-    adopt: raw.adopt === true,
+    ...settings,
+    directory: flagValue(entries.directory, call, "directory", settings.directory),
+    table: flagValue(entries.table, call, "table", settings.table),
+    lockTimeout: flagValue(entries.lockTimeout, call, "lock-timeout", settings.lockTimeout),
+    statementTimeout: flagValue(
+      entries.statementTimeout,
+      call,
+      "statement-timeout",
+      settings.statementTimeout,
+    ),
+    outOfOrder: flagValue(entries.outOfOrder, call, "out-of-order", settings.outOfOrder),
   };
 }
 
@@ -81,7 +80,7 @@ export function accessOf(call: Target): Access {
   return call.flags.stack === undefined ? { owner } : { owner, admin: resolveAdminTarget(call) };
 }
 
-/** As `accessOf`, for a verb that changes a database without its stack. */
+/** As `accessOf`, for a command that changes a database without its stack. */
 export function accessWithoutStack(call: Target): Access {
   const { url, stack } = call.flags;
   if (typeof url !== "string" || stack !== undefined)

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
+import type { MigrationSettings } from "../config/migrations.ts";
 import { isMissingDatabase } from "../postgres/connection.ts";
 import { UserError } from "../util/errors.ts";
 import type { MigrationFile } from "./files/types.ts";
@@ -17,7 +18,6 @@ import { type Finding, findingsOf } from "./plan/findings.ts";
 import { adoptable, makePlan, type Plan } from "./plan/plan.ts";
 import { keptFiles } from "./plan/target-revision.ts";
 import { type Access, withSession } from "./run/session.ts";
-import type { MigrationSettings } from "./settings.ts";
 
 /** What a preview asks of the database. */
 export interface CheckRequest {

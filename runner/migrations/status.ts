@@ -1,3 +1,4 @@
+import type { MigrationSettings } from "../config/migrations.ts";
 import type { MigrationFile } from "./files/types.ts";
 import { historyTable, readHistory } from "./history/history.ts";
 import type { Warning } from "./lint/lint.ts";
@@ -8,7 +9,6 @@ import { makePlan, type Standing, type State } from "./plan/plan.ts";
 import { keptFiles } from "./plan/target-revision.ts";
 import { leavingRows, lintScripts } from "./preview.ts";
 import { type Access, withSession } from "./run/session.ts";
-import type { MigrationSettings } from "./settings.ts";
 
 /** One migration in a status. */
 export interface StatusRow {

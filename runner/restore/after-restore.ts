@@ -1,10 +1,10 @@
 import { resolveAdminTarget, resolveTarget, stackFacts, type Target } from "../cli/target.ts";
+import type { MigrationSettings } from "../config/migrations.ts";
 import { filesOf, settingsOf } from "../migrations/cli-options.ts";
 import type { MigrationFile } from "../migrations/files/types.ts";
 import { historyTable, keepTokenSql, readHistory } from "../migrations/history/history.ts";
 import { keptFiles } from "../migrations/plan/target-revision.ts";
 import { applyMigrations } from "../migrations/run/apply.ts";
-import type { MigrationSettings } from "../migrations/settings.ts";
 import { type ConnectionSettings, connectionFromUrl, withClient } from "../postgres/connection.ts";
 import { applyRights } from "../roles/plan/apply.ts";
 import { verifyRole } from "../roles/probe/verify.ts";

@@ -1,9 +1,9 @@
 import type pg from "pg";
+import type { MigrationSettings } from "../config/migrations.ts";
 import { archiveVersions, readContents, readTable } from "../dump/archive/read.ts";
 import { readMigrations } from "../migrations/files/directory.ts";
 import { historyTable } from "../migrations/history/history.ts";
 import { keptFiles } from "../migrations/plan/target-revision.ts";
-import type { MigrationSettings } from "../migrations/settings.ts";
 import { type ConnectionSettings, openClient } from "../postgres/connection.ts";
 import type { Programs } from "../postgres/programs.ts";
 import { projectPath } from "../util/project.ts";

@@ -1,8 +1,8 @@
 import type { FactBase } from "@supabase/pg-delta/core";
 import type pg from "pg";
+import { defaultSettings } from "../config/migrations.ts";
 import { readMigrations } from "../migrations/files/directory.ts";
 import { applyMigrations } from "../migrations/run/apply.ts";
-import { defaultSettings } from "../migrations/settings.ts";
 import { createRoles } from "../scratch/run.ts";
 import { type DumpedSchema, dumpWritten, withoutIgnored } from "../scratch/schema-dump.ts";
 import type { Scratch } from "../scratch/server.ts";

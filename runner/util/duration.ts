@@ -1,5 +1,3 @@
-import { RefusedError } from "./errors.ts";
-
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** PostgreSQL keeps its timeouts in an int of milliseconds. */
@@ -14,14 +12,4 @@ export function parseDuration(text: string): number | undefined {
   if (amount === undefined) return undefined;
   const value = Number(amount) * (units[unit] ?? 1);
   return value <= longest ? value : undefined;
-}
-
-/** As `parseDuration`. Throws RefusedError for anything else. */
-export function durationOf(text: string): number {
-  const parsed = parseDuration(text);
-  if (parsed === undefined)
-    throw new RefusedError(
-      `Expected a duration of at most 24 days, such as 500ms, 5s or 2min, found "${text}".`,
-    );
-  return parsed;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { defaultSettings } from "../../runner/config/migrations.ts";
 import { revertMigration } from "../../runner/migrations/run/revert.ts";
-import { defaultSettings } from "../../runner/migrations/settings.ts";
 import { type Bench, makeBench } from "../support/migrations.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { flagValue } from "../../runner/cli/flag-value.ts";
 import { formatAge } from "../../runner/commands/backups.ts";
+import { Dump } from "../../runner/config/dump.ts";
 import { ArchiveParser } from "../../runner/dump/archive/parser.ts";
 import { RowCounter } from "../../runner/dump/archive/read-whole.ts";
 import { compressArgument, dumpArguments, jobsOf } from "../../runner/dump/options.ts";
@@ -116,10 +118,20 @@ test("rows in an uncompressed directory are counted, whatever pieces they come i
 
 test("half of the cores are used, at least one, and all where max is asked for", () => {
   assert.deepEqual(
-    [jobsOf("auto", 1), jobsOf("auto", 2), jobsOf("auto", 8), jobsOf("max", 8), jobsOf("3", 1)],
+    [jobsOf("auto", 1), jobsOf("auto", 2), jobsOf("auto", 8), jobsOf("max", 8), jobsOf(3, 1)],
     [1, 1, 4, 8, 3],
   );
-  assert.throws(() => jobsOf("0"), /jobs is auto, max or a number/);
+  for (const [flag, right, wrong] of [
+    ["jobs", "256", "0"],
+    ["format", "directory", "plain"],
+    ["compression", "gzip:9", "gzip:10"],
+  ] as const) {
+    assert.equal(String(flagValue(Dump.entries[flag], { flags: { [flag]: right } }, flag)), right);
+    assert.throws(
+      () => flagValue(Dump.entries[flag], { flags: { [flag]: wrong } }, flag),
+      new RegExp(`Expected after --${flag} .*, found "${wrong}"`),
+    );
+  }
 });
 
 const programs = (major: number) => ({ directory: "/", major, version: `${major}.1` });

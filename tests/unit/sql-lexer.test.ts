@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { flagValue } from "../../runner/cli/flag-value.ts";
+import { Migrations } from "../../runner/config/migrations.ts";
 import { piecesOf, scan } from "../../runner/postgres/sql-lexer.ts";
-import { durationOf, parseDuration } from "../../runner/util/duration.ts";
+import { parseDuration } from "../../runner/util/duration.ts";
 
 const pieces: Readonly<Record<string, readonly string[]>> = {
   "SELECT 'it''s', \"a\"\"b\" -- c ; d": [
@@ -46,6 +48,9 @@ test("a duration has one form and one limit wherever it is given", () => {
   assert.equal(parseDuration("2147483647"), 2_147_483_647);
   for (const wrong of ["2147483648", "25d", "1w", "-1", ""]) {
     assert.equal(parseDuration(wrong), undefined);
-    assert.throws(() => durationOf(wrong), /Expected a duration/);
+    assert.throws(
+      () => flagValue(Migrations.entries.lockTimeout, { flags: { "lock-timeout": wrong } }, "lock-timeout"),
+      /Expected after --lock-timeout a duration/,
+    );
   }
 });

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { type Call, type Command, queryCommand } from "../../cli/command.ts";
+import { type MigrationSettings, Migrations } from "../../config/migrations.ts";
 import { applyManifest } from "../../migrations/apply-manifest.ts";
 import { accessOf, filesOf, migrationFlags, settingsOf } from "../../migrations/cli-options.ts";
 import { type MigrationFile, refuseIrreversible } from "../../migrations/files/types.ts";
@@ -9,7 +10,6 @@ import { keptFiles } from "../../migrations/plan/target-revision.ts";
 import { type CheckRequest, checkDatabase } from "../../migrations/preview.ts";
 import { revertMigration } from "../../migrations/run/revert.ts";
 import { accessFromEnvironment } from "../../migrations/run/session.ts";
-import { type MigrationSettings, outOfOrderRules } from "../../migrations/settings.ts";
 import { readStatus, type StatusRow } from "../../migrations/status.ts";
 import { isMissingDatabase } from "../../postgres/connection.ts";
 import { ExitCode, RefusedError } from "../../util/errors.ts";
@@ -22,7 +22,7 @@ const ManifestRequest = v.looseObject({
   table: v.string(),
   lockTimeout: v.number(),
   statementTimeout: v.number(),
-  outOfOrder: v.picklist(outOfOrderRules),
+  outOfOrder: Migrations.entries.outOfOrder,
   baseline: maybeText,
   adopt: v.boolean(),
   migrations: v.record(v.string(), v.string()),

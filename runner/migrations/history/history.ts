@@ -1,10 +1,10 @@
 import { hostname, userInfo } from "node:os";
 import type pg from "pg";
+import type { MigrationSettings } from "../../config/migrations.ts";
 import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
 import { identifier, literal, ownSchema, qualified } from "../../postgres/sql.ts";
 import { RefusedError } from "../../util/errors.ts";
 import type { Language, Migration } from "../files/types.ts";
-import type { MigrationSettings } from "../settings.ts";
 
 /** One row of the history table, without the scripts. */
 export interface HistoryRow {

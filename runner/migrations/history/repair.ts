@@ -1,8 +1,8 @@
 import type pg from "pg";
+import type { MigrationSettings } from "../../config/migrations.ts";
 import { RefusedError } from "../../util/errors.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { type Access, withSession } from "../run/session.ts";
-import type { MigrationSettings } from "../settings.ts";
 import { type HistoryTable, historyTable, readApplied, readHistory } from "./history.ts";
 import { withMigrationLock } from "./lock.ts";
 

@@ -1,4 +1,4 @@
-import type { MigrationSettings } from "../settings.ts";
+import type { MigrationSettings } from "../../config/migrations.ts";
 import type { Plan, Standing } from "./plan.ts";
 
 /** Something that a person should know before migrations run. */

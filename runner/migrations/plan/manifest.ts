@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
+import type { MigrationSettings } from "../../config/migrations.ts";
 import { UserError } from "../../util/errors.ts";
 import { sumOf } from "../files/checksum.ts";
 import type { MigrationFile } from "../files/types.ts";
-import type { MigrationSettings } from "../settings.ts";
 import { compareNames } from "./order.ts";
 
 /** What a stack asks for: which files, as they were when the preview was made, and how they run. */

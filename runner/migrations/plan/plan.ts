@@ -1,10 +1,10 @@
 import type pg from "pg";
+import type { MigrationSettings } from "../../config/migrations.ts";
 import { oneRow } from "../../postgres/rows.ts";
 import { isNotSystemSchema } from "../../postgres/sql.ts";
 import { sumOf } from "../files/checksum.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { type History, type HistoryRow, historyTable } from "../history/history.ts";
-import type { MigrationSettings } from "../settings.ts";
 import { isFolded } from "./manifest.ts";
 import { compareNames } from "./order.ts";
 

@@ -1,6 +1,6 @@
+import type { MigrationSettings } from "../../config/migrations.ts";
 import { RefusedError } from "../../util/errors.ts";
 import type { MigrationFile } from "../files/types.ts";
-import type { MigrationSettings } from "../settings.ts";
 import { isFolded } from "./manifest.ts";
 import { resolveTarget } from "./order.ts";
 import { sequenceOf } from "./plan.ts";

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { MigrationSettings } from "../../config/migrations.ts";
 import { rowsOf } from "../../postgres/rows.ts";
 import { meanwhile } from "../../util/background.ts";
 import { RefusedError } from "../../util/errors.ts";
@@ -9,8 +10,6 @@ import { missingRights } from "../lint/rights.ts";
 import { findingsOf, type Leaving } from "../plan/findings.ts";
 import { isFolded } from "../plan/manifest.ts";
 import { adoptable, makePlan, type Plan } from "../plan/plan.ts";
-
-import type { MigrationSettings } from "../settings.ts";
 import type { Run } from "./job.ts";
 import { StrayErrors } from "./module.ts";
 import { type Access, withSession } from "./session.ts";

@@ -1,8 +1,8 @@
+import type { MigrationSettings } from "../../config/migrations.ts";
 import { type Origin, readScript, type Script } from "../files/script.ts";
 import type { Migration, MigrationFile } from "../files/types.ts";
 import { refuseIrreversible } from "../files/types.ts";
 import type { HistoryTable } from "../history/history.ts";
-import type { MigrationSettings } from "../settings.ts";
 import type { StrayErrors } from "./module.ts";
 import type { Session } from "./session.ts";
 

@@ -1,8 +1,8 @@
+import type { MigrationSettings } from "../../config/migrations.ts";
 import { UserError } from "../../util/errors.ts";
 import { refuseIrreversible } from "../files/types.ts";
 import { historyTable, readApplied, readHistory } from "../history/history.ts";
 import { withMigrationLock } from "../history/lock.ts";
-import type { MigrationSettings } from "../settings.ts";
 import type { Run } from "./job.ts";
 import { StrayErrors } from "./module.ts";
 import { type Access, passwordRefused, withSession } from "./session.ts";
