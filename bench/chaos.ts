@@ -7,8 +7,9 @@
 
 import { connectionFromUrl } from "../runner/postgres/connection.ts";
 import { createProject, done } from "../tests/support/project.ts";
+import { randomFrom } from "../tests/support/random.ts";
 import { startThrowawayCluster } from "../tests/support/throwaway-cluster.ts";
-import { expectedTables, faultsOf, forgetDropped, randomFrom, type StackModel } from "./chaos/model.ts";
+import { expectedTables, faultsOf, forgetDropped, type StackModel } from "./chaos/model.ts";
 import { addTable, type ChaosStack, configure, type Step, steps } from "./chaos/steps.ts";
 
 const count = Number(process.argv[2] ?? 100);

@@ -26,17 +26,6 @@ export interface StackModel {
   readonly rows: Map<string, Set<number>>;
 }
 
-/** A generator of numbers that gives the same ones for the same seed (mulberry32). */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
 /** Tables that the stack's migrations should have made. */
 export const expectedTables = ({ tables, kept }: StackModel) => tables.slice(0, kept ?? tables.length);
 

@@ -26,7 +26,10 @@ export async function runOnScratch(server: ScratchServer, client: pg.Client, sql
 /** duplicate_object, and unique_violation where two make it at the same moment. */
 const alreadyThere = new Set(["42710", "23505"]);
 
-/** Makes the roles that a scratch server of ours lacks. Both sides of a revision may do so at once. */
+/**
+ * Makes the roles that a scratch server of ours lacks. Both sides of a revision may do so at once. They are superusers: a
+ * materialized view is filled with the rights of the owners of the views below it, and grants on schemas are the stack's.
+ */
 export async function createRoles(client: pg.Client, roles: readonly string[]): Promise<void> {
   for (;;) {
     const { rows } = await client.query<{ rolname: string }>("SELECT rolname FROM pg_roles");
@@ -34,7 +37,7 @@ export async function createRoles(client: pg.Client, roles: readonly string[]): 
     const missing = roles.filter((role) => !present.has(role));
     if (missing.length === 0) return;
     try {
-      await client.query(missing.map((role) => `CREATE ROLE ${identifier(role)}`).join("; "));
+      await client.query(missing.map((role) => `CREATE ROLE ${identifier(role)} SUPERUSER`).join("; "));
       return;
     } catch (error) {
       if (!alreadyThere.has((error as pg.DatabaseError).code ?? "")) throw error;

@@ -24,9 +24,11 @@ const options = [
 ];
 const settings = /^(SET |SELECT pg_catalog\.set_config|\\(un)?restrict)/;
 
-/** The columns of a table have an order of their own that no ALTER TABLE can change: it is not compared. */
+/** Columns of a table and attributes of a type have an order that no ALTER can change: it is not compared. */
 function withoutOrder(sql: string): string {
-  const table = sql.match(/^(CREATE (?:UNLOGGED |FOREIGN )?TABLE [^\n]*\()\n([\s\S]*?)\n(\)[\s\S]*)$/);
+  const table = sql.match(
+    /^(CREATE (?:(?:UNLOGGED |FOREIGN )?TABLE|TYPE) [^\n]*\()\n([\s\S]*?)\n(\)[\s\S]*)$/,
+  );
   if (table === null) return sql.startsWith("CREATE DOMAIN ") ? sql.replace(namedNotNull, "NOT NULL") : sql;
   const [, head = "", columns = "", tail = ""] = table;
   const lines = columns.split("\n").map((line) => line.replace(/,$/, ""));

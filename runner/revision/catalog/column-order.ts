@@ -5,10 +5,13 @@ import { rowsOf } from "../../postgres/rows.ts";
 import { isUserSchema } from "../../postgres/sql.ts";
 import { ownColumns, pathOf } from "./managed-view.ts";
 
-/** The columns of each table, inherited ones too, in their order; by the table's path, such as `public.users`. */
+/**
+ * The columns of each table, inherited ones too, and the attributes of each composite type, in their order; by the path of the
+ * table or the type, such as `public.users`.
+ */
 export type ColumnOrder = ReadonlyMap<string, readonly string[]>;
 
-/** Reads the order of columns of all tables, partitions and foreign tables of users. */
+/** Reads the order of columns of all tables, partitions, foreign tables and composite types of users. */
 export async function readColumnOrder(client: pg.Client): Promise<ColumnOrder> {
   const rows = await rowsOf<{ path: string; columns: string[] }>(
     client,
@@ -16,24 +19,39 @@ export async function readColumnOrder(client: pg.Client): Promise<ColumnOrder> {
      FROM pg_class c
      JOIN pg_namespace n ON n.oid = c.relnamespace
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'f') AND ${isUserSchema("n.nspname")}
+     WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'f', 'c') AND ${isUserSchema("n.nspname")}
      GROUP BY 1`,
   );
   return new Map(rows.map(({ path, columns }) => [path, columns]));
 }
 
-const tableKinds = new Set(["table", "foreignTable"]);
+const orderedKinds = new Set(["table", "foreignTable", "type"]);
 
-/** The tables of a schema that another one lacks. */
+/** The names of the columns that a table declares, or of a composite type's attributes, in their order. */
+function namesOf(id: StableId, facts: FactBase): string[] {
+  if (id.kind !== "type") return ownColumns(id, facts).map((column) => column.id.name);
+  const attributes = facts
+    .childrenOf(id)
+    .flatMap(({ id: { kind, ...rest }, payload }) =>
+      kind === "typeAttribute" && "name" in rest
+        ? [{ name: rest.name, position: Number(payload._position) }]
+        : [],
+    );
+  return attributes.sort((one, other) => one.position - other.position).map(({ name }) => name);
+}
+
+const wordFor = ({ kind }: StableId) => (kind === "type" ? "attributes" : "columns");
+
+/** The tables and types of a schema that another one lacks. */
 function tablesOnlyIn(facts: FactBase, other: FactBase): StableId[] {
-  return facts.facts().flatMap(({ id }) => (tableKinds.has(id.kind) && !other.has(id) ? [id] : []));
+  return facts.facts().flatMap(({ id }) => (orderedKinds.has(id.kind) && !other.has(id) ? [id] : []));
 }
 
-function misordered(path: string, found: readonly string[], expected: readonly string[]): string {
-  return `the columns of ${path} are in another order: found ${found.join(", ")}, expected ${expected.join(", ")}`;
+function misordered(id: StableId, found: readonly string[], expected: readonly string[]): string {
+  return `the ${wordFor(id)} of ${pathOf(id)} are in another order: found ${found.join(", ")}, expected ${expected.join(", ")}`;
 }
 
-/** A line for each table that was created and has its columns in another order than expected. */
+/** A line for each table and composite type that was created and has its columns in another order than expected. */
 export function createdInOtherOrder(
   found: ColumnOrder,
   expected: ColumnOrder,
@@ -44,7 +62,7 @@ export function createdInOtherOrder(
     const path = pathOf(id);
     const [has, wants] = [found.get(path), expected.get(path)];
     if (has === undefined || wants === undefined || has.join("\0") === wants.join("\0")) return [];
-    return [misordered(path, has, wants)];
+    return [misordered(id, has, wants)];
   });
 }
 
@@ -56,22 +74,22 @@ function reached(before: readonly string[], after: readonly string[]): string[] 
 }
 
 /**
- * A line for each table that is kept and cannot get the order of columns that the models have: PostgreSQL adds a column
- * behind all others, and moves none.
+ * A line for each table and composite type that is kept and cannot get the order of columns that the models have: PostgreSQL
+ * adds a column behind all others, and moves none.
  *
  * @param actions the plan from one to the other: tables that it creates get their order
  */
 export function unreachableOrders(from: FactBase, to: FactBase, actions: readonly Action[]): string[] {
   const created = new Set(
-    actions.flatMap(({ produces }) => produces.filter(({ kind }) => tableKinds.has(kind)).map(pathOf)),
+    actions.flatMap(({ produces }) => produces.filter(({ kind }) => orderedKinds.has(kind)).map(pathOf)),
   );
   return to.facts().flatMap(({ id }) => {
-    if (!tableKinds.has(id.kind) || !from.has(id) || created.has(pathOf(id))) return [];
-    const [before, after] = [from, to].map((facts) => ownColumns(id, facts).map((column) => column.id.name));
+    if (!orderedKinds.has(id.kind) || !from.has(id) || created.has(pathOf(id))) return [];
+    const [before, after] = [from, to].map((facts) => namesOf(id, facts));
     const order = reached(before ?? [], after ?? []);
     if (after === undefined || order.join("\0") === after.join("\0")) return [];
     return [
-      `the columns of ${pathOf(id)} stay in another order than the models': ${order.join(", ")} instead of ${after.join(", ")} (PostgreSQL cannot move a column)`,
+      `the ${wordFor(id)} of ${pathOf(id)} stay in another order than the models': ${order.join(", ")} instead of ${after.join(", ")} (PostgreSQL cannot move ${id.kind === "type" ? "an attribute" : "a column"})`,
     ];
   });
 }

@@ -3,7 +3,7 @@ import type { Action } from "@supabase/pg-delta/plan";
 import { withoutMark } from "../catalog/extras/rebuild.ts";
 import { makingVirtual, onAllEqualKeys, onPartitionsToo } from "../catalog/normalize.ts";
 import { withRowsKept } from "../rows/preserve-rows.ts";
-import { withPersistenceInOrder } from "./order/action-order.ts";
+import { withAttributesInOrder, withPersistenceInOrder } from "./order/action-order.ts";
 import { withKeysDroppedAlong } from "./order/dropped-tables.ts";
 import {
   defaultsAfterRenames,
@@ -29,7 +29,7 @@ import { withGrantsOfDifferences } from "./statements/grants.ts";
 import { withoutData } from "./statements/materialized-views.ts";
 import { withNotNullSettled } from "./statements/not-null.ts";
 import { withOwnersKept } from "./statements/owners.ts";
-import { withMembersDroppedAlong } from "./statements/publications.ts";
+import { withMembersAlone, withMembersDroppedAlong } from "./statements/publications.ts";
 import { withRebuiltTypesComplete } from "./statements/rebuilt-types.ts";
 import { unloggedLikeItsTable, withPlainOptions } from "./statements/sequences.ts";
 import { withExpressionsDropped, withTypesChangedOnce } from "./statements/type-changes.ts";
@@ -291,12 +291,29 @@ const completion: readonly Pass[] = [
     creates: true,
   },
   {
+    name: "members of publications",
+    run: onActions((actions, { pair }) => withMembersAlone(actions, pair.from, pair.to)),
+    after: ["plan"],
+    reason:
+      "A publication that takes a table takes all tables too that inherit from it, unless ONLY says otherwise.",
+    upstream: "write ONLY where a published table has children by inheritance",
+    creates: true,
+  },
+  {
     name: "enum values first",
     run: onActions(newValuesFirst),
     after: ["renames first", "all parents"],
     reason: "pg-delta knows no dependency on a single value of an enum.",
     upstream: "order statements that hold an enum's new value behind ALTER TYPE … ADD VALUE",
     creates: true,
+  },
+  {
+    name: "attributes in order",
+    run: onActions((actions, { pair }) => withAttributesInOrder(actions, pair.to)),
+    after: ["renames first"],
+    reason:
+      "PostgreSQL adds an attribute of a composite type behind all others; pg-delta adds them in any order.",
+    upstream: "order ADD ATTRIBUTE by the attributes' positions",
   },
   {
     name: "replica identity",

@@ -75,17 +75,40 @@ function attributesOf(facts: FactBase, id: ColumnId): Attribute[] | undefined {
     });
 }
 
+/** An attribute's value for a row of another type: by assignment, or as text where PostgreSQL has no cast. */
+async function convertedAttribute(
+  client: pg.Client,
+  column: string,
+  old: Attribute,
+  wanted: Attribute,
+): Promise<string> {
+  const value = `(${column}).${identifier(old.name)}`;
+  if (old.type === wanted.type) return value;
+  if (old.cast !== "") return `${value}${old.cast}`;
+  const { rows } = await client.query<{ possible: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_cast WHERE castsource = to_regtype($1) AND casttarget = to_regtype($2)) AS possible`,
+    [old.type, wanted.type],
+  );
+  return rows[0]?.possible === false ? `${value}::text` : value;
+}
+
 /** A row of one composite type as one of another, attribute by attribute: PostgreSQL has no cast between them. */
-function convertedRow(action: Action, change: Retyping, from: FactBase, to: FactBase): string | undefined {
+async function convertedRow(
+  client: pg.Client,
+  action: Action,
+  change: Retyping,
+  from: FactBase,
+  to: FactBase,
+): Promise<string | undefined> {
   const id = columnOf(action);
   const [before, after] = id === undefined ? [] : [attributesOf(from, id), attributesOf(to, id)];
   if (before === undefined || after === undefined) return undefined;
   const { head, name, type } = change;
-  const fields = after.map((wanted) => {
+  const fields: string[] = [];
+  for (const wanted of after) {
     const old = before.find((one) => one.name === wanted.name);
-    if (old === undefined) return "NULL";
-    return `(${name}).${identifier(old.name)}${old.type === wanted.type ? "" : old.cast}`;
-  });
+    fields.push(old === undefined ? "NULL" : await convertedAttribute(client, name, old, wanted));
+  }
   return `${head}${type} USING CASE WHEN ${name} IS DISTINCT FROM NULL THEN ROW(${fields.join(", ")})::${type} END`;
 }
 
@@ -144,7 +167,8 @@ async function conversion(
   to: FactBase,
 ): Promise<string | undefined> {
   const change = read(action, from, to);
-  return change && (convertedRow(action, change, from, to) ?? (await converted(client, change)));
+  if (change === undefined) return undefined;
+  return (await convertedRow(client, action, change, from, to)) ?? (await converted(client, change));
 }
 
 /**

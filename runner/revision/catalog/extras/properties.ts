@@ -62,11 +62,15 @@ const toastOptions = `
   JOIN (SELECT tc.oid, unnest(tc.reloptions) AS o FROM pg_class tc WHERE tc.relkind = 't') tc ON tc.oid = c.reltoastrelid
   WHERE ${userRelation("'r', 'm'")}`;
 
+/** Its parent is the index, or the constraint behind it, without which there is no clustering. */
 const clustered = `
-  SELECT format('clustering of %I.%I', n.nspname, c.relname), ${relation},
+  SELECT format('clustering of %I.%I', n.nspname, c.relname),
+         CASE WHEN k.conname IS NULL THEN json_build_object('kind', 'index', 'schema', n.nspname, 'name', ic.relname)
+           ELSE json_build_object('kind', 'constraint', 'schema', n.nspname, 'table', c.relname, 'name', k.conname) END,
          format('ALTER %s %I.%I CLUSTER ON %I', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname, ic.relname),
          format('ALTER %s %I.%I SET WITHOUT CLUSTER', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, n.nspname, c.relname), pg_get_indexdef(ic.oid)
   FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
+  LEFT JOIN pg_constraint k ON k.conindid = ic.oid AND k.conrelid = c.oid AND k.contype IN ('p', 'u', 'x')
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid >= 16384 AND i.indisclustered AND ${userRelation("'r', 'p', 'm'")}`;
 
 /** A partitioned table may name one for its partitions (from PostgreSQL 17 on). */

@@ -1,4 +1,4 @@
-import type { FactBase, StableId } from "@supabase/pg-delta/core";
+import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import { isColumn, pathOf } from "../../catalog/managed-view.ts";
 
@@ -42,5 +42,32 @@ export function withPersistenceInOrder(actions: readonly Action[], facts: FactBa
   return actions.map((action) => {
     const kind = action.sql.match(switches)?.groups?.kind;
     return ordered.find((one) => one.kind === kind)?.next.shift() ?? action;
+  });
+}
+
+/** The attribute that a statement adds to a composite type. */
+function addedAttribute({ verb, produces, sql }: Action) {
+  const [id] = produces;
+  return verb === "create" && id?.kind === "typeAttribute" && sql.includes(" ADD ATTRIBUTE ")
+    ? id
+    : undefined;
+}
+
+/** A plan that adds the attributes of a composite type in their order, all where the last of them was added. Pure. */
+export function withAttributesInOrder(actions: readonly Action[], facts: FactBase): Action[] {
+  const additions = actions.flatMap((action) => {
+    const id = addedAttribute(action);
+    const fact = id && facts.get(id);
+    return fact?.parent === undefined
+      ? []
+      : [{ action, type: encodeId(fact.parent), position: Number(fact.payload._position) }];
+  });
+  const groups = [...Map.groupBy(additions, ({ type }) => type).values()].filter(({ length }) => length > 1);
+  const lists = new Map(groups.map((group) => [group.at(-1)?.action, group]));
+  const moved = new Set(groups.flat().map(({ action }) => action));
+  return actions.flatMap((action) => {
+    const group = lists.get(action);
+    if (group === undefined) return moved.has(action) ? [] : [action];
+    return group.toSorted((one, other) => one.position - other.position).map((entry) => entry.action);
   });
 }
