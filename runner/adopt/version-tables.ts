@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { maybeRow } from "../postgres/rows.ts";
+import { maybeRow, rowsOf } from "../postgres/rows.ts";
 import { identifier, isNotSystemSchema } from "../postgres/sql.ts";
 
 interface HistoryColumns {
@@ -58,7 +58,8 @@ async function newestIn(
 
 /** Every version table of a known tool in the connected database. */
 export async function findVersionTables(client: pg.Client): Promise<VersionTable[]> {
-  const { rows } = await client.query<{ schema: string; name: string }>(
+  const rows = await rowsOf<{ schema: string; name: string }>(
+    client,
     `SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'r' AND c.relname = ANY($1) AND ${isNotSystemSchema("n.nspname")} ORDER BY 1, 2`,
     [Object.keys(tables)],

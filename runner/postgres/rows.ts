@@ -21,6 +21,15 @@ export async function oneRow<Row extends object>(
   return rows[0] as Row;
 }
 
+/** Whether a query gives a row. */
+export async function hasRow(
+  client: pg.ClientBase,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<boolean> {
+  return (await rowsOf(client, sql, values)).length > 0;
+}
+
 /** The row of a query that gives one or none. */
 export async function maybeRow<Row extends object>(
   client: pg.ClientBase,

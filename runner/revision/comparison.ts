@@ -3,6 +3,7 @@ import type pg from "pg";
 import { defaultSettings } from "../config/migrations.ts";
 import { readMigrations } from "../migrations/files/directory.ts";
 import { applyMigrations } from "../migrations/run/apply.ts";
+import { rowsOf } from "../postgres/rows.ts";
 import { createRoles } from "../scratch/run.ts";
 import { type DumpedSchema, dumpWritten, withoutIgnored } from "../scratch/schema-dump.ts";
 import type { Scratch } from "../scratch/server.ts";
@@ -123,7 +124,8 @@ async function modelsFrom(
 }
 
 async function keywordsOf(client: pg.Client): Promise<ReadonlySet<string>> {
-  const { rows } = await client.query<{ word: string }>(
+  const rows = await rowsOf<{ word: string }>(
+    client,
     "SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'",
   );
   return new Set(rows.map(({ word }) => word));

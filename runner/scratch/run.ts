@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { rowsOf } from "../postgres/rows.ts";
 import { identifier } from "../postgres/sql.ts";
 import type { ScratchServer } from "./server.ts";
 
@@ -32,7 +33,7 @@ const alreadyThere = new Set(["42710", "23505"]);
  */
 export async function createRoles(client: pg.Client, roles: readonly string[]): Promise<void> {
   for (;;) {
-    const { rows } = await client.query<{ rolname: string }>("SELECT rolname FROM pg_roles");
+    const rows = await rowsOf<{ rolname: string }>(client, "SELECT rolname FROM pg_roles");
     const present = new Set(rows.map(({ rolname }) => rolname));
     const missing = roles.filter((role) => !present.has(role));
     if (missing.length === 0) return;

@@ -62,7 +62,8 @@ export interface SequenceState {
 
 /** Every sequence, with the number it gave last. */
 export async function listSequences(client: pg.Client): Promise<SequenceState[]> {
-  const { rows } = await client.query<{ name: string; step: string }>(
+  const rows = await rowsOf<{ name: string; step: string }>(
+    client,
     `SELECT format('%I.%I', n.nspname, c.relname) AS name, s.seqincrement AS step
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
      WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${isMovedSchema("n.nspname")}

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { rowsOf } from "../../postgres/rows.ts";
 import { identifier, isNotOfExtension } from "../../postgres/sql.ts";
 import { isMovedSchema } from "../moved-objects.ts";
 import type { StreamRow, StreamTable } from "../replication/pgoutput.ts";
@@ -36,7 +37,7 @@ const keys = `
 
 /** The keys of all tables that have one, by the table's name, quoted and with its schema. */
 export async function listKeys(client: pg.Client): Promise<Map<string, RowKey>> {
-  const { rows } = await client.query<{ name: string; columns: RowKey["columns"] }>(keys);
+  const rows = await rowsOf<{ name: string; columns: RowKey["columns"] }>(client, keys);
   return new Map(rows.map(({ name, columns }) => [name, { columns }]));
 }
 

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
+import { rowsOf } from "../../postgres/rows.ts";
 import { identifier, isMadeByItself, isNotOfExtension, literal } from "../../postgres/sql.ts";
 import { writeBlockName } from "../freeze/write-block.ts";
 import { isMovedSchema, isNotOurs } from "../moved-objects.ts";
@@ -25,7 +26,8 @@ const contents = `
 
 /** What a database holds that would be lost if it were emptied, as `type name`. */
 export async function listContents(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ object: string }>(
+  const rows = await rowsOf<{ object: string }>(
+    client,
     `SELECT type || ' ' || identity AS object FROM (${contents}) c ORDER BY 1`,
   );
   return rows.map(({ object }) => object);
@@ -56,7 +58,8 @@ export async function wipe(
     await record();
     await client.query(dropAll);
     const kept = ["public", ...keep].map(literal).join(", ");
-    const { rows } = await client.query<{ nspname: string }>(
+    const rows = await rowsOf<{ nspname: string }>(
+      client,
       `SELECT nspname FROM pg_namespace n WHERE nspname NOT IN (${kept}) AND ${isMovedSchema("nspname")}
        AND NOT EXISTS (SELECT FROM pg_extension WHERE extnamespace = n.oid)
        AND ${isNotOfExtension("pg_namespace", "n.oid")}`,
@@ -68,6 +71,6 @@ export async function wipe(
 
 /** Schemas of the database, so that a dump's own need not be made. */
 export async function listSchemas(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ nspname: string }>("SELECT nspname FROM pg_namespace");
+  const rows = await rowsOf<{ nspname: string }>(client, "SELECT nspname FROM pg_namespace");
   return rows.map(({ nspname }) => nspname);
 }

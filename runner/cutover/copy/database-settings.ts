@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { oneRow } from "../../postgres/rows.ts";
+import { oneRow, rowsOf } from "../../postgres/rows.ts";
 import { identifier, literal } from "../../postgres/sql.ts";
 import { existingRoles } from "./ownership.ts";
 
@@ -14,7 +14,8 @@ const here = "setdatabase = (SELECT oid FROM pg_database WHERE datname = current
 
 /** The database's settings, save `default_transaction_read_only`: a freeze, also one by hand, stays where it is. */
 export async function listSettings(client: pg.Client): Promise<DatabaseSetting[]> {
-  const { rows } = await client.query<DatabaseSetting>(
+  const rows = await rowsOf<DatabaseSetting>(
+    client,
     `SELECT CASE WHEN setrole = 0 THEN NULL ELSE pg_get_userbyid(setrole) END AS role,
        split_part(setting, '=', 1) AS name, substr(setting, strpos(setting, '=') + 1) AS value
      FROM pg_db_role_setting, unnest(setconfig) setting WHERE ${here} ORDER BY 1 NULLS FIRST, 2`,

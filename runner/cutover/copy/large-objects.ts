@@ -36,7 +36,8 @@ async function copyInPieces(source: pg.Client, target: pg.Client, { oid, bytes }
 
 async function copyTogether(source: pg.Client, target: pg.Client, sizes: readonly Size[]): Promise<void> {
   const oids = sizes.map(({ oid }) => oid);
-  const { rows } = await source.query<{ data: Buffer }>(
+  const rows = await rowsOf<{ data: Buffer }>(
+    source,
     "SELECT lo_get(oid) AS data FROM unnest($1::oid[]) WITH ORDINALITY o (oid, n) ORDER BY n",
     [oids],
   );
@@ -47,7 +48,8 @@ async function copyTogether(source: pg.Client, target: pg.Client, sizes: readonl
 }
 
 async function copyComments(source: pg.Client, target: pg.Client): Promise<void> {
-  const { rows } = await source.query<{ oid: number; text: string }>(
+  const rows = await rowsOf<{ oid: number; text: string }>(
+    source,
     "SELECT objoid AS oid, description AS text FROM pg_description WHERE classoid = 'pg_largeobject'::regclass",
   );
   const statements = rows.map(({ oid, text }) => `COMMENT ON LARGE OBJECT ${oid} IS ${literal(text)}`);

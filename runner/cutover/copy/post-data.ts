@@ -1,4 +1,5 @@
 import pg from "pg";
+import { rowsOf } from "../../postgres/rows.ts";
 import { isNotOfExtension } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
 import { distribute } from "../../util/task-pool.ts";
@@ -91,7 +92,8 @@ export async function refreshViews(client: pg.Client, names: readonly string[]):
 
 /** Materialized views that hold rows. */
 export async function listPopulatedViews(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
+  const rows = await rowsOf<{ name: string }>(
+    client,
     `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'm' AND c.relispopulated AND ${isNotOfExtension("pg_class", "c.oid")}
      ORDER BY c.oid`,

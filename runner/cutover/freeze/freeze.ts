@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { withTransaction } from "../../postgres/connection.ts";
+import { rowsOf } from "../../postgres/rows.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
 import { backendOf, type SideSettings, withAdmin, withoutTriggers } from "../connections.ts";
 import { holdCutoverLock } from "../lock.ts";
@@ -31,7 +32,8 @@ export interface Freeze {
 
 /** What no guard can stand against: it would write after the freeze, or block it for ever. */
 async function refuseWhatCannotBeFrozen(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ what: string }>(
+  const rows = await rowsOf<{ what: string }>(
+    client,
     `SELECT 'the prepared transaction ' || gid || ' (COMMIT PREPARED or ROLLBACK PREPARED ends it)' AS what
        FROM pg_prepared_xacts WHERE database = current_database()
      UNION ALL

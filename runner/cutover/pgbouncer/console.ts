@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
-import { rowsOf } from "../../postgres/rows.ts";
+import { maybeRow, rowsOf } from "../../postgres/rows.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
 import { type Entry, type Place, valuesOf } from "./config-file.ts";
 
@@ -20,8 +20,8 @@ export async function withConsole<T>(
   use: (console: pg.Client) => Promise<T>,
 ): Promise<T> {
   return withClient(admin, async (client) => {
-    const shown = await client.query("SHOW VERSION").catch(() => undefined);
-    if (!/pgbouncer/i.test(shown?.rows[0]?.version ?? ""))
+    const shown = await maybeRow<{ version: string }>(client, "SHOW VERSION").catch(() => undefined);
+    if (!/pgbouncer/i.test(shown?.version ?? ""))
       throw new RefusedError(
         `cutover.pgbouncer.adminUrl leads to no PgBouncer console (its database is named pgbouncer), but to ` +
           `"${admin.database}" on ${admin.host}:${admin.port}`,

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type pg from "pg";
 import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
+import { rowsOf } from "../../postgres/rows.ts";
 import { UserError } from "../../util/errors.ts";
 import { isSuperuser, withAdmin } from "../connections.ts";
 import type { PreflightIssues } from "../preflight.ts";
@@ -21,7 +22,8 @@ export function parseAuthFile(text: string): Secrets {
 
 async function verifiersOf(client: pg.Client): Promise<Secrets> {
   if (!(await isSuperuser(client))) return new Map();
-  const { rows } = await client.query<{ rolname: string; rolpassword: string }>(
+  const rows = await rowsOf<{ rolname: string; rolpassword: string }>(
+    client,
     `SELECT rolname, rolpassword FROM pg_authid WHERE rolcanlogin AND rolpassword IS NOT NULL
        AND has_database_privilege(oid, current_database(), 'CONNECT') AND NOT rolsuper`,
   );

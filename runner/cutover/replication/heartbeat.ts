@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
+import { hasRow, maybeRow } from "../../postgres/rows.ts";
 import { UserError } from "../../util/errors.ts";
 import { stateSchema } from "../state/state.ts";
 
@@ -24,17 +25,17 @@ export async function sendHeartbeat(source: pg.Client): Promise<HeartbeatMarker>
 
 /** Whether the heartbeat, and so all before it, can be seen in the target's session. */
 export async function hasHeartbeat(target: pg.Client, beat: HeartbeatMarker): Promise<boolean> {
-  const { rowCount } = await target.query(`SELECT FROM ${heartbeatTable.name} WHERE beat = '${beat}'`);
-  return rowCount !== 0;
+  return hasRow(target, `SELECT FROM ${heartbeatTable.name} WHERE beat = '${beat}'`);
 }
 
 /** The process that applies on the target what was written on the source; undefined where none does. */
 async function applyingProcess(target: pg.Client): Promise<number | undefined> {
-  const { rows } = await target.query<{ pid: number }>(
+  const found = await maybeRow<{ pid: number }>(
+    target,
     `SELECT pid FROM pg_stat_subscription a JOIN pg_subscription s ON s.oid = a.subid JOIN pg_database d ON d.oid = s.subdbid
      WHERE d.datname = current_database() AND s.subname LIKE 'pgstack\\_%' AND a.pid IS NOT NULL`,
   );
-  return rows[0]?.pid;
+  return found?.pid;
 }
 
 const lookEveryMs = 250;

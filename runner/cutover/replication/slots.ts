@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type pg from "pg";
 import { type ConnectionSettings, openClient, withTransaction } from "../../postgres/connection.ts";
-import { maybeRow, oneRow } from "../../postgres/rows.ts";
+import { hasRow, maybeRow, oneRow } from "../../postgres/rows.ts";
 import { identifier, literal } from "../../postgres/sql.ts";
 import { UserError } from "../../util/errors.ts";
 import { listTables } from "../compare/catalog.ts";
@@ -40,12 +40,10 @@ export function slotsOf(cutover: ReplicationOf): string[] {
 /** Does `work`, which may change definitions, under the bar that a freeze has put on them. */
 async function withDefinitions(client: pg.Client, work: () => Promise<void>): Promise<void> {
   await withTransaction(client, async () => {
-    const { rowCount } = await client.query("SELECT FROM pg_event_trigger WHERE evtname = $1", [
-      writeBlockName,
-    ]);
+    const blocked = await hasRow(client, "SELECT FROM pg_event_trigger WHERE evtname = $1", [writeBlockName]);
     await unblockDefinitions(client);
     await work();
-    if (rowCount !== 0) await blockDefinitions(client);
+    if (blocked) await blockDefinitions(client);
   });
 }
 
@@ -125,17 +123,20 @@ export async function isReplicating(
   cutover: CutoverSettings,
 ): Promise<boolean> {
   const name = replicationName(cutover);
-  const { rowCount } = await target.query("SELECT FROM pg_subscription WHERE subname = $1", [name]);
-  return rowCount !== 0 && (await hasSlot(source, name));
+  return (await hasSubscription(target, name)) && (await hasSlot(source, name));
 }
+
+const hasSubscription = (client: pg.Client, name: string) =>
+  hasRow(client, "SELECT FROM pg_subscription WHERE subname = $1", [name]);
 
 /** Whether a replication slot is there and still has all that it should keep. */
 export async function hasSlot(source: pg.Client, name: string): Promise<boolean> {
-  const { rows } = await source.query<{ whole: boolean }>(
+  const slot = await maybeRow<{ whole: boolean }>(
+    source,
     "SELECT wal_status IS DISTINCT FROM 'lost' AS whole FROM pg_replication_slots WHERE slot_name = $1",
     [name],
   );
-  return rows[0]?.whole ?? false;
+  return slot?.whole ?? false;
 }
 
 /** Makes the second slot, which begins where the first one has arrived; it does not wait for open transactions. */
@@ -146,8 +147,7 @@ export async function makeChangeSlot(source: pg.Client, cutover: CutoverSettings
 }
 
 async function dropSubscription(client: pg.Client, name: string): Promise<void> {
-  const { rowCount } = await client.query("SELECT FROM pg_subscription WHERE subname = $1", [name]);
-  if (rowCount === 0) return;
+  if (!(await hasSubscription(client, name))) return;
   const subscription = identifier(name);
   await client.query(`ALTER SUBSCRIPTION ${subscription} DISABLE`);
   await client.query(`ALTER SUBSCRIPTION ${subscription} SET (slot_name = NONE)`);

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import type { MigrationSettings } from "../../config/migrations.ts";
+import { hasRow } from "../../postgres/rows.ts";
 import { RefusedError } from "../../util/errors.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { type Access, withSession } from "../run/session.ts";
@@ -65,12 +66,13 @@ export function repairEdited(
 /** Says which statement of a `transaction=off` migration that was cut off comes next. Throws RefusedError. */
 export function repairProgress(request: RepairRequest, name: string, next: number): Promise<void> {
   return withTable(request, async (client, table) => {
-    const { rowCount } = await client.query(
-      `UPDATE ${table.sql} SET statements_done = $2, statement_begun = NULL WHERE name = $1 AND statements_done IS NOT NULL`,
+    const cutOff = await hasRow(
+      client,
+      `UPDATE ${table.sql} SET statements_done = $2, statement_begun = NULL WHERE name = $1 AND statements_done IS NOT NULL
+       RETURNING name`,
       [name, next - 1],
     );
-    if (rowCount === 0)
-      throw new RefusedError(`Migration ${name} was not cut off: there is nothing to go on with.`);
+    if (!cutOff) throw new RefusedError(`Migration ${name} was not cut off: there is nothing to go on with.`);
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Node } from "libpg-query";
 import type pg from "pg";
-import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
+import { maybeRow, oneRow } from "../../postgres/rows.ts";
 import { InvalidScriptError } from "../../postgres/sql-lexer.ts";
 import { readScript } from "../files/script.ts";
 import type { MigrationFile } from "../files/types.ts";
@@ -106,12 +106,12 @@ interface Role {
 }
 
 async function isMember(client: pg.Client, role: string): Promise<boolean> {
-  const rows = await rowsOf<{ member: boolean }>(
+  const found = await maybeRow<{ member: boolean }>(
     client,
     "SELECT pg_catalog.pg_has_role(current_user, oid, 'USAGE') AS member FROM pg_catalog.pg_roles WHERE rolname = $1",
     [role],
   );
-  return rows[0]?.member === true;
+  return found?.member === true;
 }
 
 /** What the role lacks for a statement, in words; undefined where it lacks nothing, or where that cannot be known. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
+import { rowsOf } from "../../postgres/rows.ts";
 import { StatementError } from "./script.ts";
 import type { Session } from "./session.ts";
 
@@ -52,7 +53,8 @@ function withBlockers(error: unknown, blockers: string | undefined, attempt: num
 
 /** Who keeps a session waiting, as a person would look for it. */
 async function blockersOf(watcher: pg.Client, pid: number): Promise<string[]> {
-  const { rows } = await watcher.query<{ who: string }>(
+  const rows = await rowsOf<{ who: string }>(
+    watcher,
     `SELECT pg_catalog.format('process %s (%s, user %s, %s, transaction open for %s)', pid,
             COALESCE(NULLIF(application_name, ''), 'no application name'), usename, COALESCE(state, 'state hidden'),
             COALESCE((pg_catalog.clock_timestamp() - xact_start)::interval(0)::text, 'an unknown time')) AS who

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { maybeRow } from "../../postgres/rows.ts";
 import type { Script } from "../files/script.ts";
 import { progressSql } from "../history/progress.ts";
 import type { Job, Run } from "./job.ts";
@@ -121,13 +122,13 @@ export type IndexState = "absent" | "valid" | "invalid";
 
 /** How the index stands that the statement builds. */
 export async function indexState(client: pg.Client, { name, table }: IndexName): Promise<IndexState> {
-  const { rows } = await client.query<{ valid: boolean }>(
+  const found = await maybeRow<{ valid: boolean }>(
+    client,
     `SELECT i.indisvalid AND i.indisready AS valid
        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
       WHERE c.relname OPERATOR(pg_catalog.=) $1::name AND i.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($2)`,
     [name, table],
   );
-  const found = rows[0];
   return found === undefined ? "absent" : found.valid ? "valid" : "invalid";
 }
 
@@ -150,12 +151,12 @@ export async function partitionState(
   client: pg.Client,
   { parent, partition }: PartitionName,
 ): Promise<PartitionState> {
-  const { rows } = await client.query<{ pending: boolean }>(
+  const found = await maybeRow<{ pending: boolean }>(
+    client,
     `SELECT inhdetachpending AS pending FROM pg_catalog.pg_inherits
       WHERE inhparent OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1) AND inhrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($2)`,
     [parent, partition],
   );
-  const found = rows[0];
   return found === undefined ? "absent" : found.pending ? "pending" : "attached";
 }
 

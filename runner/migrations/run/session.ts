@@ -6,6 +6,7 @@ import {
   describe,
   openClient,
 } from "../../postgres/connection.ts";
+import { oneRow } from "../../postgres/rows.ts";
 import { explainSessionEnd } from "../../postgres/session/end.ts";
 import { announcedProcess } from "../../postgres/session/wire.ts";
 import { identifier } from "../../postgres/sql.ts";
@@ -134,8 +135,7 @@ export async function withSession<T>(access: Access, use: (session: Session) => 
 
 /** The number of the server's process that answers. */
 async function processOf(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ pid: number }>("SELECT pg_catalog.pg_backend_pid() AS pid");
-  return rows[0]?.pid ?? 0;
+  return (await oneRow<{ pid: number }>(client, "SELECT pg_catalog.pg_backend_pid() AS pid")).pid;
 }
 
 /** Whether a mark that one session sets is gone from it once another has taken its turn. */
@@ -146,10 +146,11 @@ async function losesSession(client: pg.Client, second: pg.Client): Promise<boole
   await second.query("BEGIN");
   try {
     await processOf(second); // takes, for its transaction, the server session that the first has just left
-    const { rows } = await client.query<{ mark: string | null }>(
+    const found = await oneRow<{ mark: string | null }>(
+      client,
       "SELECT pg_catalog.current_setting('pgstack.session', true) AS mark",
     );
-    return rows[0]?.mark !== mark || (await processOf(client)) !== before;
+    return found.mark !== mark || (await processOf(client)) !== before;
   } finally {
     await second.query("ROLLBACK").catch(() => {});
   }

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { oneRow, rowsOf } from "../../postgres/rows.ts";
+import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
 import { identifier, isOfExtension, isUserSchema, literal } from "../../postgres/sql.ts";
 import {
   type DefaultPrivilege,
@@ -74,11 +74,11 @@ export function makeSchemas(preserved: Preserved, ofDump: readonly string[], own
 /** Statements that give the schema public, which each new database has, to whom it belongs in the target. */
 async function givePublic(client: pg.Client, preserved: Preserved): Promise<string[]> {
   const wanted = preserved.schemas.find(({ name }) => name === "public");
-  const rows = await rowsOf<{ owner: string }>(
+  const found = await maybeRow<{ owner: string }>(
     client,
     "SELECT pg_catalog.pg_get_userbyid(nspowner) AS owner FROM pg_catalog.pg_namespace WHERE nspname = 'public'",
   );
-  if (wanted === undefined || rows[0]?.owner === wanted.owner) return [];
+  if (wanted === undefined || found?.owner === wanted.owner) return [];
   return [`ALTER SCHEMA public OWNER TO ${identifier(wanted.owner)}`];
 }
 

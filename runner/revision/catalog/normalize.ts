@@ -48,10 +48,13 @@ const mark = " /* virtual */";
 /** The generated columns that are computed when they are read. pg-delta takes all for stored ones. */
 export async function readVirtualColumns(client: pg.Client, version: number): Promise<ColumnId[]> {
   if (version < since) return [];
-  const { rows } = await client.query<Omit<ColumnId, "kind">>(`
+  const rows = await rowsOf<Omit<ColumnId, "kind">>(
+    client,
+    `
     SELECT n.nspname AS schema, c.relname AS table, a.attname AS name
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE a.attrelid >= 16384 AND a.attgenerated = 'v'`);
+    WHERE a.attrelid >= 16384 AND a.attgenerated = 'v'`,
+  );
   return rows.map((row) => ({ kind: "column", ...row }));
 }
 

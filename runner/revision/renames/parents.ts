@@ -1,5 +1,6 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type pg from "pg";
+import { rowsOf } from "../../postgres/rows.ts";
 import type { ScratchDatabase } from "../script/scratch-copy.ts";
 
 /** A table's place below another: a partition with its bound, or a child by inheritance. */
@@ -36,7 +37,7 @@ interface Tables {
 }
 
 async function tablesOf(client: pg.Client): Promise<Tables> {
-  const { rows } = await client.query<Link & { parent: string | null }>(query);
+  const rows = await rowsOf<Link & { parent: string | null }>(client, query);
   return {
     names: new Set(rows.map(({ child }) => child)),
     links: rows.filter(({ parent }) => parent !== null),
