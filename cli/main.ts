@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
+import { join } from "node:path";
 import type { Call, Command } from "../runner/cli/command.ts";
 import { runProcess, surroundings } from "../runner/cli/run-process.ts";
 import { internalCommand } from "../runner/commands/index.ts";
 import { ExitCode } from "../runner/util/errors.ts";
+import { packageRoot } from "../runner/util/project.ts";
 import { findRunnerCommand, findStackCommand } from "./all-commands.ts";
 
 enableCompileCache(); // commands load only after this: compiled and stripped of types once, then kept
@@ -26,9 +28,10 @@ function asksForHelp(args: readonly string[]): boolean {
 }
 
 function version(): ExitCode {
-  const { name, version: number } = JSON.parse(
-    readFileSync(new URL("../package.json", import.meta.url), "utf8"),
-  ) as { name: string; version: string };
+  const { name, version: number } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
+    name: string;
+    version: string;
+  };
   call.print(`${name} ${number}`);
   return ExitCode.done;
 }

@@ -17,8 +17,10 @@ export interface Project {
   readonly state: string;
 }
 
-/** Reads Pulumi.yaml. Throws RefusedError where it has no name. */
+/** Reads Pulumi.yaml. Throws RefusedError where there is none, and where it has no name. */
 export function readProject(root: string = projectRoot): Project {
+  if (!existsSync(join(root, "Pulumi.yaml")))
+    throw new RefusedError(`Expected Pulumi.yaml in ${process.cwd()} or above, found none.`);
   const settings = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as Record<string, unknown> | null;
   const name = settings?.name;
   if (typeof name !== "string" || name === "")

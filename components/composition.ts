@@ -139,7 +139,7 @@ function declareBase(
       adopted,
       importOnly: adopt.importOnly,
     },
-    parent,
+    { parent, provider: instance.provider },
   );
   const target = {
     names,

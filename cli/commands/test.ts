@@ -15,9 +15,11 @@ const test: StackCommand = {
     const { environment } = pulumiSetting(project);
     bringIn(project, "postgresql");
     bringIn(project, "pgbouncer");
+    const { PGSTACK_PROJECT: _, ...others } = process.env; // tests make projects of their own
     const child = spawn(process.execPath, [join(project.root, "tests/run.ts")], {
       stdio: "inherit",
-      env: { ...process.env, ...environment },
+      cwd: project.root,
+      env: { ...others, ...environment },
     });
     const [code] = (await once(child, "close")) as [number | null];
     return code === 0 ? ExitCode.done : ExitCode.failed;

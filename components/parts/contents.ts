@@ -28,11 +28,18 @@ export interface EmptyDatabase {
   readonly contents: readonly pulumi.Resource[];
 }
 
+/** Where a database's resources are declared. */
+export interface Place {
+  readonly parent: pulumi.Resource;
+  /** Of the database's server; that of the parent where there is none. */
+  readonly provider?: pulumi.ProviderResource;
+}
+
 /** Declares the database, with the schemas and extensions that its owner starts from, made one after the other. */
-export function declareDatabase(args: ContentsArgs, parent: pulumi.Resource): EmptyDatabase {
-  const database = createDatabase(args, parent);
-  const access = args.importOnly ? [] : [closeDatabase(args, database, parent)];
-  return { database, contents: createContents(args, [database, ...access], parent) };
+export function declareDatabase(args: ContentsArgs, place: Place): EmptyDatabase {
+  const database = createDatabase(args, place);
+  const access = args.importOnly ? [] : [closeDatabase(args, database, place.parent)];
+  return { database, contents: createContents(args, [database, ...access], place) };
 }
 
 /**
@@ -47,7 +54,7 @@ const settled = [
 /** Flags of the provider for creating and dropping, which an import leaves out of the state. */
 const flags = ["ifNotExists", "createCascade", "dropCascade"];
 
-function createDatabase(args: ContentsArgs, parent: pulumi.Resource): postgresql.Database {
+function createDatabase(args: ContentsArgs, place: Place): postgresql.Database {
   return new postgresql.Database(
     args.names.of(`database-${args.config.name}`),
     {
@@ -59,7 +66,7 @@ function createDatabase(args: ContentsArgs, parent: pulumi.Resource): postgresql
       template: "template0",
     },
     {
-      parent,
+      ...place,
       ignoreChanges: settled,
       protect: args.protect,
       ...(args.importOnly && { import: args.config.name }),
@@ -96,11 +103,11 @@ function closeDatabase(
 function createContents(
   args: ContentsArgs,
   [database, ...access]: readonly [postgresql.Database, ...pulumi.Resource[]],
-  parent: pulumi.Resource,
+  place: Place,
 ): pulumi.Resource[] {
   const made: pulumi.Resource[] = [database, ...access];
   const options = (name: string) => ({
-    parent,
+    ...place,
     deletedWith: database,
     dependsOn: made.at(-1) ?? database,
     ignoreChanges: args.importOnly

@@ -40,11 +40,11 @@ export interface RunnerCommandArgs {
 }
 
 /**
- * The command line of a runner's command. It is relative to the project's root, where the command plugin runs, so that
- * a stack's state is the same from every checkout.
+ * The command line of a runner's command: the same text from every checkout and for every package manager, since the state
+ * keeps it. Node looks for the package from the folder in which the command plugin runs, which is the program's.
  */
 function commandLine(command: string): string {
-  return `node runner/main.ts ${command}`;
+  return `node -e "import('pgstack/run')" ${command}`;
 }
 
 function requestOf({ request, rollback }: RunnerCommandArgs): pulumi.Input<string> {

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import type { Query } from "../../runner/cli/command.ts";
 import { linesOf } from "../../runner/util/lines.ts";
-import { projectRoot } from "../../runner/util/project.ts";
+import { projectRoot, runnerProgram } from "../../runner/util/project.ts";
 
 /** Answers a component's questions about the server while the program runs. */
 export interface Queries {
@@ -28,7 +28,7 @@ export class QueryProcess implements Queries {
 
   /** Starts the process; by the time of the first question it has loaded the commands of `first`. */
   static start(...first: readonly string[]): QueryProcess {
-    const child = spawn(process.execPath, ["runner/main.ts", "serve", ...first], { cwd: projectRoot });
+    const child = spawn(process.execPath, [runnerProgram, "serve", ...first], { cwd: projectRoot });
     return new QueryProcess(child);
   }
 

@@ -54,7 +54,7 @@ const parts = [
     "index.ts",
     "program.js",
   ],
-  ...["cli", "components", "migrations", "models", "runner", "toolchain", "pgstack"],
+  ...["bin", "cli", "components", "migrations", "models", "runner", "toolchain", "pgstack"],
 ];
 
 /** A user's own choice of backend must not leak into a test's project, nor that the tests run on a CI. */

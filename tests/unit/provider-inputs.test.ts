@@ -85,7 +85,7 @@ test("a database and its schemas name nothing that would be an update of what wa
     adopted: true,
     importOnly: true,
   };
-  const { contents } = declareDatabase(empty, parent);
+  const { contents } = declareDatabase(empty, { parent });
   await settled(...contents.map(({ urn }) => urn));
   const keys = (key: string) =>
     Object.keys(inputsOf(key))

@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { childEnvironment } from "../../util/child-environment.ts";
-import { projectRoot } from "../../util/project.ts";
+import { projectRoot, runnerProgram } from "../../util/project.ts";
 import { withAdmin } from "../connections.ts";
 import { expiryReason, freezeLeft, timeLeft } from "../freeze/budget.ts";
 import { unfreeze } from "../freeze/freeze.ts";
@@ -20,7 +19,7 @@ import { noteRollback, readState } from "../state/state.ts";
 export function startWatch(settings: CutoverSettings): void {
   if (settings.maxFreeze === 0) return;
   const { request, environment } = requestOf(settings);
-  const child = spawn(process.execPath, [join(projectRoot, "runner/main.ts"), "cutover-watch"], {
+  const child = spawn(process.execPath, [runnerProgram, "cutover-watch"], {
     cwd: projectRoot,
     env: childEnvironment(environment),
     detached: true,

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { deserializeSnapshot, type FactBase, serializeSnapshot } from "@supabase/pg-delta/core";
 import type pg from "pg";
 import type { ScratchServer } from "../../scratch/server.ts";
-import { projectRoot } from "../../util/project.ts";
+import { packageRoot } from "../../util/project.ts";
 import { managedView } from "./managed-view.ts";
 import { readCatalog } from "./read.ts";
 
 function readerVersion(): string {
-  const { dependencies } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
+  const { dependencies } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
   return dependencies["@supabase/pg-delta"];
 }
 
