@@ -6,13 +6,16 @@ const typed = (load: () => Promise<{ default: StackCommand }>) => async () => (a
 export const stackCommands: Readonly<Record<string, () => Promise<StackCommand>>> = {
   adopt: typed(() => import("./adopt.ts")),
   completion: typed(() => import("./completion.ts")),
-  destroy: typed(() => import("./destroy.ts")),
   doctor: typed(() => import("./doctor.ts")),
   downgrade: typed(() => import("./downgrade.ts")),
   env: typed(() => import("./env.ts")),
-  preview: typed(() => import("./preview.ts")),
-  refresh: typed(() => import("./refresh.ts")),
+  plan: typed(() => import("./plan.ts")),
   test: typed(() => import("./test.ts")),
-  up: typed(() => import("./up.ts")),
   upgrade: typed(() => import("./upgrade.ts")),
+  ...Object.fromEntries(
+    (["up", "preview", "refresh", "destroy"] as const).map((name) => [
+      name,
+      async () => (await import("./update.ts")).updateCommands[name],
+    ]),
+  ),
 };

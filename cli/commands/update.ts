@@ -10,7 +10,7 @@ import { runOnStack, type UpdateCommand } from "../stack/update.ts";
 const dev: StackName = readStackName("dev");
 
 /** One of Pulumi's four commands on a stack. */
-export function updateCommand(name: UpdateCommand, summary: string): StackCommand {
+function updateCommand(name: UpdateCommand, summary: string): StackCommand {
   return {
     summary,
     usage: `${name} [STACK] ${name === "up" || name === "preview" ? "[--strict] " : ""}[PULUMI FLAGS]`,
@@ -28,3 +28,11 @@ export function updateCommand(name: UpdateCommand, summary: string): StackComman
     },
   };
 }
+
+/** Pulumi's commands on a stack, by name. */
+export const updateCommands = {
+  up: updateCommand("up", "makes the database what the program says: roles, migrations, grants, dumps"),
+  preview: updateCommand("preview", "shows what up would do"),
+  refresh: updateCommand("refresh", "reads into the stack's state what is really there"),
+  destroy: updateCommand("destroy", "removes everything that the stack has made"),
+} satisfies Record<UpdateCommand, StackCommand>;

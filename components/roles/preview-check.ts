@@ -1,10 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import {
-  attributesOf,
-  creatorsOf,
-  declare,
-  type RightsCheckRequest,
-} from "../../runner/config/role-declaration.ts";
+import { rightsCheckOf } from "../../runner/config/rights-check.ts";
 import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import type { CheckedDatabase } from "../arguments.ts";
 import type { Server } from "../instance.ts";
@@ -13,27 +8,6 @@ import { type Known, recordedRoles } from "../parts/previous-update.ts";
 import { refuse, warnOrRefuse } from "../parts/refusal.ts";
 import { askRunner } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
-
-function requestOf({ database, roles, adopt, passwords }: CheckedDatabase): RightsCheckRequest {
-  const { name, owner, extensions } = database;
-  const declared = roles.map((role) => ({ ...declare(role, database), memberOf: role.memberOf }));
-  return {
-    database: {
-      name,
-      owner,
-      extensions,
-      ownerByAdmin: adopt.roles.includes(owner) && passwords[owner] === undefined,
-    },
-    rights: {
-      owner,
-      creators: creatorsOf(roles, owner),
-      roles: declared,
-      attributes: roles
-        .filter(({ shared }) => shared !== true)
-        .map((role) => attributesOf(role, adopt.roles.includes(role.name))),
-    },
-  };
-}
 
 const shownStatements = 10;
 
@@ -106,7 +80,7 @@ export async function checkRights(args: CheckArgs): Promise<RightsCheck | undefi
   if (config.adopt.importOnly) return undefined;
   const { administrator } = instance;
   const environment = connectionEnvironment(administrator, administrator);
-  const check = await askRunner<RightsCheck>(queries, "rights-check", requestOf(config), environment);
+  const check = await askRunner<RightsCheck>(queries, "rights-check", rightsCheckOf(config), environment);
   if (check === undefined) {
     if (!instance.isLocal) void pulumi.log.info(toBeMade, instance);
     return undefined;

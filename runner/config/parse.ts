@@ -106,6 +106,12 @@ export function checkConfig(values: Readonly<Record<string, unknown>>): CheckedC
   return { config: { ...config, protect: config.protect ?? config.instance.kind !== "local" } };
 }
 
+/** The same of values as `pulumi config --json` gives them. Throws ConfigError. */
+export function parseValues(values: Readonly<Record<string, unknown>>): StackConfig {
+  const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+  return parseConfig(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, text(value)])));
+}
+
 /** Keys whose values are never repeated in a message. */
 const secretKeys = ["adminPassword", "passwords", "cutover.pgbouncer"];
 

@@ -46,6 +46,27 @@ async function existing({ directory, stack, label }: DumpSettings): Promise<Dump
   return undefined;
 }
 
+/** What a stack's next update does about its dump. */
+export interface DumpOutlook {
+  readonly path: string;
+  /** Whether it is made: no dump of that label is known or there. */
+  readonly made: boolean;
+  /** The stack's newest dump that is in the folder. */
+  readonly last: DumpReport | undefined;
+}
+
+/** Says what `ensureDump` would do; it reads reports, and no dump. */
+export async function dumpOutlook(
+  settings: DumpSettings,
+  previous: Pick<DumpSummary, "label" | "stack"> | undefined,
+): Promise<DumpOutlook> {
+  const { label, stack, directory } = settings;
+  const reports = await stackReports(directory, stack);
+  const known = previous?.label === label && previous.stack === stack;
+  const made = !known && !reports.some(({ report }) => report.label === label);
+  return { path: pathOf(settings), made, last: reports[0]?.report };
+}
+
 /** Whom a stack's dump is read as. */
 export interface DumpLogins {
   readonly source: ConnectionSettings;

@@ -1,11 +1,12 @@
 import type { Node } from "libpg-query";
-import pg from "pg";
-import { maybeRow, oneRow, rowsOf } from "../../postgres/rows.ts";
+import type pg from "pg";
+import { maybeRow } from "../../postgres/rows.ts";
 import { InvalidScriptError } from "../../postgres/sql-lexer.ts";
 import { isStoredAlike } from "../../statement-facts/type-changes.ts";
 import { type Origin, readScript, type Script } from "../files/script.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { type ParsedStatement, parseStatements } from "./parse.ts";
+import { countRows, describeRows, type Relation, readRelations } from "./relations.ts";
 import {
   type Danger,
   type LintRule,
@@ -49,7 +50,7 @@ function allowedIn(script: Script, statement: ParsedStatement, from: number): Se
 }
 
 /** The table that a statement makes, quoted as rules quote theirs. */
-function createdBy(node: Node): string | undefined {
+export function createdBy(node: Node): string | undefined {
   if ("CreateStmt" in node) return relationName(node.CreateStmt.relation);
   if ("CreateTableAsStmt" in node) return relationName(node.CreateTableAsStmt.into?.rel);
   if ("IndexStmt" in node && node.IndexStmt.idxname !== undefined)
@@ -103,71 +104,31 @@ function unreadable({ migration, section, origin }: LintedScript, error: unknown
   return [{ migration, rule: "syntax", where, message: `${where}: ${error.message}` }];
 }
 
-/** A table or an index as the catalog has it; with its partitions, where it has any. */
-interface Relation {
-  readonly object: string;
-  readonly partitioned: boolean;
-  readonly rows: string;
-  readonly size: string;
-}
-
-async function relationsOf(client: pg.Client, objects: readonly string[]): Promise<Map<string, Relation>> {
-  const rows = await rowsOf<Relation>(
-    client,
-    `SELECT o.object, c.relkind IN ('p', 'I') AS partitioned, pg_catalog.pg_size_pretty(t.bytes) AS size,
-            CASE WHEN t.uncounted THEN 'rows not counted yet' ELSE 'about ' || t.rows || ' rows' END
-              || CASE WHEN c.relkind IN ('p', 'I') THEN ' in ' || t.leaves || ' partitions' ELSE '' END AS rows
-       FROM pg_catalog.unnest($1::text[]) AS o (object) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(o.object),
-            LATERAL (SELECT COALESCE(pg_catalog.sum(pg_catalog.pg_total_relation_size(l.oid)), 0)::bigint AS bytes,
-                            COALESCE(pg_catalog.sum(GREATEST(l.reltuples, 0)), 0)::bigint AS rows,
-                            COALESCE(pg_catalog.bool_or(l.reltuples < 0), false) AS uncounted, pg_catalog.count(*) AS leaves
-                       FROM pg_catalog.pg_class l
-                      WHERE l.oid = c.oid AND c.relkind NOT IN ('p', 'I')
-                         OR l.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) WHERE isleaf)
-                            AND l.relkind NOT IN ('p', 'I')) AS t`,
-    [objects],
-  );
-  return new Map(rows.map((row) => [row.object, row]));
-}
-
 /** False where the catalog shows that a statement does no harm. */
 function isReal({ only, onlyPartitioned }: Suspicion, { partitioned }: Relation): boolean {
   return partitioned ? only !== true : onlyPartitioned !== true;
 }
 
-function warningOf(suspicion: Suspicion, relation: Relation): Warning {
+function warningOf(suspicion: Suspicion, relation: Relation, rows: string): Warning {
   const { migration, rule, where, object, part, advice, partitioned, recorded } = suspicion;
-  const { rows, size } = relation;
+  const { size } = relation;
   const subject = `${object}${part === undefined ? "" : ` (${part})`}, ${rows}, ${size}`;
   const said = relation.partitioned ? (partitioned ?? advice) : advice;
   const silence = recorded === true ? "" : ` Meant so? -- lint: allow ${rule} because …`;
   return { migration, rule, where, message: `${where}: ${rule} on ${subject}: ${said}.${silence}` };
 }
 
-/** How long to count the rows that a revert loses, in milliseconds; an estimate has to do where that is not enough. */
-const countingTime = 2000;
-
-/** The rows of a table that a down script takes with it, counted. */
-async function counted(client: pg.Client, relation: Relation): Promise<Relation> {
-  try {
-    await client.query(
-      `BEGIN READ ONLY; SET LOCAL statement_timeout = ${countingTime}; SET LOCAL lock_timeout = 200`,
-    );
-    const { rows } = await oneRow<{ rows: string }>(
-      client,
-      `SELECT count(*) AS rows FROM ${relation.object}`,
-    );
-    return { ...relation, rows: `${rows} row${rows === "1" ? "" : "s"}` };
-  } catch (error) {
-    if (!(error instanceof pg.DatabaseError)) throw error;
-    return relation;
-  } finally {
-    await client.query("ROLLBACK");
-  }
+/** The rows of a table that a down script takes with it, counted where that is quick. */
+async function lostRows(client: pg.Client, relation: Relation): Promise<string> {
+  const rows = await countRows(client, relation.object);
+  return rows === undefined ? describeRows(relation) : `${rows} row${rows === 1 ? "" : "s"}`;
 }
 
 /** Whether a column keeps its rows as they are when it gets another type. A type that the server does not know is no reason. */
-async function isWidening(client: pg.Client, { object, part, type }: Suspicion): Promise<boolean> {
+export async function isWidening(
+  client: pg.Client,
+  { object, part, type }: Pick<Danger, "object" | "part" | "type">,
+): Promise<boolean> {
   if (type === undefined) return false;
   const [field] = await client.query(`SELECT NULL::${type}`).then(
     ({ fields }) => fields,
@@ -219,13 +180,15 @@ async function warningsOf(
   prepared: readonly Suspicion[],
 ): Promise<Warning[]> {
   const harmful = withPrepared(await withoutWidening(client, suspicions), prepared);
-  const relations = await relationsOf(client, [...new Set(harmful.map(({ object }) => object))]);
+  const relations = await readRelations(client, [...new Set(harmful.map(({ object }) => object))]);
   const warnings: Warning[] = [];
   for (const one of harmful) {
     const relation = relations.get(one.object);
     if (relation === undefined || !isReal(one, relation)) continue;
     const isLoss = one.recorded === true && one.risk === "data";
-    warnings.push(warningOf(one, isLoss ? await counted(client, relation) : relation));
+    warnings.push(
+      warningOf(one, relation, isLoss ? await lostRows(client, relation) : describeRows(relation)),
+    );
   }
   return warnings;
 }

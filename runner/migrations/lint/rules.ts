@@ -38,7 +38,7 @@ export function relationName(relation: Fields): string {
   return [relation?.schemaname, relation?.relname].filter(Boolean).map(quote).join(".");
 }
 
-function listName(object: Fields): string {
+export function listName(object: Fields): string {
   const items = object?.List?.items ?? object?.TypeName?.names ?? [object];
   return items.map((item: Fields) => quote(item?.String?.sval ?? "")).join(".");
 }
@@ -82,7 +82,7 @@ function drop(kind: string, matches: (fields: Fields) => boolean = () => true) {
   );
 }
 
-function constraintOf(command: Fields, type: string): Fields {
+export function constraintOf(command: Fields, type: string): Fields {
   const all = command.def?.ColumnDef?.constraints ?? [];
   return all.map((one: Fields) => one.Constraint).find((one: Fields) => one?.contype === type);
 }
@@ -90,7 +90,7 @@ function constraintOf(command: Fields, type: string): Fields {
 const steady = /^(now|current_timestamp|transaction_timestamp|statement_timestamp)$/;
 
 /** A default that is computed for each row makes PostgreSQL write each row anew. */
-function rewrites(command: Fields): boolean {
+export function rewrites(command: Fields): boolean {
   if (
     constraintOf(command, "CONSTR_GENERATED") !== undefined ||
     constraintOf(command, "CONSTR_IDENTITY") !== undefined
@@ -116,7 +116,7 @@ const columnName = ({ def }: Fields) => def?.ColumnDef?.colname;
 const always = () => true;
 
 /** A type's name as SQL, or undefined for one with a part that is no plain number. */
-function typeText({ names = [], typmods = [], arrayBounds = [] }: Fields): string | undefined {
+export function typeText({ names = [], typmods = [], arrayBounds = [] }: Fields): string | undefined {
   const parts = typmods.map((one: Fields) => one.A_Const?.ival?.ival ?? (one.A_Const?.ival ? 0 : undefined));
   if (parts.includes(undefined)) return undefined;
   const name = names.map((one: Fields) => quote(one.String?.sval ?? "")).join(".");

@@ -1,3 +1,0 @@
-import { updateCommand } from "./update.ts";
-
-export default updateCommand("preview", "shows what up would do");

@@ -1,6 +1,0 @@
-import { updateCommand } from "./update.ts";
-
-export default updateCommand(
-  "up",
-  "makes the database what the program says: roles, migrations, grants, dumps",
-);
