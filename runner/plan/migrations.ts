@@ -143,6 +143,15 @@ export function readMigrationsOutlook(
   return withSession(access, ({ client }) => read(client, files, settings));
 }
 
+/** Statements of a script that meets no table. */
+function statementsAlone({ language, section, origin }: Direction): PlannedMigration["statements"] {
+  if (language !== "sql") return [];
+  const { text, statements, placeOf } = readScript(section, origin);
+  return statements.map(({ start, end }) => ({
+    ...{ where: placeOf(start), sql: text.slice(start, end).trim(), effects: [], losses: [] },
+  }));
+}
+
 /** The same of a database that does not exist: every file is to come, and there is no table yet. */
 export function outlookOfNothing(
   files: readonly MigrationFile[],
@@ -154,7 +163,7 @@ export function outlookOfNothing(
   return {
     head: { from: null, to: kept.at(-1)?.name ?? null },
     migrations: {
-      apply: kept.map((file) => plannedOf(upOf(file), [], [])),
+      apply: kept.map(upOf).map((one) => plannedOf(one, statementsAlone(one), [])),
       revert: [],
       adopt: [],
       heldBack: files.map(({ name }) => name).filter((name) => !names.has(name)),
