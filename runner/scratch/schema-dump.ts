@@ -33,7 +33,16 @@ function withoutOrder(sql: string): string {
   const [, head = "", columns = "", tail = ""] = table;
   const lines = columns.split("\n").map((line) => line.replace(/,$/, ""));
   const unnamed = lines.map((line) => line.replace(namedNotNull, "NOT NULL"));
-  return [head, ...unnamed.sort(), tail].join("\n");
+  const [end = "", ...settings] = tail.split("\n"); // the columns' own settings follow in the columns' order
+  return [head, ...unnamed.sort(), end, ...settings.sort()].join("\n");
+}
+
+/** The columns of a statistics object have the order that they have in the table. */
+function withSortedColumns(sql: string): string {
+  return sql.replace(
+    /^(CREATE STATISTICS .* ON )(.*)( FROM .*)$/s,
+    (_, head, list, tail) => `${head}${list.split(", ").sort().join(", ")}${tail}`,
+  );
 }
 
 /** From PostgreSQL 17 (a domain's) and 18 on NOT NULL has a name, which stays as it was through renames. */
@@ -51,7 +60,7 @@ function normalised(body: string): string {
   const lines = body
     .split("\n")
     .filter((line) => line.trim() !== "" && !settings.test(line) && !line.startsWith("--"));
-  return withoutOrder(withSortedOptions(canonicalSql(lines.join("\n"))));
+  return withSortedColumns(withoutOrder(withSortedOptions(canonicalSql(lines.join("\n")))));
 }
 
 const ownDefault =

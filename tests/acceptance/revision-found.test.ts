@@ -42,4 +42,26 @@ testCases([
     models:
       "CREATE SCHEMA s; CREATE TABLE s.t (a int); CREATE VIEW v AS SELECT a FROM s.t; CREATE MATERIALIZED VIEW m AS SELECT a FROM v",
   },
+  {
+    name: "a domain within arrays and composite types of stored columns gets constraints, and loses them on the way down",
+    live: `CREATE DOMAIN d AS int; CREATE DOMAIN e AS text; CREATE TYPE c AS (x e[]); CREATE TABLE t (a d[], b d, c c[], f c); INSERT INTO t VALUES ('{1,2}', 3, NULL, ROW(ARRAY['x'])::c)`,
+    models: `CREATE DOMAIN d AS int CHECK (VALUE > 0); CREATE DOMAIN e AS text NOT NULL; CREATE TYPE c AS (x e[]); CREATE TABLE t (a d[], b d, c c[], f c)`,
+    afterUp: { "SELECT a[2]::int + b FROM t": [5], "SELECT (f).x[1]::text FROM t": ["x"] },
+    afterDown: { "SELECT a[2]::int + b FROM t": [5], "SELECT (f).x[1]::text FROM t": ["x"] },
+  },
+  {
+    name: "text search configurations, operators and statistics that are created again keep their owners",
+    live: `${roles} CREATE TEXT SEARCH CONFIGURATION conf (COPY = english); ALTER TEXT SEARCH CONFIGURATION conf OWNER TO found_r; CREATE TABLE t (a int, b int);
+      CREATE STATISTICS s ON a, b FROM t; ALTER STATISTICS s OWNER TO found_r; CREATE OPERATOR @#@ (FUNCTION = int4um, RIGHTARG = int); ALTER OPERATOR @#@ (NONE, int) OWNER TO found_r`,
+    models: `CREATE TEXT SEARCH CONFIGURATION conf (COPY = simple); CREATE TABLE t (a int, b int); CREATE STATISTICS s (mcv) ON a, b FROM t; CREATE OPERATOR @#@ (FUNCTION = int4abs, RIGHTARG = int)`,
+    afterUp: {
+      "SELECT cfgowner::regrole::text FROM pg_ts_config WHERE cfgname = 'conf' UNION ALL SELECT stxowner::regrole::text FROM pg_statistic_ext UNION ALL SELECT oprowner::regrole::text FROM pg_operator WHERE oprname = '@#@'":
+        ["found_r", "found_r", "found_r"],
+    },
+  },
+  {
+    name: "settings and statistics of columns do not differ by the place that a column gets when it comes back",
+    live: "CREATE TABLE t (a int, b int, c int); ALTER TABLE t ALTER b SET STATISTICS 5, ALTER c SET STATISTICS 6; CREATE STATISTICS s ON b, c FROM t; CREATE STATISTICS e ON (a + 1), b, c FROM t",
+    models: "CREATE TABLE t (a int, c int); ALTER TABLE t ALTER c SET STATISTICS 6",
+  },
 ]);

@@ -248,11 +248,12 @@ async function bothWays(place: Place, text: string): Promise<Pick<Found, "faults
       ...lostRows(now.rows, after.rows),
     ];
   });
-  const again = down.some((line) => line.includes("it does not run"))
-    ? []
-    : await attempt("up again", async () => {
-        await up();
-        return differencesOf((await see()).dump, wanted.dump, start.dump);
-      });
+  if (down.some((line) => line.includes("it does not run")))
+    return { faults: [...first, ...down], stopped: false };
+  const reverted = await dumpOf(programs, live);
+  const again = await attempt("up again", async () => {
+    await up();
+    return differencesOf(await dumpOf(programs, live), wanted.dump, reverted);
+  });
   return { faults: [...first, ...down, ...again], stopped: false };
 }

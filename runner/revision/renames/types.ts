@@ -34,14 +34,42 @@ function attributesChange(from: FactBase, to: FactBase, { id }: TypeFact): boole
 
 const usesOf = (facts: FactBase, id: StableId) => facts.incomingEdges(id).map(({ from }) => from);
 
+/** True where a table stores values that have a type within them: in arrays, composite types or ranges. */
+function isStoredWithin(facts: FactBase, id: StableId, within = false): boolean {
+  return usesOf(facts, id).some((user) => {
+    const fact = facts.get(user);
+    if (user.kind === "column") return within || String(fact?.payload.type).endsWith("[]");
+    return fact !== undefined && isType(fact) && isStoredWithin(facts, user, within || user.kind === "type");
+  });
+}
+
+/** The CHECK constraints of a domain that its values are checked against. */
+const checksOf = (facts: FactBase, { id }: TypeFact) =>
+  facts
+    .childrenOf(id)
+    .flatMap((child) =>
+      child.id.kind === "constraint" && child.payload.validated !== false ? facts.hashOf(child.id) : [],
+    );
+
+/** True where a domain's values must be checked, which PostgreSQL refuses while a table stores them within others. */
+function isTightened(from: FactBase, to: FactBase, before: TypeFact, after: TypeFact): boolean {
+  const checks = new Set(checksOf(from, before));
+  const more =
+    (before.payload.notNull !== true && after.payload.notNull === true) ||
+    checksOf(to, after).some((check) => !checks.has(check));
+  return more && isStoredWithin(from, before.id) && isStoredWithin(to, after.id);
+}
+
 /** True where pg-delta cannot change a type under what uses it. */
 function isStuck(from: FactBase, to: FactBase, before: TypeFact, after: TypeFact): boolean {
   const users = [...usesOf(from, before.id), ...usesOf(to, after.id)].map(({ kind }) => kind);
   const [old, wanted] = [before.payload, after.payload];
   if (before.id.kind === "collation")
     return users.length > 0 && from.hashOf(before.id) !== to.hashOf(after.id);
-  if (before.id.kind === "domain")
+  if (before.id.kind === "domain") {
+    if (isTightened(from, to, before, after) || isTightened(to, from, after, before)) return true;
     return users.length > 0 && (old.baseType !== wanted.baseType || old.collation !== wanted.collation);
+  }
   if (old.variant !== wanted.variant) return false;
   if (old.variant === "enum")
     return losesValues(before, after) && users.some((kind) => kind === "type" || kind === "domain");

@@ -1,7 +1,7 @@
 import type { DependencyEdge, Fact, FactBase, StableId } from "@supabase/pg-delta/core";
 import type { extract } from "@supabase/pg-delta/extract";
 import type { PlanOptions } from "@supabase/pg-delta/plan";
-import { literal } from "../../../postgres/sql.ts";
+import { identifier, literal } from "../../../postgres/sql.ts";
 import { dependenciesQuery, multirangeUsesQuery } from "./dependencies.ts";
 import { objectsQuery } from "./objects.ts";
 import { propertiesQuery } from "./properties.ts";
@@ -21,6 +21,19 @@ function parentOf(row: Row, current: FactBase): { parent?: StableId } {
   return parent !== null && current.has(parent) ? { parent } : {};
 }
 
+/** How COMMENT ON and ALTER … OWNER TO name an object with this key. */
+function spelled(key: string): string {
+  return key.replace(/^(?:operator (?:class|family)|text search \w+|access method|\w+)/, (kind) =>
+    kind.toUpperCase(),
+  );
+}
+
+/** ALTER … OWNER TO for an object that pg-delta does not know itself; undefined for all others. */
+export function setExtraOwner(id: StableId, role: string): string | undefined {
+  if (id.kind !== "extensionIntent" || id.intentKind !== "object") return undefined;
+  return `ALTER ${spelled(id.key)} OWNER TO ${identifier(role)}`;
+}
+
 function objectFact(row: Row, current: FactBase): Fact {
   const payload = { create: row.create as string[], _drop: String(row.drop) };
   return { id: idOf("object", row.key), payload, ...parentOf(row, current) };
@@ -34,7 +47,7 @@ function furtherFacts(row: Row): Fact[] {
     parent,
     payload: { create: [set], depends: "", _drop: unset },
   });
-  const on = `COMMENT ON ${String(row.key).replace(/^[a-z ]+/, (kind) => kind.toUpperCase())} IS`;
+  const on = `COMMENT ON ${spelled(String(row.key))} IS`;
   const alter = `ALTER ${String(row.key).replace(/^statistics/, "STATISTICS")} SET STATISTICS`;
   return [
     ...(row.comment === null
@@ -48,6 +61,13 @@ function propertyFact(row: Row, current: FactBase): Fact[] {
   const parent = parentOf(row, current);
   const payload = { create: [String(row.create)], depends: String(row.depends), _drop: String(row.drop) };
   return parent.parent === undefined ? [] : [{ id: idOf("property", row.key), payload, ...parent }];
+}
+
+function ownerEdges(objects: readonly Row[], current: FactBase): DependencyEdge[] {
+  return objects.flatMap((row): DependencyEdge[] => {
+    const role: StableId = { kind: "role", name: String(row.owner) };
+    return current.has(role) ? [{ from: idOf("object", row.key), to: role, kind: "owner" }] : [];
+  });
 }
 
 function edgesOf(objects: readonly Row[], dependencies: readonly Row[]): DependencyEdge[] {
@@ -78,7 +98,7 @@ export function extrasHandler(presence: () => ReadonlySet<string>): Handler {
           ...objects.flatMap((row) => [objectFact(row, current), ...furtherFacts(row)]),
           ...properties.flatMap((row) => propertyFact(row, current)),
         ],
-        edges: edgesOf(objects, [...dependencies, ...multiranges]),
+        edges: [...edgesOf(objects, [...dependencies, ...multiranges]), ...ownerEdges(objects, current)],
       };
     },
   };

@@ -19,11 +19,18 @@ const functionName = (oid: string) =>
 const option = (name: string, value: string, present: string) =>
   `CASE WHEN ${present} THEN ', ${name} = ' || ${value} ELSE '' END`;
 
+/** The columns of a statistics object as its definition lists them; null where it has expressions alone. */
+const statisticsColumns = (order: string) =>
+  `(SELECT ' ON ' || string_agg(quote_ident(a.attname), ', ' ORDER BY ${order}) FROM pg_attribute a WHERE a.attrelid = s.stxrelid AND a.attnum = ANY (s.stxkeys))`;
+
+/** PostgreSQL shows the columns in their order in the table, where one that was dropped and added again is the last. */
+const withColumnsByName = `coalesce(replace(pg_get_statisticsobjdef(s.oid), ${statisticsColumns("a.attnum")}, ${statisticsColumns("a.attname")}), pg_get_statisticsobjdef(s.oid))`;
+
 const statistics = `
   SELECT 'statistics ' || format('%I.%I', n.nspname, s.stxname),
          json_build_object('kind', CASE c.relkind WHEN 'm' THEN 'materializedView' WHEN 'f' THEN 'foreignTable' ELSE 'table' END,
                            'schema', cn.nspname, 'name', c.relname),
-         ARRAY[pg_get_statisticsobjdef(s.oid)],
+         ARRAY[${withColumnsByName}],
          format('DROP STATISTICS %I.%I', n.nspname, s.stxname),
          'pg_statistic_ext'::regclass::oid, s.oid
   FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
@@ -193,15 +200,34 @@ const all: Readonly<Record<string, string>> = {
 /** The catalogs whose objects are read here. */
 export const objectCatalogs = Object.keys(all);
 
+/** The column with the owner, by catalog; objects of the other kinds have none. */
+const ownerColumns: Readonly<Record<string, string>> = {
+  pg_statistic_ext: "stxowner",
+  pg_operator: "oprowner",
+  pg_opfamily: "opfowner",
+  pg_opclass: "opcowner",
+  pg_ts_dict: "dictowner",
+  pg_ts_config: "cfgowner",
+  pg_language: "lanowner",
+  pg_conversion: "conowner",
+};
+
+const owner = Object.entries(ownerColumns)
+  .map(
+    ([catalog, column]) =>
+      `WHEN '${catalog}'::regclass THEN (SELECT pg_get_userbyid(${column}) FROM ${catalog} WHERE oid = o.objid)`,
+  )
+  .join(" ");
+
 /**
- * One query for the kinds that are there, with their comments and, for statistics objects, the target that is not the
- * default; undefined where there are none.
+ * One query for the kinds that are there, with their comments, their owners and, for statistics objects, the target that is
+ * not the default; undefined where there are none.
  */
 export function objectsQuery(present: ReadonlySet<string>): string | undefined {
   const queries = objectCatalogs.flatMap((catalog) => (present.has(catalog) ? [all[catalog]] : []));
   if (queries.length === 0) return undefined;
   return `
-  SELECT o.*, d.description AS comment,
+  SELECT o.*, d.description AS comment, CASE o.classid ${owner} END AS owner,
          CASE WHEN o.classid = 'pg_statistic_ext'::regclass
               THEN (SELECT s.stxstattarget FROM pg_statistic_ext s WHERE s.oid = o.objid AND s.stxstattarget >= 0) END AS target
   FROM (${queries.join("\nUNION ALL\n")}) AS o (key, parent, "create", "drop", classid, objid)

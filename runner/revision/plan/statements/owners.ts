@@ -1,6 +1,7 @@
 import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import { identifier, qualified } from "../../../postgres/sql.ts";
+import { setExtraOwner } from "../../catalog/extras/handler.ts";
 import { plain } from "../../script/sql-text.ts";
 import type { SchemaPair } from "../schema-pair.ts";
 
@@ -26,6 +27,8 @@ function createdBy({ sql, verb, produces, consumes }: Action): StableId[] {
 }
 
 function setOwner(id: StableId, owner: string): Action | undefined {
+  const extra = setExtraOwner(id, owner);
+  if (extra !== undefined) return { ...plain, sql: extra, verb: "alter", consumes: [id] };
   const word = words[id.kind];
   if (word === undefined || !("schema" in id) || !("name" in id) || id.schema === null) return undefined;
   const args = "args" in id ? `(${id.args.join(", ") || (id.kind === "aggregate" ? "*" : "")})` : "";
