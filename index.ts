@@ -3,7 +3,7 @@ import { configuredServer, Database, loadConfig } from "./components/index.ts";
 
 Reflect.deleteProperty(Error, "prepareStackTrace"); // docs/decisions/0005-stack-traces.md
 const config = loadConfig();
-const { instance: _, adminPassword: __, database: settings, ...others } = config;
+const { instance: _, adminPassword: __, adminAuth: ___, database: settings, ...others } = config;
 
 const instance = configuredServer("instance", config);
 const stack = new Database("database", { instance, ...settings, ...others });

@@ -18,7 +18,10 @@ async function runOnTarget(command: Command, args: readonly string[]): Promise<E
   const { flags, words, stack } = parseWords(command, args);
   if (stack === undefined || flags.url !== undefined) return command.run({ ...call, flags, words });
   const { lookUp } = await import("./stack/look-up.ts");
-  return command.run({ ...call, flags, words, facts: await lookUp(stack, call.log) });
+  const facts = await lookUp(stack, call.log);
+  const { openTunnelsOf } = await import("./stack/gateway.ts");
+  await using _tunnels = await openTunnelsOf(facts, call.log);
+  return await command.run({ ...call, flags, words, facts });
 }
 
 /** Whether the user asks for the help text; what follows `--` is for another program. */

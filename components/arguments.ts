@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as v from "valibot";
+import { AdminAuth } from "../runner/config/admin-auth.ts";
 import { ExistingInstance, type ExistingInstanceConfig } from "../runner/config/instance.ts";
 import { ConfigError, checkConfig, describeFault, type StackConfig } from "../runner/config/parse.ts";
 import { Password } from "../runner/config/types.ts";
@@ -43,7 +44,11 @@ function readLater<Schema extends v.GenericSchema>(
 }
 
 const { kind: _, ...existingEntries } = ExistingInstance.entries;
-const existing = { ...existingEntries, adminPassword: Password } as const;
+const existing = {
+  ...existingEntries,
+  adminPassword: v.optional(Password),
+  adminAuth: v.optional(AdminAuth),
+} as const;
 
 /** The values of an instance that others run. Throws RunError that lists every fault of what is known. */
 export function checkInstance(name: string, args: InstanceArgs) {
@@ -54,12 +59,15 @@ export function checkInstance(name: string, args: InstanceArgs) {
   const faults = [
     ...unknown.map((key) => `${key}: unknown key; known: ${Object.keys(existing).join(", ")}`),
     ...entries.flatMap(([key, schema]) => (isLater(given[key]) ? [] : faultsOf(key, schema, given[key]))),
+    ...((given.adminPassword === undefined) === (given.adminAuth === undefined)
+      ? ["adminPassword: expected one of adminPassword and adminAuth"]
+      : []),
   ];
   if (faults.length > 0) throw refused(what, faults);
   const values = entries.map(([key, schema]) => [key, readLater(what, key, schema, given[key])]);
   return { ...Object.fromEntries(values), hasRootCert: args.sslRootCert !== undefined } as {
     readonly [Key in ExistingKey]: pulumi.Output<ExistingInstanceConfig[Key]>;
-  } & { readonly adminPassword: pulumi.Output<string>; readonly hasRootCert: boolean };
+  } & { readonly adminPassword: pulumi.Output<string | undefined>; readonly hasRootCert: boolean };
 }
 
 const someDatabase = { name: "checked", owner: "checked_owner" };
@@ -72,7 +80,7 @@ export function checkLocalInstance(name: string, args: LocalInstanceArgs): Local
 }
 
 /** What a database is made from. */
-export type CheckedDatabase = Omit<StackConfig, "instance" | "adminPassword" | "passwords"> & {
+export type CheckedDatabase = Omit<StackConfig, "instance" | "adminPassword" | "adminAuth" | "passwords"> & {
   /** By role. */
   readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
 };
@@ -98,7 +106,7 @@ export function checkDatabase(
     ...("faults" in checked ? checked.faults : []),
   ];
   if ("faults" in checked || faults.length > 0) throw refused(what, faults);
-  const { instance: __, adminPassword: ___, ...config } = checked.config;
+  const { instance: __, adminPassword: ___, adminAuth: ____, ...config } = checked.config;
   const later = Object.entries(passwords).map(([role, given]) => [
     role,
     pulumi.secret(readLater(what, `passwords.${role}`, Password, given)),

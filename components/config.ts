@@ -17,9 +17,13 @@ export function loadConfig(): StackConfig {
 /** The server that a stack's configuration names: a local one, or one that others run. */
 export function configuredServer(
   name: string,
-  { instance: { kind: _, ...settings }, adminPassword = "" }: Pick<StackConfig, "instance" | "adminPassword">,
+  {
+    instance: { kind: _, ...settings },
+    adminPassword,
+    adminAuth,
+  }: Pick<StackConfig, "instance" | "adminPassword" | "adminAuth">,
 ): Instance | LocalInstance {
   return "host" in settings
-    ? new Instance(name, { ...settings, adminPassword })
+    ? new Instance(name, { ...settings, adminPassword, adminAuth })
     : new LocalInstance(name, settings);
 }

@@ -3,6 +3,7 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import type { ExistingInstanceConfig } from "../runner/config/instance.ts";
 import { keepCertificate } from "../runner/util/certificate.ts";
+import { hasGateway } from "../runner/util/routes.ts";
 import { checkInstance, checkLocalInstance, type ExistingKey } from "./arguments.ts";
 import type { InstanceArgs, LocalInstanceArgs } from "./interfaces.ts";
 import type { Administrator } from "./parts/connection.ts";
@@ -88,7 +89,7 @@ export abstract class Server extends pulumi.ComponentResource {
 export class Instance extends Server {
   constructor(name: string, args: InstanceArgs, options?: pulumi.ComponentResourceOptions) {
     const checked = checkInstance(name, args);
-    super(name, () => ({ administrator: administratorOf(checked) }), options);
+    super(name, () => ({ administrator: administratorOf(checked, args) }), options);
   }
 }
 
@@ -147,40 +148,62 @@ function localAdministrator(cluster: Promise<RunnerCommand>): Administrator {
 }
 
 type Checked = { readonly [Key in ExistingKey]: pulumi.Output<ExistingInstanceConfig[Key]> } & {
-  readonly adminPassword: pulumi.Output<string>;
+  readonly adminPassword: pulumi.Output<string | undefined>;
   readonly hasRootCert: boolean;
 };
 
-function administratorOf(checked: Checked): Administrator {
+type Way = Pick<InstanceArgs, "via" | "adminAuth">;
+
+/** The host, once this run has what leads its processes to the server: plain pulumi opens no tunnel and logs in for nobody. */
+function reachable({ host, port }: Checked, { via, adminAuth }: Way): pulumi.Output<string> {
+  const needed = [...(via ? ["instance.via"] : []), ...(adminAuth ? ["adminAuth"] : [])];
+  if (needed.length === 0) return host;
+  const check = async (server: { host: string; port: number }) => {
+    if (hasGateway({ ...server, via })) return server.host;
+    const stack = pulumi.getStack();
+    throw new pulumi.RunError(
+      `${needed.join(" and ")}: expected a run of ./pgstack, which leads Pulumi's provider to the server; found plain pulumi, or a ` +
+        `server that pgstack:instance in Pulumi.${stack}.yaml does not name. ` +
+        `Use ./pgstack preview, up, refresh and destroy ${stack} in place of the pulumi commands of these names.`,
+    );
+  };
+  return pulumi.all([host, port]).apply(([host, port]) => orFail(check({ host, port })));
+}
+
+function administratorOf(checked: Checked, { via, adminAuth }: Way): Administrator {
   return {
-    host: checked.host,
+    host: reachable(checked, { via, adminAuth }),
     port: checked.port,
     user: checked.adminUser,
-    password: pulumi.secret(checked.adminPassword),
+    password: pulumi.secret(checked.adminPassword.apply((password) => password ?? "")),
     database: checked.adminDatabase,
     sslMode: checked.sslMode,
     sslRootCert: checked.hasRootCert
       ? checked.sslRootCert.apply((text) => keepCertificate(text ?? ""))
       : undefined,
+    passwordCommand: adminAuth && pulumi.secret(adminAuth.command),
+    via,
   };
 }
 
 /** The provider that makes roles, databases and grants as the server's administrator. */
 export function createProvider(
   name: string,
-  { host, port, user, password, database, sslMode, sslRootCert }: Administrator,
+  { host, port, user, password, database, sslMode, sslRootCert, passwordCommand }: Administrator,
   parent: pulumi.Resource,
 ): postgresql.Provider {
+  // the gateway of ./pgstack encrypts and logs in for a provider that has no password
+  const login = passwordCommand
+    ? { sslmode: "disable" }
+    : { password, sslmode: sslMode, ...(sslRootCert !== undefined && { sslrootcert: sslRootCert }) };
   return new postgresql.Provider(
     name,
     {
       host: host.apply((host) => (isIPv6(host) ? `[${host}]` : host)), // as it stands in a URL
       port,
       username: user,
-      password,
       database,
-      sslmode: sslMode,
-      ...(sslRootCert !== undefined && { sslrootcert: sslRootCert }),
+      ...login,
       connectTimeout: 15,
       superuser: false, // else it reads pg_shadow, which an admin of a managed service may not
     },

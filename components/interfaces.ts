@@ -11,14 +11,28 @@ export interface InstanceArgs {
   port?: pulumi.Input<number> | undefined;
   /** Makes databases and roles: a superuser, or a role with LOGIN, CREATEDB and CREATEROLE. Default: `postgres`. */
   adminUser?: pulumi.Input<string> | undefined;
-  /** Password of `adminUser`. It becomes a secret. */
-  adminPassword: pulumi.Input<string>;
+  /** Password of `adminUser`. It becomes a secret. Either this or `adminAuth` is needed. */
+  adminPassword?: pulumi.Input<string> | undefined;
+  /** In place of `adminPassword`: a shell command that prints a password, run for each connection. */
+  adminAuth?: { command: string } | undefined;
   /** The database to connect to before the stack's own exists. Default: `postgres`. */
   adminDatabase?: pulumi.Input<string> | undefined;
   /** Default: `verify-full`. */
   sslMode?: pulumi.Input<"disable" | "require" | "verify-ca" | "verify-full"> | undefined;
   /** The certificate authorities to trust: PEM text, or the path of a PEM file. Default: libpq's and the system's. */
   sslRootCert?: pulumi.Input<string> | undefined;
+  /**
+   * A host that the system's ssh logs in to, and from which the server can be reached. The command line opens the tunnel before the
+   * program runs, so the stack's file names it too: `pgstack:instance`.
+   */
+  via?:
+    | {
+        ssh: string;
+        port?: number | undefined;
+        identityFile?: string | undefined;
+        knownHostsFile?: string | undefined;
+      }
+    | undefined;
 }
 
 /** Arguments of `LocalInstance`. */

@@ -113,19 +113,32 @@ need_postgresql() {
 
 has_pgbouncer() { PATH=$PATH:/usr/sbin:/usr/local/sbin command -v pgbouncer >/dev/null; }
 
-# Only the tests need it. A package's service does not start where policy-rc.d says no.
-need_pgbouncer() {
-  has_pgbouncer && return 0
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
-    refuse "PgBouncer is needed for the tests: install it (Debian: apt-get install pgbouncer; macOS: brew install pgbouncer)"
-  say "installing PgBouncer by apt-get"
+# install_for_tests PACKAGE: a package's service does not start where policy-rc.d says no.
+install_for_tests() {
+  say "installing $1 by apt-get"
   export DEBIAN_FRONTEND=noninteractive
   policy=/usr/sbin/policy-rc.d code=0
   [ ! -e "$policy" ] || policy=
   [ -z "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"; }
-  apt-get update -qq >&2 && apt-get install -y -qq pgbouncer >&2 || code=$?
+  apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends "$1" >&2 || code=$?
   [ -z "$policy" ] || rm -f "$policy"
   return "$code"
+}
+
+can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+# Only the tests need it.
+need_pgbouncer() {
+  has_pgbouncer && return 0
+  can_install ||
+    refuse "PgBouncer is needed for the tests: install it (Debian: apt-get install pgbouncer; macOS: brew install pgbouncer)"
+  install_for_tests pgbouncer
+}
+
+# Only the tests of tunnels need it, and they are skipped without it.
+need_sshd() {
+  PATH=$PATH:/usr/sbin:/usr/local/sbin command -v sshd >/dev/null && return 0
+  can_install && install_for_tests openssh-server || say "no sshd: the tests of tunnels are skipped"
 }
 
 set_up_packages() {

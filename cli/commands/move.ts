@@ -3,8 +3,9 @@ import type { StackName } from "../../runner/cli/stack-name.ts";
 import { type ExitCode, RefusedError } from "../../runner/util/errors.ts";
 import { readProject, refuseForeign } from "../project.ts";
 import { type PulumiArguments, readPulumiArguments } from "../pulumi/flags.ts";
-import { openPulumi, type Pulumi } from "../pulumi/pulumi.ts";
+import type { Pulumi } from "../pulumi/pulumi.ts";
 import { consentFor } from "../stack/consent.ts";
+import { withPulumi } from "../stack/gateway.ts";
 import { startStopped } from "../stack/local-instance.ts";
 import { readFacts, setConfig } from "../stack/stack.ts";
 import { runOnStack } from "../stack/update.ts";
@@ -55,10 +56,12 @@ export async function moveStack(
   const revision = revisionOf(given, direction, name);
   const call = `./pgstack ${direction === "up" ? "upgrade" : "downgrade"} ${revision} --stack ${name.given} --yes`;
   const yes = consentFor(name, given, call);
-  const pulumi = openPulumi(project);
-  await startStopped(project, name, surroundings.log);
-  const target = await targetOf(pulumi, name, [direction, revision], surroundings);
-  surroundings.log(`pgstack: stack ${name.stack}: migrations.to = ${target}`);
-  await setConfig(pulumi, name, "pgstack:migrations.to", target);
-  return runOnStack(pulumi, "up", name, given, { log: surroundings.log, yes });
+  const { log } = surroundings;
+  await startStopped(project, name, log);
+  return withPulumi(project, name, log, async (pulumi) => {
+    const target = await targetOf(pulumi, name, [direction, revision], surroundings);
+    log(`pgstack: stack ${name.stack}: migrations.to = ${target}`);
+    await setConfig(pulumi, name, "pgstack:migrations.to", target);
+    return runOnStack(pulumi, "up", name, given, { log, yes });
+  });
 }

@@ -15,6 +15,7 @@ const test: StackCommand = {
     const { environment } = pulumiSetting(project);
     bringIn(project, "postgresql");
     bringIn(project, "pgbouncer");
+    bringIn(project, "sshd");
     const { PGSTACK_PROJECT: _, ...others } = process.env; // tests make projects of their own
     const child = spawn(process.execPath, [join(project.root, "tests/run.ts")], {
       stdio: "inherit",

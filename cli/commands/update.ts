@@ -3,8 +3,8 @@ import { stackFlag } from "../../runner/cli/target.ts";
 import type { StackCommand } from "../command.ts";
 import { readProject, refuseForeign } from "../project.ts";
 import { isSet, readPulumiArguments, without } from "../pulumi/flags.ts";
-import { openPulumi } from "../pulumi/pulumi.ts";
 import { consentFor } from "../stack/consent.ts";
+import { withPulumi } from "../stack/gateway.ts";
 import { runOnStack, type UpdateCommand } from "../stack/update.ts";
 
 const dev: StackName = readStackName("dev");
@@ -24,7 +24,9 @@ function updateCommand(name: UpdateCommand, summary: string): StackCommand {
       const project = readProject();
       refuseForeign(project, stack);
       const yes = name !== "preview" && consentFor(stack, given, `./pgstack ${name} ${stack.given} --yes`);
-      return runOnStack(openPulumi(project), name, stack, given, { log, yes });
+      return withPulumi(project, stack, log, (pulumi) =>
+        runOnStack(pulumi, name, stack, given, { log, yes }),
+      );
     },
   };
 }

@@ -23,7 +23,7 @@ function findProgram(name: string): string | undefined {
  * Runs `toolchain/install.sh`, which brings in what is missing and says so on standard error.
  * @returns what it printed
  */
-export function bringIn({ root }: Project, what: "pulumi" | "postgresql" | "pgbouncer"): string {
+export function bringIn({ root }: Project, what: "pulumi" | "postgresql" | "pgbouncer" | "sshd"): string {
   const script = join(root, "toolchain/install.sh");
   if (!existsSync(script))
     throw new RefusedError(

@@ -65,9 +65,13 @@ function opened(project: Project, environment: PulumiEnvironment) {
   return { start, visibly };
 }
 
-/** Finds pulumi, or brings it in. */
-export function openPulumi(project: Project): Pulumi {
-  const { environment, backend } = pulumiSetting(project);
+/**
+ * Finds pulumi, or brings it in.
+ * @param further variables for it and what it starts
+ */
+export function openPulumi(project: Project, further: Readonly<Record<string, string>> = {}): Pulumi {
+  const { environment: own, backend } = pulumiSetting(project);
+  const environment = { ...own, ...further };
   const { start, visibly } = opened(project, environment);
   const ask = async (args: readonly string[], stdin = ""): Promise<Answer> => {
     const { child, forget } = start(

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { SshVia } from "../../runner/config/instance.ts";
 
 /** How the administrator of a server connects to it; in the form that `runner/postgres/connection.ts` reads. */
 export interface Administrator {
@@ -11,6 +12,10 @@ export interface Administrator {
   readonly sslMode: pulumi.Output<string>;
   /** Path of a PEM file, or undefined for the system's authorities. */
   readonly sslRootCert: pulumi.Output<string> | undefined;
+  /** In place of a password: what prints one, for each connection. Secret. */
+  readonly passwordCommand?: pulumi.Output<string> | undefined;
+  /** From where the server can be reached; undefined for this machine. */
+  readonly via?: SshVia | undefined;
 }
 
 /** A role that logs in to the stack's database. */
@@ -18,6 +23,8 @@ export interface Login {
   readonly user: pulumi.Input<string>;
   /** Secret; undefined for one that nobody here knows. */
   readonly password: pulumi.Input<string> | undefined;
+  /** In place of a password: what prints one. Secret. */
+  readonly passwordCommand?: pulumi.Input<string> | undefined;
   readonly database: pulumi.Input<string>;
 }
 
@@ -27,7 +34,7 @@ export interface Login {
  */
 export function connectionEnvironment(
   server: Administrator,
-  { user, password, database }: Login,
+  { user, password, passwordCommand, database }: Login,
 ): Record<string, pulumi.Output<string>> {
   return {
     PGHOST: server.host,
@@ -36,6 +43,7 @@ export function connectionEnvironment(
     PGPASSWORD: pulumi.secret(password ?? ""),
     PGDATABASE: pulumi.output(database),
     PGSSLMODE: server.sslMode,
+    ...(passwordCommand !== undefined && { PGSTACK_PASSWORD_COMMAND: pulumi.secret(passwordCommand) }),
     ...(server.sslRootCert !== undefined && { PGSSLROOTCERT: server.sslRootCert }),
   };
 }

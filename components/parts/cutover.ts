@@ -159,6 +159,7 @@ function variablesOf(
   return {
     ...connection.variables,
     PGSTACK_SOURCE_PASSWORD: pulumi.secret(admin.apply((one) => one.password ?? "")),
+    PGSTACK_SOURCE_PASSWORD_COMMAND: pulumi.secret(admin.apply((one) => one.passwordCommand ?? "")),
     ...(pgbouncer && { PGSTACK_PGBOUNCER_URL: pulumi.secret(pgbouncer.adminUrl) }),
   };
 }
@@ -206,6 +207,7 @@ interface Administrator {
   readonly port: number;
   readonly user: string;
   readonly password?: string;
+  readonly passwordCommand?: string | null;
   readonly sslMode: CutoverRequest["source"]["sslMode"];
   readonly sslRootCert?: string | null;
 }

@@ -120,10 +120,12 @@ function historyOf(result: CheckResult | undefined) {
 }
 
 function variablesOf({ administrator }: MigrationsArgs, owner: Login): Variables {
+  const { user, password, passwordCommand } = administrator;
   return {
     ...connectionEnvironment(administrator, owner),
-    PGSTACK_ADMIN_USER: administrator.user,
-    PGSTACK_ADMIN_PASSWORD: pulumi.secret(administrator.password),
+    PGSTACK_ADMIN_USER: user,
+    PGSTACK_ADMIN_PASSWORD: pulumi.secret(password),
+    ...(passwordCommand && { PGSTACK_ADMIN_PASSWORD_COMMAND: passwordCommand }),
   };
 }
 

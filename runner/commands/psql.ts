@@ -3,7 +3,12 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { Command, StackFacts } from "../cli/command.ts";
 import { stackFacts, stackFlag } from "../cli/target.ts";
-import { type ConnectionSettings, connectionFromUrl, environmentOf } from "../postgres/connection.ts";
+import {
+  type ConnectionSettings,
+  connectionFromUrl,
+  environmentOf,
+  loggedIn,
+} from "../postgres/connection.ts";
 import { findPrograms } from "../postgres/programs.ts";
 import { childEnvironment } from "../util/child-environment.ts";
 import { ExitCode, RefusedError, UserError } from "../util/errors.ts";
@@ -84,7 +89,7 @@ const psql: Command = {
   run: async ({ flags, words, env, facts }) => {
     const role = typeof flags.role === "string" ? flags.role : undefined;
     const settings = connectionAs(stackFacts({ flags, facts }), role);
-    const code = await runPsql(words, environment(env, settings));
+    const code = await runPsql(words, environment(env, await loggedIn(settings)));
     return code === 0 ? ExitCode.done : ExitCode.failed;
   },
 };

@@ -18,6 +18,28 @@ const Host = v.pipe(
   v.check((host) => isIPv6(host) || /^[^\s:/?#%@,[\]\\]+$/.test(host), hostForm),
 );
 
+const sshForm =
+  "a destination of ssh, such as user@bastion, ssh://user@bastion:2222 or a Host of ~/.ssh/config";
+const Path = (what: string) =>
+  v.pipe(
+    v.string(what),
+    v.check((path) => path !== "" && !/["\p{Cc}]/u.test(path), what),
+  );
+
+/** A host that ssh logs in to, and from which the server can be reached. What is left out, ssh's own configuration says. */
+const Via = v.strictObject({
+  ssh: v.pipe(
+    v.string(sshForm),
+    v.check((destination) => /^[^-\s\p{Cc}][^\s\p{Cc}]*$/u.test(destination), sshForm),
+  ),
+  port: v.optional(Port),
+  /** The private key, which has no passphrase or is in the agent. */
+  identityFile: v.optional(Path("the path of a private key")),
+  /** Host keys to trust, in place of ~/.ssh/known_hosts. */
+  knownHostsFile: v.optional(Path("the path of a known_hosts file")),
+});
+export type SshVia = v.InferOutput<typeof Via>;
+
 /** A server that others run. */
 export const ExistingInstance = v.strictObject({
   kind: v.literal("existing"),
@@ -44,6 +66,8 @@ export const ExistingInstance = v.strictObject({
   ),
   /** PEM file with the certificate authorities to trust (default: libpq's and the system's). */
   sslRootCert: v.optional(v.string("the path of a PEM file")),
+  /** Where the server can be reached from; without it, from this machine. */
+  via: v.optional(Via),
 });
 
 export const Instance = v.variant("kind", [Local, ExistingInstance], "local or existing");

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { AdminAuth, type AdminAuthConfig } from "./admin-auth.ts";
 import { Adopt, type AdoptConfig } from "./adopt.ts";
 import { Cutover, type CutoverConfig } from "./cutover.ts";
 import { Database, type DatabaseConfig } from "./database.ts";
@@ -15,6 +16,8 @@ export interface StackConfig {
   readonly instance: InstanceConfig;
   /** Of `instance.adminUser`; only for kind existing. Secret. */
   readonly adminPassword: string | undefined;
+  /** In place of `adminPassword`: what prints a password that soon expires. */
+  readonly adminAuth: AdminAuthConfig | undefined;
   readonly database: DatabaseConfig;
   /** What existed before the stack. */
   readonly adopt: AdoptConfig;
@@ -33,6 +36,7 @@ export interface StackConfig {
 const keys = {
   instance: Instance,
   adminPassword: v.optional(Password),
+  adminAuth: v.optional(AdminAuth),
   database: Database,
   adopt: v.optional(Adopt, {}),
   roles: v.optional(Roles, []),
@@ -113,7 +117,7 @@ export function parseValues(values: Readonly<Record<string, unknown>>): StackCon
 }
 
 /** Keys whose values are never repeated in a message. */
-const secretKeys = ["adminPassword", "passwords", "cutover.pgbouncer"];
+const secretKeys = ["adminPassword", "adminAuth", "passwords", "cutover.pgbouncer"];
 
 function found(issue: v.BaseIssue<unknown>, path: string): string {
   if (issue.input === undefined) return "nothing";
@@ -152,6 +156,7 @@ function importedDots({ name, schemas, extensions }: DatabaseConfig): string[] {
 export function contradictions({
   instance,
   adminPassword,
+  adminAuth,
   database,
   adopt,
   roles,
@@ -163,9 +168,15 @@ export function contradictions({
   const login = new Set([database.owner, ...names]);
   const circle = circleOf(roles);
   return [
-    instance.kind === "existing" && adminPassword === undefined
+    instance.kind === "existing" && adminPassword === undefined && adminAuth === undefined
       ? "pgstack:adminPassword: expected the password of instance.adminUser, found nothing; " +
-        "set it by: pulumi config set --secret pgstack:adminPassword"
+        "set it by: pulumi config set --secret pgstack:adminPassword (a login by token: pgstack:adminAuth)"
+      : [],
+    adminPassword !== undefined && adminAuth !== undefined
+      ? "pgstack:adminAuth: expected one of adminPassword and adminAuth, found both"
+      : [],
+    instance.kind === "local" && adminAuth !== undefined
+      ? "pgstack:adminAuth: expected nothing for kind local, which makes its own password, found a value"
       : [],
     instance.kind === "local" && adminPassword !== undefined
       ? "pgstack:adminPassword: expected nothing for kind local, which makes its own, found a value"

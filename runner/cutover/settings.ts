@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { Cutover } from "../config/cutover.ts";
-import { connectionFromEnvironment, connectionFromUrl, environmentOf } from "../postgres/connection.ts";
+import { connectionFromEnvironment, connectionFromUrl, variablesOf } from "../postgres/connection.ts";
 import { sslModes } from "../postgres/session/tls.ts";
 import { projectPath } from "../util/project.ts";
 import { parseRequest } from "../util/request.ts";
@@ -108,7 +108,11 @@ export function parseCutover(json: string, env: NodeJS.ProcessEnv): CutoverSetti
   return {
     stack: request.stack,
     method: request.method,
-    source: { ...source, password: env.PGSTACK_SOURCE_PASSWORD },
+    source: {
+      ...source,
+      password: env.PGSTACK_SOURCE_PASSWORD,
+      passwordCommand: env.PGSTACK_SOURCE_PASSWORD_COMMAND || undefined,
+    },
     target: connectionFromEnvironment(env),
     owners: { source: owner, target: request.owner },
     declaredRoles: request.roles,
@@ -131,7 +135,7 @@ export function requestOf(settings: CutoverSettings): {
   readonly environment: Readonly<Record<string, string>>;
 } {
   const { source, target, owners, declaredRoles, pgbouncer, attempt } = settings;
-  const { password = "", statementTimeout: _, ...place } = source;
+  const { password = "", passwordCommand, statementTimeout: _, ...place } = source;
   const request: CutoverRequest = {
     stack: settings.stack,
     method: settings.method,
@@ -146,8 +150,9 @@ export function requestOf(settings: CutoverSettings): {
     pgbouncer: pgbouncer && { configFile: pgbouncer.configFile },
   };
   const environment = {
-    ...environmentOf(target),
+    ...variablesOf(target),
     PGSTACK_SOURCE_PASSWORD: password,
+    ...(passwordCommand !== undefined && { PGSTACK_SOURCE_PASSWORD_COMMAND: passwordCommand }),
     ...(pgbouncer && { PGSTACK_PGBOUNCER_URL: urlOf(pgbouncer.admin) }),
     ...(attempt !== undefined && { PGSTACK_ATTEMPT: attempt }),
   };

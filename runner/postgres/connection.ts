@@ -1,9 +1,11 @@
 import pg from "pg";
 import { RefusedError, UserError } from "../util/errors.ts";
+import { loopback, routeTo } from "../util/routes.ts";
 import { addressVariables } from "./address/address.ts";
 import { passwordFromFile } from "./address/password-file.ts";
 import { refuseOldServer, serverVersionOf } from "./server-version.ts";
 import { explainSessionEnd, noteSessionEnd } from "./session/end.ts";
+import { passwordFrom } from "./session/password-command.ts";
 import { pinNewerSettings, pinnedSettings, refusesOptions, sessionOptions } from "./session/settings.ts";
 import {
   isForOtherAttempt,
@@ -24,6 +26,8 @@ export interface ConnectionSettings {
   readonly port: number;
   readonly user: string;
   readonly password?: string | undefined;
+  /** In place of `password`: a shell command that prints one, run for each connection. */
+  readonly passwordCommand?: string | undefined;
   readonly database: string;
   readonly sslMode: SslMode;
   /** Path of a PEM file with the certificate authorities to trust; `system` means those of the operating system. */
@@ -43,12 +47,17 @@ function sslModeOf(value: string | null | undefined): SslMode {
  * may hold a password).
  */
 export function connectionFromUrl(url: string, env: NodeJS.ProcessEnv = process.env): ConnectionSettings {
-  const variables = { ...env, ...addressVariables(url, env) };
+  const variables = { ...env, ...addressVariables(url, env), [commandVariable]: undefined };
   const settings = connectionFromEnvironment(variables);
   return settings.password ? settings : { ...settings, password: passwordFromFile(settings, variables) };
 }
 
-/** Reads the PG* variables (PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSSLMODE PGSSLROOTCERT). */
+const commandVariable = "PGSTACK_PASSWORD_COMMAND";
+
+/**
+ * Reads the PG* variables (PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSSLMODE PGSSLROOTCERT), and PGSTACK_PASSWORD_COMMAND for a
+ * password that is a token.
+ */
 export function connectionFromEnvironment(env: NodeJS.ProcessEnv): ConnectionSettings {
   const user = env.PGUSER || "postgres";
   return {
@@ -56,6 +65,7 @@ export function connectionFromEnvironment(env: NodeJS.ProcessEnv): ConnectionSet
     port: Number(env.PGPORT || 5432),
     user,
     password: env.PGPASSWORD,
+    ...(env[commandVariable] && { passwordCommand: env[commandVariable] }),
     database: env.PGDATABASE || user,
     sslMode: sslModeOf(env.PGSSLMODE),
     sslRootCert: env.PGSSLROOTCERT,
@@ -68,11 +78,32 @@ function definedOnly(values: Record<string, string | null | undefined>): Record<
   );
 }
 
-/** The PG* variables that lead a libpq program (psql, pg_dump, …) to this database, with nothing in its arguments. */
+/** The variables from which `connectionFromEnvironment` reads the same settings in another process. */
+export function variablesOf(settings: ConnectionSettings): Record<string, string> {
+  return definedOnly({
+    ...environmentAt(settings, settings),
+    [commandVariable]: settings.passwordCommand,
+  });
+}
+
+/**
+ * The PG* variables that lead a libpq program (psql, pg_dump, …) to this database, with nothing in its arguments. Where a tunnel
+ * leads to the server, PGHOST still names the server, so that its certificate is checked against this name.
+ * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-HOSTADDR
+ */
 export function environmentOf(settings: ConnectionSettings): Record<string, string> {
+  const route = routeTo(settings);
+  if (route === undefined) return environmentAt(settings, settings);
+  return { ...environmentAt(settings, { port: route.localPort }), PGHOSTADDR: loopback };
+}
+
+function environmentAt(
+  settings: ConnectionSettings,
+  { port }: Pick<ConnectionSettings, "port">,
+): Record<string, string> {
   return definedOnly({
     PGHOST: settings.host,
-    PGPORT: String(settings.port),
+    PGPORT: String(port),
     PGUSER: settings.user,
     PGPASSWORD: settings.password,
     PGDATABASE: settings.database,
@@ -81,6 +112,24 @@ export function environmentOf(settings: ConnectionSettings): Record<string, stri
     PGAPPNAME: "pgstack",
     PGCONNECT_TIMEOUT: "10",
   });
+}
+
+/**
+ * The same settings with the password that the command prints now, where there is a command. A program that connects several times
+ * uses one password. Throws UserError as `passwordFrom` does.
+ */
+export async function loggedIn<Settings extends ConnectionSettings>(settings: Settings): Promise<Settings> {
+  const { passwordCommand: command } = settings;
+  if (command === undefined) return settings;
+  return { ...settings, password: await passwordFrom(command), passwordCommand: undefined };
+}
+
+/** The same database as another user, whose password is known. */
+export function asUser<Settings extends ConnectionSettings>(
+  settings: Settings,
+  { user, password }: Pick<ConnectionSettings, "user" | "password">,
+): Settings {
+  return { ...settings, user, password, passwordCommand: undefined };
 }
 
 /** What a person calls the database in a message: no user's password, ever. */
@@ -109,12 +158,13 @@ export function programOptions(
 
 async function connect(settings: ConnectionSettings, tls: TlsAttempt, kind: SessionKind): Promise<pg.Client> {
   const options = programOptions(settings);
+  const route = routeTo(settings);
   const client = new pg.Client({
-    host: settings.host,
-    port: settings.port,
+    host: route === undefined ? settings.host : loopback,
+    port: route?.localPort ?? settings.port,
     user: settings.user,
     database: settings.database,
-    password: async () => settings.password ?? "", // an empty text would be replaced by this process's PGPASSWORD
+    password: async () => (await loggedIn(settings)).password ?? "", // an empty text would be replaced by this process's PGPASSWORD
     ssl: tls,
     options,
     application_name: "pgstack",

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { childEnvironment } from "../util/child-environment.ts";
 import { UserError } from "../util/errors.ts";
-import { type ConnectionSettings, environmentOf, programOptions } from "./connection.ts";
+import { type ConnectionSettings, environmentOf, loggedIn, programOptions } from "./connection.ts";
 import type { Programs } from "./programs.ts";
 
 /** One run of pg_dump or pg_restore. */
@@ -54,7 +54,7 @@ function ended(child: ChildProcess): Promise<{ code: number | null; signal: stri
 export async function runProgram(run: ProgramRun): Promise<number> {
   run.signal?.throwIfAborted();
   const child = spawn(join(run.programs.directory, run.program), run.args, {
-    env: programEnvironment(run.connection, run.sessionSettings),
+    env: programEnvironment(run.connection && (await loggedIn(run.connection)), run.sessionSettings),
     stdio: [run.input ?? "ignore", run.onOutput === undefined ? "ignore" : "pipe", "pipe"],
   });
   const stop = () => child.kill("SIGTERM");

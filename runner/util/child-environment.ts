@@ -10,7 +10,7 @@ function keep(env: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record
 }
 
 /**
- * The environment of a program that pgstack starts (postgres, initdb, pg_dump, psql, ssh …): what any program needs of
+ * The environment of a program that pgstack starts (postgres, initdb, pg_dump, psql …): what any program needs of
  * the system, and `own`. Credentials of clouds, Pulumi's passphrase, stacks' secrets and the user's `PG*` variables stay
  * behind, so that each child connects only where this run has decided.
  */
@@ -22,9 +22,13 @@ export function childEnvironment(
 }
 
 /**
- * The environment of a command that the user wrote (the models' command, `adminAuth.command`): what the user's shell has,
- * less everything of pgstack's and Pulumi's and every connection, so that it sees no secret of a stack.
+ * The environment of a command that the user wrote (the models' command, `adminAuth.command`), and of ssh, whose configuration may
+ * start others: what the user's shell has, less everything of pgstack's and Pulumi's and every connection, so that it sees no
+ * secret of a stack.
  */
 export function userCommandEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  return keep(env, (name) => !/^(PGSTACK|PULUMI|PG[A-Z]+$)/.test(name));
+  const isOurs = (name: string) =>
+    /^(PGSTACK|PULUMI|PG[A-Z]+$)/.test(name) ||
+    (/^all_proxy$/i.test(name) && env[name] === env.PGSTACK_PROXY);
+  return keep(env, (name) => !isOurs(name));
 }

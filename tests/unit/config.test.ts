@@ -249,3 +249,24 @@ test("an exclusion that cannot be read and a circle of memberships are faults of
   assert.match(faultsOf({ ...least, roles: circle }), /memberOf without a circle, found b → c → b/);
   assert.match(faultsOf({ ...least, roles: roles({ name: "a", memberOf: ["a"] }) }), /found a → a/);
 });
+
+test("a tunnel's destination is one that ssh takes for no option, and a token's command is not shown", () => {
+  const via = (ssh: unknown) => ({
+    ...existing,
+    instance: JSON.stringify({ kind: "existing", host: "db.internal", via: { ssh } }),
+  });
+  for (const ssh of ["deploy@bastion", "ssh://deploy@bastion:2222", "bastion-of-prod"])
+    assert.deepEqual(parseConfig(via(ssh)).instance, { ...parseConfig(existing).instance, via: { ssh } });
+  for (const ssh of ["-oProxyCommand=x", "two words", "", 5])
+    assert.match(faultsOf(via(ssh)), /pgstack:instance.via.ssh: expected a destination of ssh/);
+  assert.match(faultsOf({ ...server, adminAuth: JSON.stringify({ comand: "print s3cr3t" }) }), /adminAuth/);
+  assert.doesNotMatch(faultsOf({ ...server, adminAuth: JSON.stringify({ command: ["s3cr3t"] }) }), /s3cr3t/);
+});
+
+test("an administrator has a password or a command that prints one", () => {
+  const adminAuth = JSON.stringify({ command: "print-token" });
+  assert.deepEqual(parseConfig({ ...server, adminAuth }).adminAuth, { command: "print-token" });
+  assert.match(faultsOf({ ...existing, adminAuth }), /one of adminPassword and adminAuth, found both/);
+  assert.match(faultsOf({ ...least, adminAuth }), /adminAuth: expected nothing for kind local/);
+  assert.match(faultsOf(server), /adminPassword: expected the password of instance.adminUser, found nothing/);
+});

@@ -1,13 +1,13 @@
 import { type Command, previousOutput } from "../../cli/command.ts";
 import { type DumpSummary, deleteDump, ensureDump, parseDumpSettings } from "../../dump/ensure.ts";
-import { type ConnectionSettings, connectionFromEnvironment } from "../../postgres/connection.ts";
+import { asUser, type ConnectionSettings, connectionFromEnvironment } from "../../postgres/connection.ts";
 import { withInterrupt } from "../../postgres/run-program.ts";
 import { ExitCode } from "../../util/errors.ts";
 
 /** The owner's login, as the resource gives it beside the administrator's. */
 function ownerOf(env: NodeJS.ProcessEnv, source: ConnectionSettings): ConnectionSettings | undefined {
   const { PGSTACK_OWNER_USER: user, PGSTACK_OWNER_PASSWORD: password } = env;
-  return user && password ? { ...source, user, password } : undefined;
+  return user && password ? asUser(source, { user, password }) : undefined;
 }
 
 const dumpEnsure: Command = {

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { ConnectionSettings } from "../../postgres/connection.ts";
+import { type ConnectionSettings, loggedIn } from "../../postgres/connection.ts";
 import { splitDumpText } from "../../postgres/dump-text.ts";
 import { findPrograms } from "../../postgres/programs.ts";
 import { programEnvironment } from "../../postgres/run-program.ts";
@@ -117,7 +117,7 @@ export async function dumpSchema(options: DumpOptions): Promise<SchemaDump> {
 }
 
 async function dumpInto(directory: string, options: DumpOptions): Promise<SchemaDump> {
-  const env = programEnvironment(options.source);
+  const env = programEnvironment(await loggedIn(options.source));
   const [dump, restore] = await Promise.all(
     ["pg_dump", "pg_restore"].map((name) => program(name, options.major)),
   );

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type pg from "pg";
-import { type ConnectionSettings, withClient } from "../../postgres/connection.ts";
+import { asUser, type ConnectionSettings, withClient } from "../../postgres/connection.ts";
 import { rowsOf } from "../../postgres/rows.ts";
 import { UserError } from "../../util/errors.ts";
 import { isSuperuser, withAdmin } from "../connections.ts";
@@ -37,7 +37,7 @@ async function passwordRefusal(
   database: ConnectionSettings,
   [user, password]: Login,
 ): Promise<string | undefined> {
-  return withClient({ ...database, user, password }, async () => undefined).catch(
+  return withClient(asUser(database, { user, password }), async () => undefined).catch(
     (error: Error) => (error.cause as Error | undefined)?.message ?? error.message,
   );
 }

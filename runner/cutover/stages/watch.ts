@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { childEnvironment } from "../../util/child-environment.ts";
 import { projectRoot, runnerProgram } from "../../util/project.ts";
+import { routesVariable } from "../../util/routes.ts";
 import { withAdmin } from "../connections.ts";
 import { expiryReason, freezeLeft, timeLeft } from "../freeze/budget.ts";
 import { unfreeze } from "../freeze/freeze.ts";
@@ -21,7 +22,7 @@ export function startWatch(settings: CutoverSettings): void {
   const { request, environment } = requestOf(settings);
   const child = spawn(process.execPath, [runnerProgram, "cutover-watch"], {
     cwd: projectRoot,
-    env: childEnvironment(environment),
+    env: childEnvironment({ ...environment, ...routes() }),
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
@@ -30,6 +31,12 @@ export function startWatch(settings: CutoverSettings): void {
   child.stdin.write(`${JSON.stringify(request)}\n`); // stays open as long as this run lives
   child.unref();
   (child.stdin as unknown as Socket).unref();
+}
+
+/** The tunnels of this run, as long as they stand. */
+function routes(): Record<string, string> {
+  const text = process.env[routesVariable];
+  return text === undefined ? {} : { [routesVariable]: text };
 }
 
 /** What this cutover keeps its clients from writing by, and how long it still may. */

@@ -20,11 +20,14 @@ export interface Access {
   readonly admin?: ConnectionSettings | undefined;
 }
 
-/** Who a stack's resources connect as: PG* is the owner, PGSTACK_ADMIN_USER and …_PASSWORD the stand-in. */
+/** Who a stack's resources connect as: PG* is the owner, PGSTACK_ADMIN_USER and …_PASSWORD (or …_PASSWORD_COMMAND) the stand-in. */
 export function accessFromEnvironment(env: NodeJS.ProcessEnv): Access {
   const owner = connectionFromEnvironment(env);
   const user = env.PGSTACK_ADMIN_USER;
-  return user ? { owner, admin: { ...owner, user, password: env.PGSTACK_ADMIN_PASSWORD } } : { owner };
+  const passwordCommand = env.PGSTACK_ADMIN_PASSWORD_COMMAND || undefined;
+  return user
+    ? { owner, admin: { ...owner, user, password: env.PGSTACK_ADMIN_PASSWORD, passwordCommand } }
+    : { owner };
 }
 
 /** One session that runs migrations as the owner. */

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ConnectionOptions } from "node:tls";
@@ -61,7 +62,10 @@ function systemRoot(sslMode: SslMode): string | undefined {
 function encrypted(settings: TlsSettings): ConnectionOptions {
   const root = rootCertOf(settings);
   const verified = root !== undefined || settings.sslMode.startsWith("verify-");
+  const { host } = settings;
   return {
+    // the server's own name, also where a tunnel leads to it; an address is no name for SNI
+    ...{ host, ...(isIP(host) === 0 && { servername: host }) },
     ...(root !== undefined && { ca: readFileSync(root) }),
     rejectUnauthorized: verified,
     ...(settings.sslMode !== "verify-full" && { checkServerIdentity: () => undefined }),

@@ -40,3 +40,12 @@ export function watchServerVersion(client: pg.ClientBase): () => string {
   });
   return () => version;
 }
+
+/** What a cancel request names a session by: its process and its secret key. */
+export function sessionKeyOf(client: pg.ClientBase): readonly [number, number] {
+  const { processID, secretKey } = client as unknown as {
+    processID: number | null;
+    secretKey: number | null;
+  };
+  return [processID ?? 0, secretKey ?? 0];
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+	"golang.org/x/net/proxy"
 )
 
 // server is one PostgreSQL server as the provider's configuration names it. It connects when first needed.
@@ -65,11 +67,29 @@ func (s *server) open(database string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	connector.Dialer(proxyDialer{})
 	db := sql.OpenDB(connector)
 	db.SetMaxIdleConns(-1)
 	db.SetMaxOpenConns(4)
 	s.databases[config.Database] = db
 	return db, nil
+}
+
+// proxyDialer connects by the proxy that ALL_PROXY names, as the official plugin does.
+type proxyDialer struct{}
+
+func (proxyDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return proxy.Dial(ctx, network, address)
+}
+
+func (d proxyDialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+func (d proxyDialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
 }
 
 // query gives the one row of a query for JSON, which takes properties as JSON; nil for no row.

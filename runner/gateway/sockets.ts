@@ -1,0 +1,29 @@
+import type { Duplex } from "node:stream";
+import { pipeline } from "node:stream";
+
+/** Hands on what each of two connections says to the other. Where one ends or fails, both end. */
+export function joinSockets(one: Duplex, other: Duplex): void {
+  const end = () => {
+    one.destroy();
+    other.destroy();
+  };
+  pipeline(one, other, end);
+  pipeline(other, one, end);
+}
+
+/** The next bytes of a connection that nobody reads yet. Throws where it ends before. */
+export async function take(socket: Duplex, bytes: number): Promise<Buffer> {
+  for (;;) {
+    const chunk = socket.read(bytes) as Buffer | null;
+    if (chunk?.length === bytes) return chunk;
+    if (socket.readableEnded || socket.destroyed)
+      throw new Error("the connection ended in the middle of a message");
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        socket.off("readable", wake).off("close", wake);
+        resolve();
+      };
+      socket.on("readable", wake).on("close", wake);
+    });
+  }
+}
