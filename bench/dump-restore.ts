@@ -49,16 +49,16 @@ async function plain(): Promise<Record<string, number>> {
 
 function ours(dumpFlags: string[], restoreFlags: string[]): Way {
   return async () => {
-    const verb = async (...args: string[]) =>
+    const command = async (...args: string[]) =>
       JSON.parse((await run(process.execPath, ["runner/main.ts", ...args, "--json"])).stdout);
     const path = join(folder, "ours");
     const restore = ["restore", path, "--url", url("copy"), "--owner", "app", ...restoreFlags];
     let parts: Record<string, number> = {};
     const dump = await seconds(async () => {
-      await verb("dump", "--url", url("source"), "--out", path, ...dumpFlags);
+      await command("dump", "--url", url("source"), "--out", path, ...dumpFlags);
     });
     const whole = await seconds(async () => {
-      parts = (await verb(...restore)).parts;
+      parts = (await command(...restore)).parts;
     });
     return {
       dump,

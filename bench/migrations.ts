@@ -75,11 +75,11 @@ await client.end();
 `;
 
 /** The runner as `./pgstack` starts it. */
-function ourRunner(verb: string, directory: string, database: ConnectionSettings): void {
+function ourRunner(command: string, directory: string, database: ConnectionSettings): void {
   const compiled = join(root, "compiled");
   execFileSync(
     process.execPath,
-    [projectPath("runner/main.ts"), verb, "--url", "postgres://", "--directory", directory],
+    [projectPath("runner/main.ts"), command, "--url", "postgres://", "--directory", directory],
     { env: { ...process.env, NODE_COMPILE_CACHE: compiled, ...environmentOf(database) }, stdio: "ignore" },
   );
 }

@@ -1,6 +1,6 @@
 /**
  * Previews with nothing to do, in one run, best of three: 1,000 migrations under a baseline against an empty program, and 300 that
- * are not folded against 300 bare Commands:   node bench/preview.ts [ROUNDS]
+ * are in no baseline against 300 bare Commands:   node bench/preview.ts [ROUNDS]
  */
 import { done } from "../tests/support/project.ts";
 import { bestOf, report } from "./support/measure.ts";
@@ -14,16 +14,16 @@ import {
 } from "./support/stacks.ts";
 
 const rounds = Number(process.argv[2] ?? 3);
-const folded = 1000;
+const inBaseline = 1000;
 const single = 300;
 
 async function underBaseline(): Promise<void> {
-  await using ours = await projectOnFreePort({ migrations: { baseline: nameOf(folded - 1) } });
+  await using ours = await projectOnFreePort({ migrations: { baseline: nameOf(inBaseline - 1) } });
   await using empty = await emptyStack();
-  writeMigrations(ours, folded);
+  writeMigrations(ours, inBaseline);
   await done(ours.pgstack("up", "--skip-preview"));
   const best = await bestOf(rounds, { ours: { run: preview(ours) }, empty: { run: preview(empty) } });
-  report(`${folded} under a baseline`, best.ours as number, best.empty as number, "an empty program's");
+  report(`${inBaseline} under a baseline`, best.ours as number, best.empty as number, "an empty program's");
   await done(ours.pgstack("destroy"));
 }
 
@@ -33,7 +33,7 @@ async function unfolded(): Promise<void> {
   writeMigrations(ours, single);
   await done(ours.pgstack("up", "--skip-preview"));
   const best = await bestOf(rounds, { ours: { run: preview(ours) }, bare: { run: preview(bare) } });
-  report(`${single} not folded`, best.ours as number, best.bare as number, `${single} bare Commands'`);
+  report(`${single} in no baseline`, best.ours as number, best.bare as number, `${single} bare Commands'`);
   await done(ours.pgstack("destroy"));
 }
 

@@ -64,8 +64,8 @@ await using cluster = await startThrowawayCluster({ settings: { max_locks_per_tr
 await using project = createProject();
 const { host, port, user: adminUser, password: adminPassword, sslMode } = cluster.admin;
 
-async function pulumi(verb: string, ...args: string[]): Promise<void> {
-  const { code, output } = await project.pgstack(verb, "bench", ...args);
+async function pulumi(command: string, ...args: string[]): Promise<void> {
+  const { code, output } = await project.pgstack(command, "bench", ...args);
   if (code !== 0) throw new Error(output);
 }
 

@@ -5,7 +5,7 @@ import { fail } from "./parts/refusal.ts";
 import { type Queries, QueryProcess } from "./runner/query-process.ts";
 
 /**
- * Where the components of a program wait for each other's checks: the engine goes on with what it knows when an error ends the
+ * Where the components of a program wait for each other's checks: the engine continues with what it knows when an error ends the
  * program, and would change half of it. So nothing of one component is declared before all have been checked that are
  * constructed in one go.
  */

@@ -88,7 +88,7 @@ export function urlsOf({ server, database, passwords }: UrlsArgs): pulumi.Output
   return pulumi.secret(pulumi.all(Object.fromEntries(urls)));
 }
 
-/** How the administrator connects, for verbs and for a stack that takes this one over. Secret. */
+/** How the administrator connects, for commands and for a stack that takes this one over. Secret. */
 export function administratorOutput(server: Administrator): pulumi.Output<object> {
   return pulumi.secret({ ...server });
 }

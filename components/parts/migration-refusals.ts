@@ -1,6 +1,6 @@
 import type { MigrationSettings } from "../../runner/config/migrations.ts";
 import type { MigrationFile } from "../../runner/migrations/files/types.ts";
-import { isFolded } from "../../runner/migrations/plan/manifest.ts";
+import { isInBaseline } from "../../runner/migrations/plan/manifest.ts";
 import type { CheckResult } from "../../runner/migrations/preview.ts";
 
 /** What a stack asks for, beside what its database has. */
@@ -22,7 +22,7 @@ export function refusalsOf({ findings }: CheckResult): string[] {
 /** Applied migrations, in the order of application, that the stack does not keep. */
 function leavingOf({ applied }: CheckResult, { kept, settings }: Asked): string[] {
   const names = new Set(kept.map(({ name }) => name));
-  return applied.filter((name) => !names.has(name) && !isFolded(name, settings.baseline));
+  return applied.filter((name) => !names.has(name) && !isInBaseline(name, settings.baseline));
 }
 
 /** Of those, what nobody asked to revert: its file is missing, and `migrations.to` names nothing that was applied before it. */

@@ -3,7 +3,7 @@ import type { MigrationSettings } from "../../runner/config/migrations.ts";
 import type { StackResult } from "../../runner/migrations/apply-manifest.ts";
 import type { MigrationFile } from "../../runner/migrations/files/types.ts";
 import type { MigrationRecord } from "../../runner/migrations/history/history.ts";
-import { isFolded, manifestOf } from "../../runner/migrations/plan/manifest.ts";
+import { isInBaseline, manifestOf } from "../../runner/migrations/plan/manifest.ts";
 import { sequenceOf } from "../../runner/migrations/plan/plan.ts";
 import { keptFiles } from "../../runner/migrations/plan/target-revision.ts";
 import type { CheckRequest, CheckResult } from "../../runner/migrations/preview.ts";
@@ -89,7 +89,7 @@ export class Migrations extends pulumi.ComponentResource {
 
 /**
  * The migrations' files, as the runner reads them. An update has to wait for them before anything is declared: the engine
- * goes on with what it knows when a fault of a file ends the program, and would freeze a cutover's source for nothing. A
+ * continues with what it knows when a fault of a file ends the program, and would freeze a cutover's source for nothing. A
  * fault prints without a stack.
  */
 export function readFiles(queries: Queries, settings: MigrationSettings): Promise<MigrationFile[]> {
@@ -201,7 +201,7 @@ function createRecords(
   const records: RunnerCommand[] = [];
   for (const name of sequenceOf(kept, historyOf(found))) {
     const file = byName.get(name);
-    if (file === undefined || isFolded(name, settings.baseline)) continue;
+    if (file === undefined || isInBaseline(name, settings.baseline)) continue;
     const { up, down, checksum } = file;
     const record: MigrationRecord = {
       name,

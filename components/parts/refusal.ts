@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** Ends the program with an error, reported once by Pulumi's own handler: a RunError without a stack. What is under way goes on. */
+/** Ends the program with an error, reported once by Pulumi's own handler: a RunError without a stack. What is under way continues. */
 export function fail(error: unknown): void {
   queueMicrotask(() => {
     throw error;
@@ -8,7 +8,7 @@ export function fail(error: unknown): void {
 }
 
 /**
- * Says what stands against the update. A preview goes on, so that it shows all of it and its plan, and fails at its end;
+ * Says what stands against the update. A preview continues, so that it shows all of it and its plan, and fails at its end;
  * an update ends here. Throws RunError in an update.
  */
 export function refuse(messages: readonly string[]): void {
@@ -25,7 +25,7 @@ export function warnOrRefuse(message: string, resource: pulumi.Resource): void {
 }
 
 /**
- * For what a component goes on with by itself: an error ends the program as it is, and what waits for the result is never
+ * For what a component continues with by itself: an error ends the program as it is, and what waits for the result is never
  * declared. (An output that rejects would be reported again, with a stack, by everything that it is a part of.)
  */
 export function orFail<T>(work: Promise<T>): Promise<T> {

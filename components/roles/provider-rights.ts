@@ -52,7 +52,7 @@ interface MembershipArgs {
 const inName = (schema: string) => (schema.includes("-") ? `"${schema}"` : schema);
 
 /** What a role's rights on tables are called. */
-const verbs = { readonly: "select", readwrite: "write" } as const;
+const words = { readonly: "select", readwrite: "write" } as const;
 
 const sorted = (privileges: readonly string[]) => [...privileges].sort();
 
@@ -90,7 +90,7 @@ function grantsOf(
     ...open
       .filter((schema) => !limited(schema, "objects"))
       .flatMap((schema) => [
-        grant(`${verbs[access]}-${inName(schema)}`, "table", schema),
+        grant(`${words[access]}-${inName(schema)}`, "table", schema),
         grant(`sequences-${inName(schema)}`, "sequence", schema),
       ]),
   ];

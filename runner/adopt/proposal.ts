@@ -70,12 +70,12 @@ function proposeRole(role: FoundRole, { effective, objects, timeouts }: Findings
   });
   const found = effective.find(({ name }) => name === role.name);
   if (found === undefined) return { remarks: [] };
-  const standing = classify(found, objects);
-  if (standing === undefined) return { remarks: [] };
-  if ("reason" in standing) return leftOut(standing.reason);
+  const classified = classify(found, objects);
+  if (classified === undefined) return { remarks: [] };
+  if ("reason" in classified) return leftOut(classified.reason);
   if (role.attributes.length > 0) return leftOut(`has ${role.attributes.join(", ")}`);
   const { known, remarks } = settingsOf(role, timeouts);
-  const { access, schemas, exclude } = standing;
+  const { access, schemas, exclude } = classified;
   return {
     role: {
       name: role.name,

@@ -13,7 +13,7 @@ export const surroundings: Omit<Call, "flags" | "words" | "internal"> = {
   terminal: process.stderr.isTTY === true,
 };
 
-/** Whoever reads the output may be gone before the end: the work goes on, and ends as it would. */
+/** Whoever reads the output may be gone before the end: the work continues, and ends as it would. */
 function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", (error: NodeJS.ErrnoException) => {

@@ -25,7 +25,7 @@ const adopt: Command = {
     if (remarks.length > 0) print("What it cannot say:");
     for (const remark of remarks) print(`- ${remark}`);
     print(
-      `Next: ./pgstack preview ${stack}, which shows imports only; then up, and docs/adopting.md says how to go on.`,
+      `Next: ./pgstack preview ${stack}, which shows imports only; then up, and docs/adopting.md says how to continue.`,
     );
     return ExitCode.done;
   },

@@ -15,10 +15,10 @@ async function goOn(request: RepairRequest, call: Call, name: string | undefined
   const next = Number(call.flags.next);
   if (name === undefined || !Number.isInteger(next) || next < 1)
     throw new RefusedError(
-      "Expected a migration's name and, after --next, the number of the statement to go on with.",
+      "Expected a migration's name and, after --next, the number of the statement to continue with.",
     );
   await repairProgress(request, name, next);
-  call.print(`${name} goes on at statement ${next} with the next run`);
+  call.print(`${name} continues at statement ${next} with the next run`);
   return ExitCode.done;
 }
 
@@ -32,7 +32,7 @@ const repair: Command = {
     next: {
       type: "string",
       value: "STATEMENT",
-      about: "go on at this statement of a migration that stopped",
+      about: "continue at this statement of a migration that stopped",
     },
     json: jsonFlag,
   },

@@ -60,7 +60,7 @@ export function restoreText(report: RestoreReport): string {
 /** What followed on a stack. */
 function catchUpText({ applied, head }: CaughtUp): string {
   const now = applied.length === 0 ? "no migration was missing" : `applied ${applied.join(", ")}`;
-  return `${now}; head ${head ?? "none"}; every role's rights are proved`;
+  return `${now}; head ${head ?? "none"}; every role's rights are verified`;
 }
 
 const restore: Command = {

@@ -30,7 +30,7 @@ async function orUnknown<T>(work: () => Promise<T>): Promise<T | undefined> {
   });
 }
 
-/** A run whose engine was killed goes on alone, and may freeze the source after this was asked: it is waited for. */
+/** A run whose engine was killed continues alone, and may freeze the source after this was asked: it is waited for. */
 async function readTarget(
   { target }: CutoverSettings,
   log: Log,

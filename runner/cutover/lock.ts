@@ -9,7 +9,7 @@ const patienceMs = 600_000;
 
 /**
  * Takes the right to change this database's part in a cutover, for as long as the session lives. A killed run's
- * session ends with it; a run whose engine was killed goes on, and is waited for. Throws UserError after ten minutes.
+ * session ends with it; a run whose engine was killed continues, and is waited for. Throws UserError after ten minutes.
  */
 export async function holdCutoverLock(client: pg.Client, log: (line: string) => void): Promise<void> {
   const start = Date.now();

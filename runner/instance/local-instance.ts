@@ -42,7 +42,7 @@ function refuseForeign({ directory }: ClusterPlace): void {
     );
 }
 
-/** The password is on disk before the cluster is, so that a killed run can go on. */
+/** The password is on disk before the cluster is, so that a killed run can continue. */
 function adminPassword({ directory }: ClusterPlace): string {
   const file = join(directory, "admin-password");
   return readFileSync(file, "utf8");

@@ -5,7 +5,7 @@ import type { Warning } from "./lint/lint.ts";
 import { missingRights } from "./lint/rights.ts";
 import { type Finding, findingsOf } from "./plan/findings.ts";
 import { compareNames } from "./plan/order.ts";
-import { makePlan, type Standing, type State } from "./plan/plan.ts";
+import { type MigrationState, makePlan, type State } from "./plan/plan.ts";
 import { keptFiles } from "./plan/target-revision.ts";
 import { leavingRows, lintScripts } from "./preview.ts";
 import { type Access, withSession } from "./run/session.ts";
@@ -40,22 +40,22 @@ export interface Expected {
 
 const clean: readonly StatusRow["state"][] = ["applied", "squashed", "held back"];
 
-function rowOf({ name, state, row }: Standing): StatusRow {
+function rowOf({ name, state, row }: MigrationState): StatusRow {
   if (row === undefined) return { name, state };
   const { appliedAt, appliedBy, milliseconds } = row;
   return { name, state, appliedAt: appliedAt.toISOString(), appliedBy, milliseconds };
 }
 
 /** Those that the stack says are applied, and the database lacks; the last of them may have no file either. */
-function missingFrom(standings: readonly Standing[], head: string | null | undefined): Set<string> {
-  if (head == null || standings.some(({ name, row }) => name === head && row !== undefined)) return new Set();
-  const lost = standings.filter(({ name, row }) => row === undefined && compareNames(name, head) < 0);
+function missingFrom(states: readonly MigrationState[], head: string | null | undefined): Set<string> {
+  if (head == null || states.some(({ name, row }) => name === head && row !== undefined)) return new Set();
+  const lost = states.filter(({ name, row }) => row === undefined && compareNames(name, head) < 0);
   return new Set([...lost.map(({ name }) => name), head]);
 }
 
-/** The rows of a status: every standing, and what is missing though no file tells of it. */
-function rowsOf(standings: readonly Standing[], missing: ReadonlySet<string>): StatusRow[] {
-  const rows = standings.map(rowOf);
+/** The rows of a status: every migration, and what is missing though no file tells of it. */
+function rowsOf(states: readonly MigrationState[], missing: ReadonlySet<string>): StatusRow[] {
+  const rows = states.map(rowOf);
   const listed = rows.map((row) => (missing.has(row.name) ? ({ ...row, state: "missing" } as const) : row));
   const names = new Set(rows.map(({ name }) => name));
   const unlisted = [...missing].filter((name) => !names.has(name));
@@ -82,8 +82,8 @@ export function readStatus(
     const history = await readHistory(client, table);
     const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
     const plan = makePlan(files, history, kept, settings.baseline);
-    const missing = missingFrom(plan.standings, expected?.head);
-    const migrations = rowsOf(plan.standings, missing);
+    const missing = missingFrom(plan.states, expected?.head);
+    const migrations = rowsOf(plan.states, missing);
     return {
       database: access.owner.database,
       head: history.rows.at(-1)?.name ?? null,

@@ -124,7 +124,7 @@ async function read(
       apply: planned.slice(0, ups.length),
       revert: planned.slice(ups.length),
       adopt,
-      heldBack: plan.standings.filter(({ state }) => state === "held back").map(({ name }) => name),
+      heldBack: plan.states.filter(({ state }) => state === "held back").map(({ name }) => name),
       applied: history.rows.length,
     },
     findings: [...findingsOf(plan, settings, "any"), ...(await missingRights(client, pending))],

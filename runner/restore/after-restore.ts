@@ -49,19 +49,19 @@ export async function planCatchUp(call: Target): Promise<CatchUp | undefined> {
 }
 
 /**
- * Applies the migrations that the dump lacks, as the stack's owner, then states and proves every role's rights.
+ * Applies the migrations that the dump lacks, as the stack's owner, then states and verifies every role's rights.
  * Throws UserError; the restore itself stays.
  */
 export async function catchUp(plan: CatchUp, log: (line: string) => void): Promise<CaughtUp> {
   try {
     const caughtUp = await migrate(plan, log);
     await grant(plan);
-    await prove(plan, log);
+    await verify(plan, log);
     return caughtUp;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(
-      `${error.message}\nThe dump itself is restored, and stays. Once that is mended, ./pgstack up goes on from here.`,
+      `${error.message}\nThe dump itself is restored, and stays. Once that is mended, ./pgstack up continues from here.`,
       { cause: error, exitCode: error.exitCode },
     );
   }
@@ -89,7 +89,7 @@ async function grant({ access, declared }: CatchUp): Promise<void> {
   await withClient(access.admin, (client) => applyRights(client, declared));
 }
 
-async function prove({ access, declared, urls }: CatchUp, log: (line: string) => void): Promise<void> {
+async function verify({ access, declared, urls }: CatchUp, log: (line: string) => void): Promise<void> {
   for (const role of declared.roles) {
     const login = loginOf(urls[role.role]);
     await verifyRole(login ?? access.admin, { ...role, byAdmin: login === undefined }, log);

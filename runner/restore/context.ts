@@ -33,7 +33,7 @@ export interface RestoreContext extends RunControl {
   readonly preserved: Preserved;
   /** The database that is loaded and takes the target's name. */
   readonly fresh: FreshDatabase;
-  /** What people should know of the result; it grows as the work goes on. */
+  /** What people should know of the result; it grows as the work continues. */
   readonly notes: string[];
   /** Called with `schema.name` as the rows of a table begin. */
   readonly onTable: (name: string) => void;

@@ -57,7 +57,7 @@ function temporaryDirectory(): string {
   return bavail * bsize >= plenty ? memory : tmpdir();
 }
 
-/** Unpacks the template and starts on it, in one process, so that it goes on while this one loads its modules. */
+/** Unpacks the template and starts on it, in one process, so that it continues while this one loads its modules. */
 function spawnServer(directory: string, template: string, binaries: string): ChildProcess {
   const settings = { ...serverSettings, unix_socket_directories: directory };
   const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);

@@ -203,7 +203,7 @@ export type StatementForm = keyof typeof statementFacts;
 /** What is true of a form. */
 export const factOf = (form: StatementForm): StatementFact => statementFacts[form];
 
-/** Who waits for a lock, such as "nobody can write to it"; undefined where readers and writers go on. */
+/** Who waits for a lock, such as "nobody can write to it"; undefined where readers and writers continue. */
 export function whoWaits(lock: TableLock): string | undefined {
   if (lock === "ACCESS EXCLUSIVE") return "nobody can read or write it";
   const strength = tableLocks.indexOf(lock);
@@ -221,7 +221,7 @@ const indexForms: readonly StatementForm[] = ["create-index", "reindex", "add-un
 function workOf(form: StatementForm): string {
   const { rows } = factOf(form);
   if (indexForms.includes(form)) return "builds an index";
-  return rows === "rewritten" ? "writes every row anew" : "reads every row";
+  return rows === "rewritten" ? "rewrites every row" : "reads every row";
 }
 
 /** What a form means for others, such as "reads every row while nobody can write to it". Empty where nobody waits for long. */
@@ -236,8 +236,7 @@ export function describeBlocking(form: StatementForm): string {
  */
 export function describeLongLock(form: StatementForm, table: string): string {
   const { rows, lock } = factOf(form);
-  const work =
-    rows === "rewritten" ? `every row of ${table} is written anew` : `every row of ${table} is read`;
+  const work = rows === "rewritten" ? `every row of ${table} is rewritten` : `every row of ${table} is read`;
   const built = indexForms.includes(form) ? `an index of ${table} is built` : work;
   return `${built} while ${whoWaits(lock)}`;
 }

@@ -14,7 +14,7 @@ import {
   type CutoverClusters,
   startCutoverClusters,
 } from "../support/cutover-clusters.ts";
-import { startStage } from "../support/cutover-verbs.ts";
+import { startStage } from "../support/cutover-commands.ts";
 import { sql } from "../support/databases.ts";
 import { until } from "../support/wait.ts";
 

@@ -16,7 +16,7 @@ import {
   type CutoverClusters,
   startCutoverClusters,
 } from "../support/cutover-clusters.ts";
-import { killedVerb, startStage } from "../support/cutover-verbs.ts";
+import { killedCommand, startStage } from "../support/cutover-commands.ts";
 import { sql } from "../support/databases.ts";
 import type { ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
@@ -61,7 +61,7 @@ async function endedRight(cutover: CutoverSettings, writer: Writer): Promise<voi
   assert.ok(!existsSync(workFolder(cutover.target)));
 }
 
-/** Back to a source in use, with the target filled anew. */
+/** Back to a source in use, with the target copied again. */
 async function goBack(cutover: CutoverSettings, writer: Writer): Promise<void> {
   assert.notEqual((await rehearse(cutover)).copy, null);
   await goesOn(writer);
@@ -69,13 +69,13 @@ async function goBack(cutover: CutoverSettings, writer: Writer): Promise<void> {
 
 /** Milliseconds of a run that nobody kills; a source in use is left, as it was found. */
 async function durationOf(
-  verb: readonly string[],
+  command: readonly string[],
   cutover: CutoverSettings,
   writer: Writer,
 ): Promise<number> {
   await goBack(cutover, writer);
   const start = performance.now();
-  assert.equal(await killedVerb(verb, cutover, 600_000), false);
+  assert.equal(await killedCommand(command, cutover, 600_000), false);
   const whole = performance.now() - start;
   await goBack(cutover, writer);
   return whole;
@@ -87,13 +87,13 @@ for (const [method, stage] of [
   ["replicate", "freeze"],
 ] as const)
   test(`five kills at random moments of ${stage} by ${method} under load: one run ends it, or goes back`, async () => {
-    const verb = [`cutover-${stage}`];
+    const command = [`cutover-${stage}`];
     const [cutover, started] = await pairUnderLoad(`killed_${method}_${stage}`, method);
     await using writer = started;
-    let whole = await durationOf(verb, cutover, writer);
+    let whole = await durationOf(command, cutover, writer);
     for (let kills = 0, runs = 0; kills < 5; runs++) {
       assert.ok(runs < 30, "a switch does not end before it is killed");
-      const killed = await killedVerb(verb, cutover, whole * (0.1 + 0.85 * Math.random()));
+      const killed = await killedCommand(command, cutover, whole * (0.1 + 0.85 * Math.random()));
       if (killed) kills++;
       else whole *= 0.8; // the machine has become quicker since
       if (!killed || kills % 2 === 0) await goBack(cutover, writer);
@@ -120,9 +120,9 @@ for (const [side, method, then] of [
   test(`the ${side} stopped in a switch by ${method}, and started again: one ${then} ends right`, async () => {
     const [cutover, started] = await pairUnderLoad(`stopped_${side}_${method}`, method);
     await using writer = started;
-    const verb = ["cutover-complete"];
-    const whole = await durationOf(verb, cutover, writer);
-    const stage = startStage(verb, cutover);
+    const command = ["cutover-complete"];
+    const whole = await durationOf(command, cutover, writer);
+    const stage = startStage(command, cutover);
     await sleep(whole * (0.2 + 0.7 * Math.random()));
     await crash(clusters[side]);
     await stage.ended;

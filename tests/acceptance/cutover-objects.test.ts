@@ -80,7 +80,7 @@ test("an object of any kind whose owner on the target is another is a difference
   await reachComplete(cutover);
 });
 
-test("a replica identity whose index is gone is no obstacle for a copy, and is named for replication", async () => {
+test("a replica identity whose index is gone stops nothing for a copy, and is named for replication", async () => {
   const cutover = await clusters.pair("identity");
   await sql(
     cutover.source,

@@ -16,7 +16,7 @@ import {
   type CutoverClusters,
   startCutoverClusters,
 } from "../support/cutover-clusters.ts";
-import { killedVerb } from "../support/cutover-verbs.ts";
+import { killedCommand } from "../support/cutover-commands.ts";
 import { sql } from "../support/databases.ts";
 import { type PgBouncer, type PgBouncerOptions, startPgBouncer } from "../support/pgbouncer.ts";
 import { until } from "../support/wait.ts";
@@ -108,7 +108,7 @@ for (const { method, poolMode } of cases)
     assert.equal((await sql(source, "SELECT FROM acknowledged WHERE writer = 'back'")).length, 1);
   });
 
-test("a transaction that stays open is named, and everybody goes on as before", async (t) => {
+test("a transaction that stays open is named, and everybody continues as before", async (t) => {
   const [cutover, bouncer] = await pairBehind("held");
   await using _ = bouncer;
   const writer = startWriter({ settings: bouncer.through("app"), name: "w" });
@@ -137,7 +137,7 @@ test("a switch that fails or is killed gives the clients back to the source, and
   await assert.rejects(reachVerify(cutover), /public\.acknowledged/);
   await goesOn(writer);
   for (let kill = 0; kill < 4; kill++) {
-    await killedVerb(["cutover-complete"], cutover, 150 + Math.random() * 700);
+    await killedCommand(["cutover-complete"], cutover, 150 + Math.random() * 700);
     if (await isComplete(cutover)) break; // the clients write to the target: from there the way leads on, not back
     if (kill % 2 === 1) {
       await rehearse(cutover);
@@ -151,7 +151,7 @@ test("a switch that fails or is killed gives the clients back to the source, and
     await goesOn(writer);
   }
   await reachComplete(cutover);
-  await killedVerb(["cutover-resume"], cutover, 100 + Math.random() * 300);
+  await killedCommand(["cutover-resume"], cutover, 100 + Math.random() * 300);
   await reachResume(cutover);
   await goesOn(writer);
   await writer.stop();
@@ -160,7 +160,7 @@ test("a switch that fails or is killed gives the clients back to the source, and
   assert.equal(bouncer.config(), before);
 });
 
-test("clients go on before replication is tidied up; where that fails, nothing follows into what they wrote", async () => {
+test("clients continue before replication is tidied up; where that fails, nothing follows into what they wrote", async () => {
   const [found, bouncer] = await pairBehind("tidying");
   await using _ = bouncer;
   const cutover = { ...found, method: "replicate" as const };
@@ -208,7 +208,7 @@ test("what stands in the way of leading the clients is said at a rehearsal", asy
     /query_wait_timeout \(1 s\)/,
   ])
     assert.match(blocking.join("\n"), fault);
-  assert.equal(blocking.length, 3, "what works on both sides, or on neither, is no obstacle");
+  assert.equal(blocking.length, 3, "what works on both sides, or on neither, is no issue");
   assert.match(notes.join("\n"), /pool_mode of "faulty" is session/);
   const watcher = { ...admin, user: "watcher", password: "watcher" };
   assert.match(await at({ admin: watcher }), /user "watcher" may not pause/);

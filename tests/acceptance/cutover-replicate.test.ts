@@ -73,7 +73,7 @@ test("under the freeze only rows written since the comparison ahead are compared
   await sql(cutover.target, "DELETE FROM other");
 });
 
-test("a row that replication lost is found under the freeze, which ends at once; the next switch copies anew", async () => {
+test("a row that replication lost is found under the freeze, which ends at once; the next switch copies again", async () => {
   const cutover = await following("losing", oddTables);
   await reachPrepare(cutover);
   await sql(cutover.target, "SET session_replication_role = replica; DELETE FROM other WHERE id = 77");
@@ -111,7 +111,7 @@ test("the run that freezes compares as well; what is changed on the target after
   await sql(cutover.source, "UPDATE other SET note = 'writable' WHERE id = 77");
 });
 
-test("a sequence that gave numbers on the new side since the comparison goes on from there", async () => {
+test("a sequence that gave numbers on the new side since the comparison continues from there", async () => {
   const numbered = "CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text)";
   const cutover = await following("numbered", numbered);
   await sql(cutover.source, "INSERT INTO numbered (note) SELECT 'old' FROM generate_series(1, 5)");
@@ -123,7 +123,7 @@ test("a sequence that gave numbers on the new side since the comparison goes on 
   ]);
 });
 
-test("a switch that is given up leaves replication as it is, and the next one goes on", async () => {
+test("a switch that is given up leaves replication as it is, and the next one continues", async () => {
   const cutover = await following("resumed", oddTables);
   await reachFreeze(cutover);
   await unfreeze(cutover.source, cutover.stack);
@@ -156,7 +156,7 @@ test("rows that a definition rewrote, which replication does not carry, are foun
   );
 });
 
-test("definitions that changed since the copy are copied anew before the freeze", async () => {
+test("definitions that changed since the copy are copied again before the freeze", async () => {
   const cutover = await following("altered", oddTables);
   await sql(
     cutover.source,

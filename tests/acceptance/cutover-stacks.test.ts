@@ -53,7 +53,7 @@ const up = (stack: string) => project.pgstack("up", stack, "--yes", "--skip-prev
 
 /**
  * Starts a switch of `next`, and kills it once `resource` is being made: all of it as a power cut would, or the engine
- * alone, whose runner then goes on. Gives what it printed.
+ * alone, whose runner then continues. Gives what it printed.
  */
 async function killedSwitch(resource: string, what: "all" | "engine"): Promise<string> {
   const child = project.start("up", "next", "--yes", "--skip-preview");
@@ -239,7 +239,7 @@ test("with replication the new side follows, and a switch, its engine killed, le
   assert.deepEqual([typeof lag?.bytesBehind, typeof lag?.slotBytes], ["number", "number"]);
   configureNext({ state: "switch", method: "replicate" });
   const printed = await killedSwitch("cutover-freeze", "engine");
-  assert.doesNotMatch(printed, /copied anew/, "what followed the source is not copied again");
+  assert.doesNotMatch(printed, /copied again/, "what followed the source is not copied again");
   const rest = await done(up("next"));
   assert.doesNotMatch(
     rest,
@@ -254,7 +254,7 @@ test("with replication the new side follows, and a switch, its engine killed, le
   assert.deepEqual(await sql(on(fresh), "SELECT subname FROM pg_subscription"), []);
 });
 
-test("the way back is the same switch the other way round, and then the old stack may go", async () => {
+test("a move back is the same switch the other way round, and then the old stack may go", async () => {
   const from = "organization/pgstack/next";
   const pgbouncer = { adminUrl: bouncer.adminUrl, configFile: bouncer.configFile };
   project.configure("prod", { ...configOf(old), cutover: { from, pgbouncer, state: "switch" } });

@@ -202,7 +202,7 @@ test("going back to a rehearsal thaws the source, and keeps what clients wrote o
   ]);
 });
 
-test("the way back is the same switch the other way round", async () => {
+test("a move back is the same switch the other way round", async () => {
   const cutover = await clusters.pair("round");
   await sql(cutover.source, acknowledgedTable);
   await reachComplete(cutover);

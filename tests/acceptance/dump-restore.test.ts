@@ -198,7 +198,7 @@ test("rights on objects survive a second restore, by the directory format and wi
   ]);
 });
 
-test("the target's own objects are named before anything is dropped, with the flag that goes on", async () => {
+test("the target's own objects are named before anything is dropped, with the flag that continues", async () => {
   await sql(on("target"), "CREATE VIEW mine AS SELECT id FROM users; CREATE TABLE own.notes (a int)");
   const refused = await restoreInto("target", join(folder, "rich.dump"));
   assert.equal(refused.code, 2);

@@ -47,7 +47,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Ends the server as a crash does, and starts it again once the verb is done. */
+/** Ends the server as a crash does, and starts it again once the command is done. */
 async function crashUnder(child: ChildProcess): Promise<{ code: number | null; stderr: string }> {
   const ended = endOf(child);
   process.kill(serverProcess(cluster.place) ?? 0, "SIGQUIT");

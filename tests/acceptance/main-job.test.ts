@@ -57,8 +57,11 @@ test("up on nothing makes instance, database, roles and migrations, and prints o
 });
 
 test("a second up, a refresh and a preview after it change nothing", async () => {
-  for (const verb of ["up", "refresh"])
-    assert.doesNotMatch(await done(project.pgstack(verb)), /[1-9]\d* (to )?(create|update|delete|replace)/);
+  for (const command of ["up", "refresh"])
+    assert.doesNotMatch(
+      await done(project.pgstack(command)),
+      /[1-9]\d* (to )?(create|update|delete|replace)/,
+    );
   await done(project.pgstack("preview", "--expect-no-changes"));
 });
 
@@ -128,7 +131,7 @@ test("a role that is added, changed and removed shows as such", async () => {
   assert.deepEqual(await query("spellbot", "SELECT 1 FROM pg_roles WHERE rolname = 'Ana-Lyst ü'"), []);
 });
 
-test("a failing migration fails the update with PostgreSQL's message, leaves nothing, and the next up goes on", async () => {
+test("a failing migration fails the update with PostgreSQL's message, leaves nothing, and the next up continues", async () => {
   project.write(
     late,
     "-- migrate: up\nCREATE TABLE badges (id int);\nSELECT 1/0;\n-- migrate: down\nDROP TABLE badges;\n",

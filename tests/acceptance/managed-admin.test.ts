@@ -56,8 +56,8 @@ const migrator = { name: "migrator", access: "readwrite", memberOf: ["app_owner"
 test("what the admin cannot do is said at preview and at up, all at once, and nothing is made", async () => {
   configure([{ ...reader, memberOf: ["postgres", "nobody"] }], ["hstore", "file_fdw", "no_such_thing"]);
   for (const words of [["up", "--yes", "--skip-preview"], ["preview"]]) {
-    const [verb = "", ...flags] = words;
-    const { code, output } = await project.pgstack(verb, "managed", ...flags);
+    const [command = "", ...flags] = words;
+    const { code, output } = await project.pgstack(command, "managed", ...flags);
     assert.equal(code, 1, output);
     for (const fault of [
       /"file_fdw" is not a trusted extension.*CREATE EXTENSION "file_fdw"/,

@@ -23,7 +23,7 @@ test("a baseline that moves forward reverts nothing, and one that moves back let
   await bench.apply();
   await bench.apply({ baseline: "2_b" });
   const request = { access: { owner: bench.owner }, settings: defaultSettings, log: () => {} };
-  assert.equal(await revertMigration(request, "2_b"), "folded");
+  assert.equal(await revertMigration(request, "2_b"), "in baseline");
   assert.deepEqual(await bench.history(), ["1_a", "2_b", "3_c"]);
   await bench.apply({ baseline: null });
   assert.equal(await revertMigration(request, "3_c"), "reverted");

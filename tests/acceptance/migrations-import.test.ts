@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { findVersionTables, reachedBy } from "../../runner/adopt/version-tables.ts";
 import { withClient } from "../../runner/postgres/connection.ts";
-import { callVerb, makeBench } from "../support/migrations.ts";
+import { callCommand, makeBench } from "../support/migrations.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;
@@ -100,7 +100,11 @@ for (const [tool, { files, names }] of Object.entries(cases))
   test(`migrations of ${tool} are imported in their order, text kept, and run`, async () => {
     using folder = folderOf(files);
     using bench = await makeBench(cluster);
-    const { code, stdout, stderr } = await callVerb("import", [folder.path, "--directory", bench.directory]);
+    const { code, stdout, stderr } = await callCommand("import", [
+      folder.path,
+      "--directory",
+      bench.directory,
+    ]);
     assert.equal(code, 0, stderr);
     assert.match(stderr, new RegExp(`3 migrations of ${tool}`));
     assert.match(stderr, new RegExp(`baseline: ${names[2]}, adopt: true`));
@@ -127,14 +131,14 @@ test("what cannot be imported is refused with its file, and nothing is written",
   ];
   for (const [files, expected] of refusals) {
     using folder = folderOf(files);
-    const { code, stderr } = await callVerb("import", [folder.path, "--directory", bench.directory]);
+    const { code, stderr } = await callCommand("import", [folder.path, "--directory", bench.directory]);
     assert.equal(code, 2, String(expected));
     assert.match(stderr, expected);
   }
   bench.migration("9_a", "SELECT 1", "SELECT 1");
   using again = folderOf(cases["golang-migrate"]?.files ?? {});
   assert.match(
-    (await callVerb("import", [again.path, "--directory", bench.directory])).stderr,
+    (await callCommand("import", [again.path, "--directory", bench.directory])).stderr,
     /9_a\.sql: there already/,
   );
   assert.deepEqual((await bench.apply()).applied, ["9_a"]);

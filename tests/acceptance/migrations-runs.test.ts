@@ -186,7 +186,7 @@ test("a dump takes its history along: nothing runs where all is there, the rest 
   assert.deepEqual(await copy.history(), ["1_a"]);
 });
 
-test("a migration is taken back by the script that the database holds, once, as the administrator if the password is new", async () => {
+test("a migration is reverted by the script that the database holds, once, as the administrator if the password is new", async () => {
   using bench = await makeBench(cluster);
   bench.migration("1_a", "CREATE TABLE a (id int)", "DROP TABLE a");
   await bench.apply();

@@ -95,9 +95,9 @@ test("a history that row security hides is refused, and never taken for empty", 
   const hidden = /Row security hides the history of migrations/;
   await assert.rejects(bench.apply(), hidden);
   await assert.rejects(statusOf(bench), hidden);
-  for (const verb of ["upgrade", "downgrade", "status", "repair"]) {
-    const { code, stderr } = await bench.run(verb, ...(verb === "downgrade" ? ["0"] : []));
-    assert.equal(code, 2, verb);
+  for (const command of ["upgrade", "downgrade", "status", "repair"]) {
+    const { code, stderr } = await bench.run(command, ...(command === "downgrade" ? ["0"] : []));
+    assert.equal(code, 2, command);
     assert.match(stderr, hidden);
   }
   assert.deepEqual(await bench.query("SELECT to_regclass('a')::text"), ["a"]);

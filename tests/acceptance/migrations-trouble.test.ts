@@ -73,7 +73,7 @@ test("a run that is killed in the middle of a migration leaves nothing of it, no
   assert.ok(Date.now() - started < 50_000, "it waited for the killed run's sleep");
 });
 
-test("a transaction=off migration that is killed goes on at the statement that was not done", async () => {
+test("a transaction=off migration that is killed continues at the statement that was not done", async () => {
   using bench = await makeBench(cluster);
   const up = (seconds: number) =>
     `CREATE TABLE a (id int);\nSET search_path = public;\nINSERT INTO a VALUES (1);\nSELECT pg_sleep(${seconds});\nINSERT INTO a VALUES (2);`;
@@ -85,12 +85,12 @@ test("a transaction=off migration that is killed goes on at the statement that w
   assert.deepEqual(await bench.query("SELECT statements_done FROM pgstack.migrations"), [3]);
   bench.migration("1_a", up(0), "DROP TABLE a", "transaction=off");
   await bench.apply();
-  assert.match(bench.lines.join("\n"), /1_a goes on at statement 4 of 5/);
+  assert.match(bench.lines.join("\n"), /1_a continues at statement 4 of 5/);
   assert.deepEqual(await bench.query("SELECT id FROM a ORDER BY id"), [1, 2]);
   assert.deepEqual(await bench.query("SELECT statements_done FROM pgstack.migrations"), [null]);
 });
 
-test("a statement that may or may not have run is left to a person, with the way to go on", async () => {
+test("a statement that may or may not have run is left to a person, with the way to continue", async () => {
   using bench = await makeBench(cluster);
   bench.migration(
     "1_a",

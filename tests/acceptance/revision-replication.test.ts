@@ -30,7 +30,7 @@ async function inserted(client: pg.Client): Promise<number> {
   return rows.filter(({ data }) => data.subarray(0, 1).toString() === "I").length;
 }
 
-test("a slot goes on over the rebuilt table, up and down, and gets each new row once", async () => {
+test("a slot continues over the rebuilt table, up and down, and gets each new row once", async () => {
   const directory = mkdtempSync(join(tmpdir(), "pgstack-slot-"));
   await using cluster = await startThrowawayCluster({
     settings: { wal_level: "logical", synchronous_commit: "on" },

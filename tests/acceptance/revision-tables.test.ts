@@ -37,8 +37,8 @@ const cases: RevisionCase[] = [
     models:
       "CREATE TABLE t (id bigint CHECK (id > 0), a timestamptz, n varchar(20), u uuid DEFAULT gen_random_uuid(), s int DEFAULT 0, EXCLUDE (id WITH =))",
     up: [
-      /LONG LOCK: every row of public\.t is written anew while nobody can read or write it\nALTER TABLE public\.t\s+ADD COLUMN u uuid/,
-      /LONG LOCK: every row of public\.t is written anew while nobody can read or write it\nALTER TABLE public\.t\s+ALTER COLUMN id TYPE/,
+      /LONG LOCK: every row of public\.t is rewritten while nobody can read or write it\nALTER TABLE public\.t\s+ADD COLUMN u uuid/,
+      /LONG LOCK: every row of public\.t is rewritten while nobody can read or write it\nALTER TABLE public\.t\s+ALTER COLUMN id TYPE/,
       /LONG LOCK: every row of public\.t is read while nobody can read or write it; FAILS where a row does not meet it\nALTER TABLE public\.t\s+ADD CONSTRAINT t_id_check/,
       /LONG LOCK: an index of public\.t is built while nobody can read or write it; FAILS where two rows exclude each other\n/,
     ],

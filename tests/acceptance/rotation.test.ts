@@ -147,7 +147,7 @@ async function makeOlder(): Promise<void> {
   await done(project.pulumi("stack", "import", "--stack", "prod", "--file", file));
 }
 
-test("a stack of an earlier version, stuck on a long result, goes on: nothing is replaced, no password changes", async () => {
+test("a stack of an earlier version, stuck on a long result, continues: nothing is replaced, no password changes", async () => {
   const before = await project.outputs("prod");
   await makeOlder();
   const said = await changes();

@@ -36,7 +36,7 @@ async function writeOnce(client: pg.Client, options: WriterOptions, n: number): 
   await client.query("COMMIT");
 }
 
-/** A refusal leaves the session as it was, so that a client goes on in it; anything else ends it. */
+/** A refusal leaves the session as it was, so that a client continues in it; anything else ends it. */
 async function sessionAfter(client: pg.Client | undefined, error: unknown): Promise<pg.Client | undefined> {
   const refused = (error as { severity?: string }).severity === "ERROR";
   const whole = refused && (await client?.query("ROLLBACK").catch(() => undefined)) !== undefined;
@@ -83,7 +83,7 @@ export function startWriter(options: WriterOptions): Writer {
   return { acknowledged, failures, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Numbers that the server has acknowledged to the writer, which may go on meanwhile, and that the database does not hold. */
+/** Numbers that the server has acknowledged to the writer, which may continue meanwhile, and that the database does not hold. */
 export async function missingWrites(client: pg.Client, name: string, writer: Writer): Promise<number[]> {
   const acknowledged = [...writer.acknowledged.keys()];
   const { rows } = await client.query("SELECT n FROM acknowledged WHERE writer = $1", [name]);

@@ -7,7 +7,7 @@ import type { ThrowawayCluster } from "./throwaway-cluster.ts";
 
 const run = promisify(execFile);
 
-/** How a verb ended. */
+/** How a command ended. */
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -36,7 +36,7 @@ export function urlOf({ admin }: ThrowawayCluster, database: string, user = admi
   return connectionUrl({ ...admin, database, user, password });
 }
 
-/** Runs a verb in a process of its own; `stdin` and `env` as a resource would give them. */
+/** Runs a command in a process of its own; `stdin` and `env` as a resource would give them. */
 export async function runVerb(
   args: readonly string[],
   given: { stdin?: string; env?: Record<string, string | undefined> } = {},
@@ -46,7 +46,7 @@ export async function runVerb(
   return endOf(child);
 }
 
-/** How a verb ends, and all that it prints from now on. */
+/** How a command ends, and all that it prints from now on. */
 export async function endOf(child: ChildProcess): Promise<Ended> {
   const [out, err] = [child.stdout, child.stderr].map(async (stream) => {
     let text = "";
@@ -57,7 +57,7 @@ export async function endOf(child: ChildProcess): Promise<Ended> {
   return { code, stdout: (await out) ?? "", stderr: (await err) ?? "" };
 }
 
-/** Starts a verb, for tests that end it before it is done. */
+/** Starts a command, for tests that end it before it is done. */
 export function startVerb(
   args: readonly string[],
   env: Record<string, string | undefined> = {},

@@ -44,8 +44,8 @@ export function runRunner(
   });
 }
 
-/** Runs a verb as the command line would, in this process: a start of Node for each would take most of a test's time. */
-export async function callVerb(
+/** Runs a command as the command line would, in this process: a start of Node for each would take most of a test's time. */
+export async function callCommand(
   name: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
@@ -60,10 +60,10 @@ export async function callVerb(
     output.stdout += `${line}\n`;
   };
   try {
-    const verb = (await commands[name]?.()) ?? (await internalCommand(name));
-    if (verb === undefined) throw new Error(`no verb ${name}`);
-    const code = await verb.run({
-      ...parseWords(verb, args),
+    const command = (await commands[name]?.()) ?? (await internalCommand(name));
+    if (command === undefined) throw new Error(`no command ${name}`);
+    const code = await command.run({
+      ...parseWords(command, args),
       internal: internalCommand,
       env,
       facts,
@@ -103,8 +103,8 @@ export interface Bench extends Disposable {
     leaving?: string[],
     as?: ConnectionSettings,
   ) => Promise<ApplyResult>;
-  /** Runs a verb of the command line on the database. */
-  readonly run: (verb: string, ...words: string[]) => Promise<Outcome>;
+  /** Runs a command of the command line on the database. */
+  readonly run: (command: string, ...words: string[]) => Promise<Outcome>;
   /** The first column of a query, run as the owner. */
   readonly query: (sql: string) => Promise<unknown[]>;
   /** Names in the history table, in the order of application. */
@@ -159,8 +159,8 @@ export async function makeBench(cluster: ThrowawayCluster): Promise<Bench> {
         log: (line) => lines.push(line),
       });
     },
-    run: (verb, ...words) =>
-      callVerb(verb, [...words, "--url", connectionUrl(owner), "--directory", directory]),
+    run: (command, ...words) =>
+      callCommand(command, [...words, "--url", connectionUrl(owner), "--directory", directory]),
     query,
     history: async () => (await query("SELECT name FROM pgstack.migrations ORDER BY position")) as string[],
     [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),

@@ -31,7 +31,7 @@ export interface RevisionCase {
   /** Queries after up, and after up and down, with the first column that they must give. */
   readonly afterUp?: Readonly<Record<string, unknown[]>>;
   readonly afterDown?: Readonly<Record<string, unknown[]>>;
-  /** What is not as at the start after the way down, because rows are in the way. */
+  /** What is not as at the start after the down migration, because rows are in the way. */
   readonly downDiffers?: readonly RegExp[];
   /** True where the database keeps what the models lack, so that its dump is another one. */
   readonly leavesMore?: true;

@@ -28,7 +28,7 @@ test("many lines at once stay small, and the last one is there", () => {
   assert.match(written.at(-1) ?? "", /^line 5000:/);
 });
 
-test("long work goes on to show where it is", () => {
+test("long work continues to show where it is", () => {
   const written = logged(2000, 1000);
   const shown = written.flatMap((line) => /^line (\d+)/.exec(line)?.[1] ?? []).map(Number);
   assert.ok(shown.filter((line) => line > 1000).length >= 50);

@@ -46,7 +46,7 @@ test("an entry is led elsewhere, and every other byte stays", () => {
     const entry = entryNamed(file, name) ?? assert.fail();
     const after = withEntry(file, entry, redirectedTo(entry, to));
     const moved = entryNamed(after, name) ?? assert.fail();
-    assert.equal(withEntry(after, moved, entry.text), file, "the way back restores the file");
+    assert.equal(withEntry(after, moved, entry.text), file, "the rollback restores the file");
     return moved.text;
   };
   assert.equal(lead("app"), "host=new.internal port=6000 pool_size=3");

@@ -7,7 +7,7 @@ import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { QueryProcess } from "../../components/runner/query-process.ts";
 import { linesOf } from "../../runner/util/lines.ts";
-import { callVerb } from "../support/migrations.ts";
+import { callCommand } from "../support/migrations.ts";
 
 test("a line is what LF ends, however it arrives", async () => {
   const stream = new PassThrough();
@@ -31,7 +31,7 @@ test("every question gets its own answer, or what is wrong with it, whatever the
       `3 make-coffee ${ask({})}`,
       "4 migrations-read {",
     ];
-    const { code, stdout } = await callVerb("serve", ["migrations-read"], {}, questions.join("\n"));
+    const { code, stdout } = await callCommand("serve", ["migrations-read"], {}, questions.join("\n"));
     const answers = stdout
       .trim()
       .split("\n")
@@ -61,7 +61,7 @@ test("a runner that is killed leaves no question without an answer, nor those th
   const queries = QueryProcess.start("migrations-read");
   assert.ok(Array.isArray(await queries.ask("migrations-read", question)));
   process.kill(runnerOf(process.pid), "SIGKILL");
-  const open = Array.from({ length: 3 }, () => queries.ask("no-such-verb", question));
+  const open = Array.from({ length: 3 }, () => queries.ask("no-such-command", question));
   for (const one of open) await assert.rejects(one, /The runner ended before it had answered/);
   await assert.rejects(queries.ask("migrations-read", question), /The runner ended/);
 });

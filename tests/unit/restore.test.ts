@@ -206,7 +206,7 @@ test("tablespaces that the server lacks are found", () => {
   assert.deepEqual(missingTablespaces(facts, dump), ["fast"]);
 });
 
-test("a long list of losses is cut, and the flag is named", () => {
+test("a long list of lost objects is cut, and the flag is named", () => {
   const lost = Array.from({ length: 60 }, (_, index) => `TABLE t${index}`);
   assert.throws(() => refuseLoss(lost, "db", "--overwrite"), /TABLE t49\n {2}and 10 more[\s\S]*--overwrite/);
   refuseLoss([], "db", "--overwrite");

@@ -49,7 +49,7 @@ const migrationsApply: Command = {
 const outcomes = {
   reverted: (name: string) => `${name} is reverted`,
   absent: (name: string) => `${name} is not applied: nothing to revert`,
-  folded: (name: string) => `${name} is part of the baseline now: it stays`,
+  "in baseline": (name: string) => `${name} is part of the baseline now: it stays`,
 };
 
 const migrationRevert: Command = {

@@ -10,7 +10,7 @@ import { type CopyReport, copyDatabase } from "./copy.ts";
 /**
  * Refuses a target that holds what no copy of ours brought there: objects of somebody's own, or writes of
  * clients after a switch. A database that was left for this source by a completed cutover may be filled: that
- * is the way back.
+ * is the move back.
  */
 async function assertMayLoad(
   { target: client, state, settings }: CutoverSession,

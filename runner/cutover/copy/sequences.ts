@@ -19,7 +19,7 @@ export async function copySequences(source: pg.Client, target: pg.Client): Promi
   await setSequences(target, await listSequences(source));
 }
 
-/** Sets those that would give a number that the source has given; what gave numbers here since the copy goes on. */
+/** Sets those that would give a number that the source has given; what gave numbers here since the copy continues. */
 export async function advanceSequences(source: pg.Client, target: pg.Client): Promise<void> {
   const [there, found] = await Promise.all([listSequences(source), listSequences(target)]);
   const here = new Map(found.map((sequence) => [sequence.name, sequence]));

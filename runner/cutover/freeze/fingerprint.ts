@@ -33,7 +33,7 @@ const rows = catalogs.map(
 
 /**
  * A fingerprint of the definitions by the versions of their catalog rows. Whatever DDL does leaves another version, also
- * where it is taken back: a trigger that was disabled and enabled again has another one.
+ * where it is undone: a trigger that was disabled and enabled again has another one.
  */
 export async function readFingerprint(client: pg.Client): Promise<string> {
   const { fingerprint } = await oneRow<{ fingerprint: string }>(
@@ -45,7 +45,7 @@ export async function readFingerprint(client: pg.Client): Promise<string> {
 }
 
 /**
- * Locks every table that moves against writes and DDL until the caller's transaction ends; readers go on. Waits for
+ * Locks every table that moves against writes and DDL until the caller's transaction ends; readers continue. Waits for
  * transactions that have written, and fails where one of them takes longer than ten seconds.
  */
 export async function lockAgainstChanges(client: pg.Client): Promise<void> {

@@ -30,7 +30,7 @@ export interface Freeze {
   readonly proof: Proof;
 }
 
-/** What no guard can stand against: it would write after the freeze, or block it for ever. */
+/** What no write block can stop: it would write after the freeze, or block it for ever. */
 async function refuseWhatCannotBeFrozen(client: pg.Client): Promise<void> {
   const rows = await rowsOf<{ what: string }>(
     client,
@@ -97,7 +97,7 @@ async function raiseWriteBlock(client: pg.Client, holder: string): Promise<Raise
   });
 }
 
-/** A table whose creation was under way while the guards were raised shows itself when its session has ended. */
+/** A table whose creation was under way while the write block was set shows itself when its session has ended. */
 async function raiseUntilComplete(
   client: pg.Client,
   holder: string,
@@ -121,9 +121,9 @@ async function takeFingerprint(client: pg.Client): Promise<string> {
 }
 
 /**
- * Makes the source read-only for every role, ends the sessions that were there, and proves it. Safe to repeat;
+ * Makes the source read-only for every role, ends the sessions that were there, and verifies it. Safe to repeat;
  * a failure leaves the source as it was. Throws RefusedError where another stack froze it, or where something
- * stands that no guard stops.
+ * stands that no write block stops.
  */
 export async function freeze(
   source: SideSettings,

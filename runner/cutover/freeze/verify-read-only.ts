@@ -17,7 +17,7 @@ export interface Proof {
 }
 
 /**
- * Tries one statement as a role, and takes back whatever it did. 25006 is the guard's refusal (and that of a
+ * Tries one statement as a role, and rolls back whatever it did. 25006 is the write block's refusal (and that of a
  * read-only transaction), 42501 a missing privilege.
  */
 const attempt = (role: string, statement: string, onSuccess: string) => `
@@ -85,7 +85,7 @@ async function tryToWrite(client: pg.Client): Promise<Proof & { written: string[
 
 /**
  * Proves that nobody can write: in a transaction that asks for READ WRITE, as each login role. Whatever a try
- * changes is taken back. Throws UserError that names what could be written, and by whom.
+ * changes is rolled back. Throws UserError that names what could be written, and by whom.
  */
 export async function verifyReadOnly(client: pg.Client): Promise<Proof> {
   const unblocked = await unblockedTables(client);

@@ -18,7 +18,7 @@ const writableTables = `
   WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
     AND ${isMovedSchema("n.nspname")}`;
 
-/** Against whom a guard stands: a source's against all, a target's against all but what replication applies. */
+/** Against whom a write block stands: a source's against all, a target's against all but what replication applies. */
 export type WriteBlockReach = "all" | "clients";
 
 /** 62 = BEFORE, INSERT, DELETE, UPDATE, TRUNCATE, for each statement: catalog/pg_trigger.h */
@@ -26,7 +26,7 @@ const blocked = (reach: WriteBlockReach) => `
   SELECT tgrelid FROM pg_trigger
   WHERE tgname = '${writeBlockName}' AND tgenabled = '${reach === "all" ? "A" : "O"}' AND tgtype = 62 AND tgqual IS NULL`;
 
-/** Tables with no guard in force. */
+/** Tables with no write block in force. */
 export async function unblockedTables(client: pg.Client, reach: WriteBlockReach = "all"): Promise<string[]> {
   const found = await rowsOf<{ name: string }>(
     client,
@@ -35,7 +35,7 @@ export async function unblockedTables(client: pg.Client, reach: WriteBlockReach 
   return found.map(({ name }) => name);
 }
 
-/** Drops the guards whose trigger fulfils a condition. */
+/** Drops the write-block triggers that fulfil a condition. */
 async function dropWriteBlockTriggers(client: pg.Client, condition: string): Promise<number> {
   const rows = await rowsOf<{ name: string }>(
     client,
@@ -69,7 +69,7 @@ const functions = (reach: WriteBlockReach) => `
     $$ BEGIN RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = ${literal(refusals[reach])}; END $$`;
 
 /**
- * Puts a guard on each table that lacks one, in the caller's transaction. It takes SHARE ROW EXCLUSIVE locks,
+ * Puts a write-block trigger on each table that lacks one, in the caller's transaction. It takes SHARE ROW EXCLUSIVE locks,
  * which wait for every open transaction that has written; so no write to these tables can be uncommitted when
  * the caller commits, and none can begin after it.
  */
@@ -120,7 +120,7 @@ export async function unblockDefinitions(client: pg.Client): Promise<void> {
   await client.query(`DROP EVENT TRIGGER IF EXISTS ${writeBlockName}`);
 }
 
-/** Removes every guard, in the caller's transaction. */
+/** Removes every write block, in the caller's transaction. */
 export async function removeWriteBlock(client: pg.Client): Promise<number> {
   await unblockDefinitions(client);
   const count = await dropWriteBlockTriggers(client, "true");

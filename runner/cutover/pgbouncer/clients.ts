@@ -43,7 +43,7 @@ async function ensureRollbackFile(
 
 /**
  * Makes the clients wait, before the source is frozen. Throws UserError that names those who do not let go within
- * ten seconds; then all clients go on.
+ * ten seconds; then all clients continue.
  */
 export async function pauseClients(cutover: CutoverSettings, log: (line: string) => void): Promise<Clients> {
   const { pgbouncer } = cutover;
@@ -58,7 +58,7 @@ export async function pauseClients(cutover: CutoverSettings, log: (line: string)
   return { databases: entries.map(({ name }) => name) };
 }
 
-/** Writes each entry into the configuration, has it read, and lets the clients go on. */
+/** Writes each entry into the configuration, has it read, and lets the clients continue. */
 async function lead(pgbouncer: PgBouncer, entries: RollbackFile["entries"]): Promise<void> {
   const before = readConfig(pgbouncer.configFile);
   const after = entries.reduce((file, { name, text }) => {
@@ -103,7 +103,7 @@ export function clientsAreRedirected({ pgbouncer, source, stack }: CutoverSettin
   return note?.holder === stack && note.moved;
 }
 
-/** When clients were paused that are still to go on at the source, in milliseconds since 1970; undefined where none are. */
+/** When clients were paused that are still to continue at the source, in milliseconds since 1970; undefined where none are. */
 export function pausedSince({ pgbouncer, source, stack }: CutoverSettings): number | undefined {
   const note = pgbouncer && readRollbackFile(pgbouncer.configFile, source.database);
   if (pgbouncer === undefined || note?.holder !== stack || note.moved) return undefined;
@@ -118,7 +118,7 @@ export function markRedirectBack(cutover: CutoverSettings): void {
     writeRollbackFile(pgbouncer.configFile, source.database, { ...note, moved: false });
 }
 
-/** Forgets the way back of clients that have been sent to the target: they stay there. */
+/** Removes the rollback file of clients that have been redirected to the target: they stay there. */
 export function forgetRollback(cutover: CutoverSettings): void {
   const { pgbouncer, source } = cutover;
   if (pgbouncer !== undefined && clientsAreRedirected(cutover))

@@ -70,7 +70,7 @@ function quoted(name: string): string {
   return `"${name}"`;
 }
 
-/** Lets waiting clients go on, where they were paused. */
+/** Lets waiting clients continue, where they were paused. */
 export async function resume(console: pg.Client, name: string): Promise<void> {
   if ((await showDatabase(console, name))?.paused === true) await console.query(`RESUME ${quoted(name)}`);
 }
@@ -112,7 +112,7 @@ async function holdersOf(console: pg.Client, name: string): Promise<string[]> {
 
 /**
  * Makes the clients of a database wait, each after its open transaction (in session pooling, each after its session).
- * Those that have not ended within `seconds` are named in the UserError thrown, and all go on as before.
+ * Those that have not ended within `seconds` are named in the UserError thrown, and all continue as before.
  */
 export async function pause(admin: ConnectionSettings, name: string, seconds: number): Promise<void> {
   await withConsole(admin, (observer) =>
@@ -126,7 +126,7 @@ export async function pause(admin: ConnectionSettings, name: string, seconds: nu
       const holders = await holdersOf(observer, name);
       await resume(observer, name);
       throw new UserError(
-        `PgBouncer could not pause "${name}" within ${seconds} s, and goes on as before. It waits for ` +
+        `PgBouncer could not pause "${name}" within ${seconds} s, and continues as before. It waits for ` +
           `${holders.join("; ") || "nobody that it shows"}. End them, or try again at a quieter moment`,
       );
     }),

@@ -112,7 +112,7 @@ async function compareRounds(session: CutoverSession, left: Left | undefined): P
 
 /**
  * The pre-freeze comparison: makes the target follow the source, and compares both while the source is in use; what a
- * switch has to compare under the freeze is then only what is written after this. Safe to repeat: it goes on from what
+ * switch has to compare under the freeze is then only what is written after this. Safe to repeat: it continues from what
  * was compared before.
  */
 export async function ensurePreFreezeComparison(session: CutoverSession): Promise<PreFreezeReport> {

@@ -12,11 +12,11 @@ import { readChanges } from "./read-changes.ts";
 import { changeSlot } from "./slots.ts";
 
 /** The rows that were written since the comparison ahead of the freeze. */
-async function compareWritten(pair: Pair, cutover: CutoverSettings, beat: HeartbeatMarker) {
+async function compareWritten(pair: Pair, cutover: CutoverSettings, marker: HeartbeatMarker) {
   const [source, target] = pair;
   const tables = await describeTables(pair);
   const { rows, files } = await readPending(target);
-  const { parts } = await readChanges(source, changeSlot(cutover), tables, [beat]);
+  const { parts } = await readChanges(source, changeSlot(cutover), tables, [marker]);
   for (const part of parts) rows.merge(part);
   for (const name of rewritten(tables, files)) rows.add(name, "all");
   return { tables: tables.tables.length, ...(await compareRows([pair], tables, rows)) };
@@ -45,10 +45,10 @@ export async function compareChangedRows(
   ahead: PreFreezeReport,
 ): Promise<FrozenComparisonResult> {
   const start = performance.now();
-  const beat = await catchUp(...first);
+  const marker = await catchUp(...first);
   const moment = await transactionSnapshotOf(first[1]);
   const [rows, rest] = await Promise.all([
-    compareWritten(first, cutover, beat),
+    compareWritten(first, cutover, marker),
     compareRest(second, cutover),
   ]);
   const verify = {

@@ -26,9 +26,12 @@ interface Round extends RowComparison {
 /** Whether the rows of a table have to be read whole. */
 const holdsAll = (rows: ChangedRows) => [...rows.tables()].some(([, keys]) => keys === "all");
 
-async function describeAndRead(source: pg.Client, cutover: CutoverSettings, pair: Pair, beat: string) {
+async function describeAndRead(source: pg.Client, cutover: CutoverSettings, pair: Pair, marker: string) {
   const tables = await describeTables(pair);
-  const changes = await readChanges(source, changeSlot(cutover), tables, [beat, await sendHeartbeat(source)]);
+  const changes = await readChanges(source, changeSlot(cutover), tables, [
+    marker,
+    await sendHeartbeat(source),
+  ]);
   const [before, meanwhile] = changes.parts as [ChangedRows, ChangedRows];
   return { tables, changes, before, meanwhile };
 }
@@ -44,14 +47,14 @@ export async function compareRound(
   cutover: CutoverSettings,
   left: Pending | undefined,
 ): Promise<Round> {
-  const beat = await sendHeartbeat(source);
+  const marker = await sendHeartbeat(source);
   const jobs = left === undefined || holdsAll(left.rows) ? cutover.jobs : 1;
-  return withConsistentSnapshots(cutover, jobs, beat, async (pairs) => {
+  return withConsistentSnapshots(cutover, jobs, marker, async (pairs) => {
     const { tables, changes, before, meanwhile } = await describeAndRead(
       source,
       cutover,
       pairs[0] as Pair,
-      beat,
+      marker,
     );
     const wanted = left?.rows ?? ChangedRows.whole(tables.tables);
     wanted.merge(before);

@@ -15,17 +15,17 @@ export const makeHeartbeat = `CREATE SCHEMA IF NOT EXISTS ${stateSchema};
 
 /** Commits a new heartbeat on the source. With it, everything committed before is on disk, and so in the stream. */
 export async function sendHeartbeat(source: pg.Client): Promise<HeartbeatMarker> {
-  const beat = randomUUID();
+  const marker = randomUUID();
   await source.query(
     `SET synchronous_commit = local;
-     INSERT INTO ${heartbeatTable.name} VALUES (1, '${beat}') ON CONFLICT (id) DO UPDATE SET beat = excluded.beat`,
+     INSERT INTO ${heartbeatTable.name} VALUES (1, '${marker}') ON CONFLICT (id) DO UPDATE SET beat = excluded.beat`,
   );
-  return beat;
+  return marker;
 }
 
 /** Whether the heartbeat, and so all before it, can be seen in the target's session. */
-export async function hasHeartbeat(target: pg.Client, beat: HeartbeatMarker): Promise<boolean> {
-  return hasRow(target, `SELECT FROM ${heartbeatTable.name} WHERE beat = '${beat}'`);
+export async function hasHeartbeat(target: pg.Client, marker: HeartbeatMarker): Promise<boolean> {
+  return hasRow(target, `SELECT FROM ${heartbeatTable.name} WHERE beat = '${marker}'`);
 }
 
 /** The process that applies on the target what was written on the source; undefined where none does. */
@@ -72,6 +72,6 @@ function notApplied(): UserError {
 
 /** Waits until everything that was committed on the source has been applied on the target. */
 export async function catchUp(source: pg.Client, target: pg.Client): Promise<HeartbeatMarker> {
-  const beat = await sendHeartbeat(source);
-  return untilCaughtUp(target, async () => ((await hasHeartbeat(target, beat)) ? beat : undefined));
+  const marker = await sendHeartbeat(source);
+  return untilCaughtUp(target, async () => ((await hasHeartbeat(target, marker)) ? marker : undefined));
 }

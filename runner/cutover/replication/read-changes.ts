@@ -74,8 +74,8 @@ class Gatherer {
     const table = this.#introduced.get(id);
     if (table?.name === undefined) return; // gone since: the comparison of definitions says so
     if (table.name === heartbeatTable.name) {
-      const beat = row?.[table.columns.indexOf("beat")];
-      this.#atMarker ||= beat === this.#markers[this.parts.length - 1];
+      const marker = row?.[table.columns.indexOf("beat")];
+      this.#atMarker ||= marker === this.#markers[this.parts.length - 1];
       return;
     }
     const key = this.#keys.get(table.name);

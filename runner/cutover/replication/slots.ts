@@ -180,7 +180,7 @@ export async function clearPreFreezeComparison(session: CutoverSession): Promise
     await session.replaceState({ ...state, ahead: undefined, compared: undefined });
 }
 
-/** Ends what a pre-freeze comparison needs; replication goes on. Safe to repeat. */
+/** Ends what a pre-freeze comparison needs; replication continues. Safe to repeat. */
 export async function endComparison(session: CutoverSession): Promise<void> {
   const { target, settings } = session;
   await withTransaction(target, () => clearPreFreezeComparison(session));

@@ -9,10 +9,10 @@ async function exportSnapshot(client: pg.Client): Promise<string> {
 }
 
 /** A snapshot of the target in which the heartbeat has arrived. */
-async function arrivedSnapshot(client: pg.Client, beat: HeartbeatMarker): Promise<string> {
+async function arrivedSnapshot(client: pg.Client, marker: HeartbeatMarker): Promise<string> {
   return untilCaughtUp(client, async () => {
     await beginReading(client);
-    if (await hasHeartbeat(client, beat)) return exportSnapshot(client);
+    if (await hasHeartbeat(client, marker)) return exportSnapshot(client);
     await client.query("ROLLBACK");
     return undefined;
   });
@@ -22,12 +22,12 @@ async function arrivedSnapshot(client: pg.Client, beat: HeartbeatMarker): Promis
 export async function withConsistentSnapshots<T>(
   cutover: CutoverSettings,
   count: number,
-  beat: HeartbeatMarker,
+  marker: HeartbeatMarker,
   use: (pairs: readonly Pair[]) => Promise<T>,
 ): Promise<T> {
   return withPairs(cutover, count, async (pairs) => {
     const [[source, target], ...others] = pairs as readonly [Pair, ...Pair[]];
-    const here = await arrivedSnapshot(target, beat);
+    const here = await arrivedSnapshot(target, marker);
     await beginReading(source);
     const there = await exportSnapshot(source);
     for (const pair of others) await Promise.all([beginReading(pair[0], there), beginReading(pair[1], here)]);

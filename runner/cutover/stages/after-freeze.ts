@@ -124,7 +124,7 @@ async function completeSwitchover(session: CutoverSession): Promise<CutoverRecor
   return record;
 }
 
-/** The clients that wait go on before anything is tidied up: no write is left that could still be replicated. */
+/** The clients that wait continue before anything is tidied up: no write is left that could still be replicated. */
 async function redirectWaitingClients(session: CutoverSession): Promise<void> {
   if (session.settings.pgbouncer === undefined) return;
   await (await import("./resume.ts")).resumeClients(session);

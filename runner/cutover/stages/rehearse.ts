@@ -104,7 +104,7 @@ async function refuseWithoutAbilities({ source, target, settings }: CutoverSessi
   if (copy.length > 0) throw new RefusedError(`The source cannot be copied:\n  ${copy.join("\n  ")}`);
 }
 
-/** The source is writable from here on; its slots and publication go, so that the copy begins anew. */
+/** The source is writable from here on; its slots and publication go, so that the copy begins again. */
 async function unfreezeSource(session: CutoverSession): Promise<void> {
   if (await rollBack(session.settings, { spared: [backendOf(session.source)] }))
     session.log("the source is writable again");

@@ -55,7 +55,7 @@ async function clientsHaveLeft({ target }: CutoverSettings): Promise<boolean> {
 }
 
 /**
- * Unfreezes the source, then lets clients behind PgBouncer go on there. Clients that have been redirected to the target
+ * Unfreezes the source, then lets clients behind PgBouncer continue there. Clients that have been redirected to the target
  * come back only from a freeze that this stack still holds. False where it held none. Safe to repeat.
  * @param options sessions of this run on the source to spare; and a freeze, which alone is to end
  */

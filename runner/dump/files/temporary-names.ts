@@ -24,7 +24,7 @@ export function partialOf(path: string, run = runName): Partial {
   return { report: `${dump}.report`, dump, old: `${dump}.old`, lock: `${dump}.turn` };
 }
 
-/** True for a run that cannot go on any more. */
+/** True for a run that cannot continue any more. */
 export function isOver(run: string): boolean {
   const pid = Number.parseInt(run, 10);
   if (run === runName || pid === process.pid) return run !== runName;

@@ -24,7 +24,7 @@ function findMarkers(text: string, script: ScannedScript): [Marker, Marker] {
     throw new InvalidScriptError(`a second "-- migrate: ${repeated.direction}" in one file`, repeated.start);
   if (down === undefined)
     throw new InvalidScriptError(
-      'the line "-- migrate: down" is missing; where there is no way back write "-- migrate: down irreversible"',
+      'the line "-- migrate: down" is missing; where it cannot be reverted write "-- migrate: down irreversible"',
       text.length,
     );
   return [up, down];
@@ -51,7 +51,7 @@ function checkContent(script: ScannedScript, up: Marker, down: Marker): void {
   const back = within(down.end, Number.POSITIVE_INFINITY);
   if (back === undefined && !down.irreversible)
     throw new InvalidScriptError(
-      'nothing to run: the down script holds no statement; where there is no way back write "-- migrate: down irreversible"',
+      'nothing to run: the down script holds no statement; where it cannot be reverted write "-- migrate: down irreversible"',
       down.start,
     );
   if (back !== undefined && down.irreversible)

@@ -72,7 +72,8 @@ export function repairProgress(request: RepairRequest, name: string, next: numbe
        RETURNING name`,
       [name, next - 1],
     );
-    if (!cutOff) throw new RefusedError(`Migration ${name} was not cut off: there is nothing to go on with.`);
+    if (!cutOff)
+      throw new RefusedError(`Migration ${name} was not cut off: there is nothing to continue with.`);
   });
 }
 

@@ -89,7 +89,7 @@ export function constraintOf(command: Fields, type: string): Fields {
 
 const steady = /^(now|current_timestamp|transaction_timestamp|statement_timestamp)$/;
 
-/** A default that is computed for each row makes PostgreSQL write each row anew. */
+/** A default that is computed for each row makes PostgreSQL rewrite each row. */
 export function rewrites(command: Fields): boolean {
   if (
     constraintOf(command, "CONSTR_GENERATED") !== undefined ||
@@ -352,14 +352,14 @@ export const partitionedRules: readonly LintRule[] = [
 const changesColumns = ["AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType"];
 
 /**
- * What a client meets whose session goes on over a change of columns: PostgreSQL refuses a prepared statement whose result has
+ * What a client meets whose session continues over a change of columns: PostgreSQL refuses a prepared statement whose result has
  * other columns than when it was prepared. Said once for each table of a migration.
  */
 export const preparedStatements: LintRule = {
   id: "prepared-statements",
   risk: "clients",
   advice:
-    'clients that keep a prepared SELECT * of it get "cached plan must not change result type" (0A000) until they prepare it anew; ' +
+    'clients that keep a prepared SELECT * of it get "cached plan must not change result type" (0A000) until they prepare it again; ' +
     "name the columns in queries, or let clients reconnect after the migration (RECONNECT in PgBouncer)",
   find: (node) => [
     ...changesColumns

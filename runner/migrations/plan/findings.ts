@@ -1,5 +1,5 @@
 import type { MigrationSettings } from "../../config/migrations.ts";
-import type { Plan, Standing } from "./plan.ts";
+import type { MigrationState, Plan } from "./plan.ts";
 
 /** Something that a person should know before migrations run. */
 export interface Finding {
@@ -8,12 +8,12 @@ export interface Finding {
   readonly message: string;
 }
 
-function names(standings: readonly Standing[]): string {
-  return standings.map(({ name }) => name).join(", ");
+function names(states: readonly MigrationState[]): string {
+  return states.map(({ name }) => name).join(", ");
 }
 
-function edited(standings: readonly Standing[]): Finding[] {
-  return standings.map(({ name, file, row }) => ({
+function edited(states: readonly MigrationState[]): Finding[] {
+  return states.map(({ name, file, row }) => ({
     verdict: "refuse",
     message:
       `Migration ${name} was edited after it was applied: the database has checksum ${row?.checksum.slice(0, 12)}, ` +
@@ -22,7 +22,7 @@ function edited(standings: readonly Standing[]): Finding[] {
   }));
 }
 
-function renamed(unknown: readonly Standing[], plan: Plan): Finding[] {
+function renamed(unknown: readonly MigrationState[], plan: Plan): Finding[] {
   return unknown.flatMap(({ name, row }) => {
     const twin = plan.pending.find(({ checksum }) => checksum === row?.checksum);
     return twin === undefined
@@ -39,8 +39,13 @@ function renamed(unknown: readonly Standing[], plan: Plan): Finding[] {
 /** Applied migrations that the caller reverts itself, by the end of their records; `any`: it looks after all of them. */
 export type Leaving = ReadonlySet<string> | "any";
 
-function applied(standings: readonly Standing[], leaving: Leaving, where: string, wayOut: string): Finding[] {
-  const found = standings.filter(({ name }) => leaving !== "any" && !leaving.has(name));
+function applied(
+  states: readonly MigrationState[],
+  leaving: Leaving,
+  where: string,
+  wayOut: string,
+): Finding[] {
+  const found = states.filter(({ name }) => leaving !== "any" && !leaving.has(name));
   if (found.length === 0) return [];
   return [{ verdict: "refuse", message: `Applied in the database but ${where}: ${names(found)}. ${wayOut}` }];
 }
@@ -49,9 +54,9 @@ const bringBack =
   "put the file back (another branch may have it), or revert it with ./pgstack downgrade --url, which has its down script from the database.";
 const raise = "raise migrations.to, or revert it with ./pgstack downgrade --url.";
 
-function outOfOrder(standings: readonly Standing[], rule: MigrationSettings["outOfOrder"]): Finding[] {
-  if (standings.length === 0) return [];
-  const head = `Older than what is applied already, and not applied: ${names(standings)}.`;
+function outOfOrder(states: readonly MigrationState[], rule: MigrationSettings["outOfOrder"]): Finding[] {
+  if (states.length === 0) return [];
+  const head = `Older than what is applied already, and not applied: ${names(states)}.`;
   return rule === "apply"
     ? [{ verdict: "note", message: `${head} They are applied now, since outOfOrder is "apply".` }]
     : [
@@ -62,10 +67,10 @@ function outOfOrder(standings: readonly Standing[], rule: MigrationSettings["out
       ];
 }
 
-function partial(standings: readonly Standing[]): Finding[] {
-  return standings.map(({ name, row }) => ({
+function partial(states: readonly MigrationState[]): Finding[] {
+  return states.map(({ name, row }) => ({
     verdict: "note",
-    message: `Migration ${name} stopped after statement ${row?.statementsDone}; it goes on from there.`,
+    message: `Migration ${name} stopped after statement ${row?.statementsDone}; it continues from there.`,
   }));
 }
 
@@ -78,7 +83,8 @@ export function findingsOf(
   settings: Pick<MigrationSettings, "outOfOrder">,
   leaving: Leaving,
 ): Finding[] {
-  const having = (state: Standing["state"]) => plan.standings.filter((standing) => standing.state === state);
+  const having = (state: MigrationState["state"]) =>
+    plan.states.filter((migration) => migration.state === state);
   return [
     ...edited(having("edited")),
     ...renamed(having("unknown"), plan),

@@ -21,7 +21,7 @@ function fingerprint(file: MigrationFile): string {
 }
 
 /** True for a migration that is part of the baseline. */
-export function isFolded(name: string, baseline: string | null): boolean {
+export function isInBaseline(name: string, baseline: string | null): boolean {
   return baseline !== null && compareNames(name, baseline) <= 0;
 }
 
@@ -31,18 +31,18 @@ export function manifestOf(
   settings: Omit<MigrationSettings, "to">,
   epoch: string | null,
 ): Manifest {
-  const [folded, single] = [true, false].map((is) =>
-    kept.filter(({ name }) => isFolded(name, settings.baseline) === is),
+  const [inBaseline, single] = [true, false].map((is) =>
+    kept.filter(({ name }) => isInBaseline(name, settings.baseline) === is),
   );
   const digest = createHash("sha256");
-  for (const file of folded ?? []) digest.update(`${file.name} ${fingerprint(file)}\n`);
+  for (const file of inBaseline ?? []) digest.update(`${file.name} ${fingerprint(file)}\n`);
   return {
     ...settings,
     migrations: Object.fromEntries((single ?? []).map((file) => [file.name, fingerprint(file)])),
     folded:
       settings.baseline === null
         ? null
-        : { count: folded?.length ?? 0, digest: digest.digest("hex").slice(0, 32) },
+        : { count: inBaseline?.length ?? 0, digest: digest.digest("hex").slice(0, 32) },
     epoch,
   };
 }
@@ -52,7 +52,9 @@ export function manifestOf(
  * Throws UserError where they were changed since.
  */
 export function keptBy(manifest: Manifest, files: readonly MigrationFile[]): Set<string> {
-  const kept = files.filter(({ name }) => isFolded(name, manifest.baseline) || name in manifest.migrations);
+  const kept = files.filter(
+    ({ name }) => isInBaseline(name, manifest.baseline) || name in manifest.migrations,
+  );
   const now = manifestOf(kept, manifest, manifest.epoch);
   if (
     JSON.stringify(now.migrations) !== JSON.stringify(manifest.migrations) ||

@@ -5,7 +5,7 @@ import { isNotSystemSchema } from "../../postgres/sql.ts";
 import { sumOf } from "../files/checksum.ts";
 import type { MigrationFile } from "../files/types.ts";
 import { type History, type HistoryRow, historyTable } from "../history/history.ts";
-import { isFolded } from "./manifest.ts";
+import { isInBaseline } from "./manifest.ts";
 import { compareNames } from "./order.ts";
 
 /** How a migration stands in one database. */
@@ -28,7 +28,7 @@ export type State =
   | "held back";
 
 /** One migration of the files or of the database. */
-export interface Standing {
+export interface MigrationState {
   readonly name: string;
   readonly state: State;
   readonly file?: MigrationFile | undefined;
@@ -38,7 +38,7 @@ export interface Standing {
 /** What the files and a database make of each other. */
 export interface Plan {
   /** Applied ones in the order of application, then the others in the order of revisions. */
-  readonly standings: readonly Standing[];
+  readonly states: readonly MigrationState[];
   /** To be applied, in order (out of order ones included). */
   readonly pending: readonly MigrationFile[];
   /** Applied ones whose down script alone has changed. */
@@ -53,7 +53,7 @@ function stateOf(
   baseline: string | null,
 ): State {
   if (row === undefined || file === undefined) {
-    if (file === undefined) return isFolded(row?.name ?? "", baseline) ? "squashed" : "unknown";
+    if (file === undefined) return isInBaseline(row?.name ?? "", baseline) ? "squashed" : "unknown";
     if (!kept) return "held back";
     return newest !== undefined && compareNames(file.name, newest) < 0 ? "out of order" : "pending";
   }
@@ -97,18 +97,18 @@ export function makePlan(
   const rows = new Map(history.rows.map((row) => [row.name, row]));
   const newest = newestApplied(history, kept);
   const names = [...history.rows.map(({ name }) => name), ...sequence.filter((name) => !rows.has(name))];
-  const standings = names.map((name): Standing => {
+  const states = names.map((name): MigrationState => {
     const [file, row] = [byName.get(name), rows.get(name)];
     return { name, file, row, state: stateOf(file, row, kept.has(name), newest, baseline) };
   });
   const toRun: readonly State[] = ["pending", "out of order", "partial"];
   return {
-    standings,
-    pending: standings
+    states,
+    pending: states
       .filter(({ state, file }) => file !== undefined && toRun.includes(state))
       .map(({ file }) => file as MigrationFile)
       .sort((a, b) => compareNames(a.name, b.name)),
-    newDowns: standings
+    newDowns: states
       .filter(({ state, file, row }) => state === "applied" && file !== undefined && differs(file, row))
       .map(({ file }) => file as MigrationFile),
   };
@@ -142,7 +142,7 @@ export async function adoptable(
 ): Promise<readonly MigrationFile[]> {
   if (!settings.adopt) return [];
   const done = new Set(rows.map(({ name }) => name));
-  const folded = files.filter(({ name }) => isFolded(name, settings.baseline));
-  if (folded.length === 0 || folded.some(({ name }) => done.has(name))) return [];
-  return (await holdsTables(client, historyTable(settings.table).sql)) ? folded : [];
+  const baseline = files.filter(({ name }) => isInBaseline(name, settings.baseline));
+  if (baseline.length === 0 || baseline.some(({ name }) => done.has(name))) return [];
+  return (await holdsTables(client, historyTable(settings.table).sql)) ? baseline : [];
 }

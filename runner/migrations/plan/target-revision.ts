@@ -1,7 +1,7 @@
 import type { MigrationSettings } from "../../config/migrations.ts";
 import { RefusedError } from "../../util/errors.ts";
 import type { MigrationFile } from "../files/types.ts";
-import { isFolded } from "./manifest.ts";
+import { isInBaseline } from "./manifest.ts";
 import { resolveTarget } from "./order.ts";
 import { sequenceOf } from "./plan.ts";
 
@@ -20,7 +20,7 @@ export function keptFiles(
     );
   const sequence = sequenceOf(files, history);
   const names = new Set(sequence.slice(0, resolveTarget(to, sequence)));
-  const lost = files.find(({ name }) => isFolded(name, baseline) && !names.has(name));
+  const lost = files.find(({ name }) => isInBaseline(name, baseline) && !names.has(name));
   if (lost !== undefined)
     throw new RefusedError(
       `migrations.to is "${to}", which lies before the baseline ${baseline}: what is in the baseline cannot be reverted by the stack. ` +

@@ -8,7 +8,7 @@ import { ensureHistory, type History, historyTable, readHistory } from "../histo
 import { withMigrationLock } from "../history/lock.ts";
 import { missingRights } from "../lint/rights.ts";
 import { findingsOf, type Leaving } from "../plan/findings.ts";
-import { isFolded } from "../plan/manifest.ts";
+import { isInBaseline } from "../plan/manifest.ts";
 import { adoptable, makePlan, type Plan } from "../plan/plan.ts";
 import type { Run } from "./job.ts";
 import { StrayErrors } from "./module.ts";
@@ -69,10 +69,10 @@ async function adopt(
 /** The record of a migration that becomes part of the baseline ends; the mark tells its end to revert nothing. */
 async function markFolded({ session, table }: Run, baseline: string | null): Promise<void> {
   const rows = await rowsOf<{ name: string }>(session.client, `SELECT name FROM ${table.sql}`);
-  const folded = rows.map(({ name }) => name).filter((name) => isFolded(name, baseline));
+  const inBaseline = rows.map(({ name }) => name).filter((name) => isInBaseline(name, baseline));
   await session.client.query(
     `UPDATE ${table.sql} SET baseline = NOT baseline WHERE baseline <> (name = ANY ($1::text[]))`,
-    [folded],
+    [inBaseline],
   );
 }
 

@@ -44,13 +44,13 @@ function explainPasswords(name: string, error: unknown): unknown {
 export async function revertMigration(
   request: RevertRequest,
   name: string,
-): Promise<"reverted" | "absent" | "folded"> {
+): Promise<"reverted" | "absent" | "in baseline"> {
   return withRun(request, async (run) => {
     const { client } = run.session;
     const { exists } = await readHistory(client, run.table);
     const applied = exists ? await readApplied(client, run.table, name) : undefined;
     if (applied === undefined) return "absent";
-    if (applied.baseline) return "folded";
+    if (applied.baseline) return "in baseline";
     const { revertApplied } = await import("./umzug.ts");
     await revertApplied(run, [name], () => "Nothing of it is reverted; the migration stays applied.");
     return "reverted";

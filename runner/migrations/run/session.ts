@@ -120,14 +120,14 @@ export async function withSession<T>(access: Access, use: (session: Session) => 
   try {
     const pid = await processOf(client);
     await refuseTransactionPooler(client, pid, () => openClient(settings));
-    const standing = [watchClient, seeAll, ...identity];
-    await prepare(client, standing, access.owner.user);
+    const lasting = [watchClient, seeAll, ...identity];
+    await prepare(client, lasting, access.owner.user);
     return await use({
       client,
       pid,
       owner: access.owner.user,
       openSecond: () => openClient(settings),
-      resetSql: [...reset, ...standing].join("; "),
+      resetSql: [...reset, ...lasting].join("; "),
     });
   } catch (error) {
     throw explainRights(explainSessionEnd(client, describe(settings), error), access.owner);

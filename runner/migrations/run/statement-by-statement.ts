@@ -16,8 +16,8 @@ function refuseUnclear({ job, steps, script }: Walk, begun: number): never {
   const where = step === undefined ? "" : ` (${script.placeOf(step.start)})`;
   throw new RefusedError(
     `Migration ${job.migration.name} was cut off while statement ${begun} of ${steps.length}${where} ran, and whether that one is done ` +
-      `cannot be told. Look at the database, then say where to go on: ./pgstack repair ${job.migration.name} --next ${begun} runs it again, ` +
-      `--next ${begun + 1} goes on behind it.`,
+      `cannot be told. Look at the database, then say where to continue: ./pgstack repair ${job.migration.name} --next ${begun} runs it again, ` +
+      `--next ${begun + 1} continues behind it.`,
   );
 }
 
@@ -32,7 +32,7 @@ async function walkFrom(walk: Walk, done: number, resumed: boolean): Promise<voi
   await session.client.query(
     `SET lock_timeout = ${lockTimeout}; SET statement_timeout = ${statementTimeout}; RESET row_security`,
   );
-  if (resumed) log(`${walk.job.migration.name} goes on at statement ${done + 1} of ${walk.steps.length}`);
+  if (resumed) log(`${walk.job.migration.name} continues at statement ${done + 1} of ${walk.steps.length}`);
   await replay(walk, done);
   for (const [index, step] of walk.steps.entries()) {
     if (index < done) continue;
@@ -83,7 +83,7 @@ async function acceptMended({ run, job, steps, script }: Walk, done: number): Pr
   );
 }
 
-/** Where not even the first statement is done there is nothing to go on from, and the row would only confuse. */
+/** Where not even the first statement is done there is nothing to continue from, and the row would only confuse. */
 async function forgetUnbegun({ run, job }: Walk): Promise<void> {
   await run.session.client.query(
     `DELETE FROM ${run.table.sql} WHERE name = $1 AND statements_done = 0 AND statement_begun IS NULL AND NOT reverting`,

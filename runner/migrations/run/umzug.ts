@@ -128,7 +128,7 @@ function explain(error: unknown, run: Run, { jobs }: Migrator, after: string): u
 
 function describeApplied(applied: number, head: string | undefined, left: number): string {
   const done = head === undefined ? "Nothing is applied" : `Applied now: ${applied}, head ${head}`;
-  return `${done}; still to apply: ${left}. The next run goes on from here.`;
+  return `${done}; still to apply: ${left}. The next run continues from here.`;
 }
 
 /**
@@ -153,7 +153,7 @@ export async function applyPending(run: Run, files: readonly MigrationFile[]): P
 }
 
 /**
- * Reverts migrations of the history by the down migrations that it holds. One that stopped on its way up, and so counts as not
+ * Reverts migrations of the history by the down migrations that it holds. One that stopped while it was applied, and so counts as not
  * executed, is reverted like the others.
  * @param names in the order in which to revert them
  * @param after what a failure says of what is left, given how many are reverted

@@ -28,7 +28,7 @@ const dispensable = new Set([
 const lost =
   /server closed the connection|terminating connection|could not connect|No space left|out of memory|could not extend/;
 
-/** True where the restore can go on without the object; false ends it. */
+/** True where the restore can continue without the object; false ends it. */
 export function isDispensable({ entry, message }: Failure): boolean {
   return entry !== undefined && dispensable.has(entry.type) && !lost.test(message);
 }

@@ -116,7 +116,7 @@ export async function refuseFullServer(facts: TargetFacts, textBytes: number): P
     );
 }
 
-/** Refuses to drop what nobody agreed to drop, with the list and the flag that goes on. */
+/** Refuses to drop what nobody agreed to drop, with the list and the flag that continues. */
 export function refuseLoss(lost: readonly string[], database: string, flag: string): void {
   if (lost.length === 0) return;
   const shown = lost
@@ -126,7 +126,7 @@ export function refuseLoss(lost: readonly string[], database: string, flag: stri
   const more = lost.length > 50 ? `\n  and ${lost.length - 50} more` : "";
   throw new RefusedError(
     `The restore would drop from database "${database}":${shown}${more}\n` +
-      `Nothing was changed. To go on and lose it: ${flag}`,
+      `Nothing was changed. To continue and lose it: ${flag}`,
   );
 }
 

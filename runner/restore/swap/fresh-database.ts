@@ -202,7 +202,7 @@ const dropPatienceMs = 200;
 
 /**
  * Drops a database, and waits only so long: the server writes its whole cache to disk first, which can take as long
- * as the restore, and goes on by itself when nobody waits. Should it be stopped meanwhile, the next restore drops it.
+ * as the restore, and continues by itself when nobody waits. Should it be stopped meanwhile, the next restore drops it.
  */
 async function leaveToServer({ settings }: Maintenance, name: string): Promise<void> {
   const client = await openClient(settings);

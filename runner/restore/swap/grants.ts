@@ -62,12 +62,12 @@ export async function readRights(client: pg.Client): Promise<Right[]> {
 const objectKey = ({ kind, object }: Right) => `${kind} ${object}`;
 const rightKey = (right: Right) => JSON.stringify(Object.values(right));
 
-function statement(right: Right, verb: "GRANT" | "REVOKE", database: string): string {
+function statement(right: Right, command: "GRANT" | "REVOKE", database: string): string {
   const column = right.column === null ? "" : ` (${right.column})`;
   const object = right.kind === "DATABASE" ? identifier(database) : right.object;
-  const direction = verb === "GRANT" ? "TO" : "FROM";
-  const option = verb === "GRANT" && right.grantable ? " WITH GRANT OPTION" : "";
-  return `${verb} ${right.privilege}${column} ON ${right.kind} ${object} ${direction} ${right.grantee}${option}`;
+  const direction = command === "GRANT" ? "TO" : "FROM";
+  const option = command === "GRANT" && right.grantable ? " WITH GRANT OPTION" : "";
+  return `${command} ${right.privilege}${column} ON ${right.kind} ${object} ${direction} ${right.grantee}${option}`;
 }
 
 /**

@@ -33,7 +33,7 @@ function isOwnedBy({ id, payload }: Fact, table: string): boolean {
   return id.kind === "sequence" && owner != null && `${owner.schema}.${owner.table}` === table;
 }
 
-/** A schema in which there is nothing else, such as Drizzle's, goes on with its table. */
+/** A schema in which there is nothing else, such as Drizzle's, continues with its table. */
 function ownSchemas(start: FactBase, models: FactBase, tables: ReadonlySet<string>): string[] {
   return start.facts().flatMap(({ id }) => {
     if (id.kind !== "schema" || models.has(id)) return [];

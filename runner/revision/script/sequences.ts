@@ -5,7 +5,7 @@ import { type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
 import type { SchemaPair } from "../plan/schema-pair.ts";
 import type { Statement } from "./render.ts";
 
-/** Sequences that start to feed a column which was there before go on from its largest value. */
+/** Sequences that start to feed a column which was there before continue from its largest value. */
 export function sequenceStarts({ from, to }: SchemaPair, actions: readonly Action[]): Statement[] {
   const renamed = / RENAME TO /;
   const produced = actions.flatMap(({ sql, produces }) => (renamed.test(sql) ? [] : produces));
@@ -92,7 +92,7 @@ export function raisedFloor(action: Action, facts: FactBase): Statement[] {
   return [
     {
       sql: `SELECT setval(${literal(name)}, ${floor}, false) FROM ${name} WHERE last_value < ${floor}`,
-      comments: [`a sequence below its new minimum goes on from there`],
+      comments: [`a sequence below its new minimum continues from there`],
     },
   ];
 }

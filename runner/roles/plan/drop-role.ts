@@ -42,7 +42,7 @@ async function planRevocations(client: pg.Client, role: string): Promise<Stateme
   return planGrants(objects, defaults, { on: () => nothing, defaults: [] }, role);
 }
 
-/** Revokes all that a role has here, and goes on with the privileges of these roles. */
+/** Revokes all that a role has here, and continues with the privileges of these roles. */
 async function revokeAll(
   client: pg.Client,
   role: string,

@@ -22,7 +22,7 @@ export function startStage(words: readonly string[], cutover: CutoverSettings): 
 }
 
 /** Runs a stage, and kills it after a while. True where the kill came before its end. */
-export async function killedVerb(
+export async function killedCommand(
   words: readonly string[],
   cutover: CutoverSettings,
   milliseconds: number,

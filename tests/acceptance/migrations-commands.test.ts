@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { withClient } from "../../runner/postgres/connection.ts";
 import { connectionUrl } from "../support/databases.ts";
-import { type Bench, callVerb, makeBench } from "../support/migrations.ts";
+import { type Bench, callCommand, makeBench } from "../support/migrations.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;
@@ -38,8 +38,8 @@ test("a revision that says nothing, or one too many, is refused", async () => {
   assert.match((await bench.run("upgrade", "01", "02")).stderr, /at most one revision/);
   assert.match((await bench.run("downgrade", "01", "02")).stderr, /one revision/);
   assert.equal((await bench.run("upgrade", "01")).code, 0);
-  for (const verb of ["upgrade", "downgrade"])
-    assert.match((await bench.run(verb, "")).stderr, /There is no revision ""/);
+  for (const command of ["upgrade", "downgrade"])
+    assert.match((await bench.run(command, "")).stderr, /There is no revision ""/);
 });
 
 test("a user without the right to run migrations, or to read their history, is told so", async () => {
@@ -51,11 +51,11 @@ test("a user without the right to run migrations, or to read their history, is t
   const url = connectionUrl({ ...bench.owner, user: "stranger_to_migrations" });
   const words = ["--url", url, "--directory", bench.directory];
   const refusal = /"stranger_to_migrations" lacks a right in .*permission denied.* connect as that role/;
-  for (const verb of ["upgrade", "status", "downgrade"]) {
-    const failed = await callVerb(verb, verb === "downgrade" ? ["0", ...words] : words);
-    assert.equal(failed.code, 1, verb);
+  for (const command of ["upgrade", "status", "downgrade"]) {
+    const failed = await callCommand(command, command === "downgrade" ? ["0", ...words] : words);
+    assert.equal(failed.code, 1, command);
     assert.match(failed.stderr, refusal);
-    if (verb === "upgrade") await bench.run("upgrade");
+    if (command === "upgrade") await bench.run("upgrade");
   }
 });
 
@@ -110,7 +110,7 @@ test("status shows as missing what the stack says is applied, its head even with
   const states = async (head: string) => {
     const words = ["--stack", "dev", "--json", "--directory", bench.directory];
     const outputs = { ...facts.outputs, migrations: { head } };
-    const found = await callVerb("status", words, {}, "", { ...facts, outputs });
+    const found = await callCommand("status", words, {}, "", { ...facts, outputs });
     assert.equal(found.code, 3);
     const rows = JSON.parse(found.stdout).migrations as { name: string; state: string }[];
     return Object.fromEntries(rows.map(({ name, state }) => [name, state]));
@@ -184,9 +184,9 @@ test("a target that the stack's update would stop at is refused before the stack
   const config = { migrations: { baseline: "04_t4" } };
   const facts = { name: "dev", config, outputs: { databaseUrl, admin: bench.admin } };
   const words = ["down", "03", "--stack", "dev", "--directory", bench.directory];
-  const folded = await callVerb("migrations-target", words, {}, "", facts);
-  assert.equal(folded.code, 2);
-  assert.match(folded.stderr, /lies before the baseline 04_t4/);
+  const refused = await callCommand("migrations-target", words, {}, "", facts);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /lies before the baseline 04_t4/);
 });
 
 test("status warns of what is pending by name, line and size of a table that exists, and of no other", async () => {
