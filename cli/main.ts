@@ -17,8 +17,9 @@ async function runOnTarget(command: Command, args: readonly string[]): Promise<E
   const { parseWords } = await import("../runner/cli/arguments.ts");
   const { flags, words, stack } = parseWords(command, args);
   if (stack === undefined || flags.url !== undefined) return command.run({ ...call, flags, words });
+  const database = typeof flags.database === "string" ? flags.database : undefined;
   const { lookUp } = await import("./stack/look-up.ts");
-  const facts = await lookUp(stack, call.log);
+  const facts = await lookUp(stack, call.log, database);
   const { openTunnelsOf } = await import("./stack/gateway.ts");
   await using _tunnels = await openTunnelsOf(facts, call.log);
   return await command.run({ ...call, flags, words, facts });

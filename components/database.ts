@@ -58,6 +58,7 @@ export class Database extends pulumi.ComponentResource {
   /** How the administrator connects. Secret. */
   readonly admin: pulumi.Output<object>;
   readonly #work: Promise<DatabaseOutputs>;
+  readonly #settings: object;
 
   constructor(name: string, args: DatabaseArgs, options?: pulumi.ComponentResourceOptions) {
     const { instance, ...settings } = args;
@@ -73,6 +74,7 @@ export class Database extends pulumi.ComponentResource {
     const output = <Key extends keyof DatabaseOutputs>(key: Key) =>
       pulumi.output(work.then((outputs) => outputs[key]));
     this.#work = work;
+    this.#settings = settingsOf(config);
     this.ready = pulumi.output(work.then(({ ready }) => ready)) as unknown as typeof this.ready;
     this.urls = pulumi.secret(output("urls"));
     this.databaseUrl = this.urls.apply((urls) => urls[config.database.owner]);
@@ -92,19 +94,40 @@ export class Database extends pulumi.ComponentResource {
   protected override async initialize(): Promise<void> {
     await undefined; // the constructor runs first
     await this.#work;
+    const { name, owner, head, migrations, roles, urls, databaseUrl, dump, restore, cutover, admin } = this;
+    // for the command line, and for what the next update has to know of this one
+    this.registerOutputs({
+      ...{ database: name, owner, head, migrations, roles, urls, databaseUrl, dump, restore, cutover, admin },
+      settings: this.#settings,
+    });
   }
+}
+
+/** What of a database's arguments the command line reads; no secret is among them. */
+function settingsOf({ database, roles, migrations, adopt, dump, restore }: CheckedDatabase): object {
+  return { database, roles, migrations, adopt, ...(dump && { dump }), ...(restore && { restore }) };
 }
 
 /** Throws RunError where another database of the program declares one of these roles on the same server. */
 function claimRoles(component: string, { database, roles }: CheckedDatabase, { turns }: Server): void {
-  const own = roles.filter(({ shared }) => shared !== true).map(({ name }) => name);
-  const faults = turns
-    .claim(component, [database.owner, ...own])
-    .map(({ role, database: other }) =>
+  const own = roles.filter(({ shared }) => shared !== true);
+  const taken = turns.claim(component, [{ name: database.owner }, ...own]);
+  const differing = roles.filter(({ name, shared, access }) => {
+    const declared = shared ? turns.claimed(name)?.access : undefined;
+    return declared !== undefined && declared !== access;
+  });
+  const faults = [
+    ...differing.map(
+      ({ name, access }) =>
+        `roles: expected one access for "${name}", since a readonly role's sessions are read-only on the whole server, found "${access}" ` +
+        `here and another in the database that declares the role`,
+    ),
+    ...taken.map(({ role, database: other }) =>
       role === database.owner
         ? `owner: expected a role of the database's own, found "${role}", which database "${other}" declares`
         : `roles: expected "${role}" in one database of the server, found it in "${other}" too; here, add shared: true`,
-    );
+    ),
+  ];
   if (faults.length > 0)
     throw new pulumi.RunError([`Database "${component}" has a fault:`, ...faults].join("\n  "));
 }

@@ -9,6 +9,18 @@ export interface DeclaredRole {
   readonly role: pulumi.CustomResource;
 }
 
+/** A role that a database declares; the owner has no access of its own. */
+interface ClaimedRole {
+  readonly name: string;
+  readonly access?: RoleConfig["access"];
+}
+
+/** Who declares a role. */
+interface Claim {
+  readonly database: string;
+  readonly access: RoleConfig["access"] | undefined;
+}
+
 /** What several databases change on one server, one database after the other. */
 export type Phase = "roles" | "grants";
 
@@ -29,7 +41,7 @@ export class Turns {
     roles: Promise.resolve([]),
     grants: Promise.resolve([]),
   };
-  readonly #owners = new Map<string, string>();
+  readonly #claims = new Map<string, Claim>();
   readonly #roles = new Map<string, DeclaredRole>();
 
   /** Takes the place after the databases that were constructed before. */
@@ -41,18 +53,22 @@ export class Turns {
   }
 
   /** Notes who declares these roles. @returns those that another database declares, with its name */
-  claim(database: string, roles: readonly string[]): { readonly role: string; readonly database: string }[] {
-    const taken = roles.flatMap((role) => {
-      const owner = this.#owners.get(role);
-      return owner === undefined ? [] : [{ role, database: owner }];
+  claim(
+    database: string,
+    roles: readonly ClaimedRole[],
+  ): { readonly role: string; readonly database: string }[] {
+    const taken = roles.flatMap(({ name }) => {
+      const claim = this.#claims.get(name);
+      return claim === undefined ? [] : [{ role: name, database: claim.database }];
     });
-    if (taken.length === 0) for (const role of roles) this.#owners.set(role, database);
+    if (taken.length === 0)
+      for (const { name, access } of roles) this.#claims.set(name, { database, access });
     return taken;
   }
 
-  /** Whether another database of the program declares the role. */
-  isDeclared(role: string): boolean {
-    return this.#owners.has(role);
+  /** Who of the program declares the role; undefined where nobody does. */
+  claimed(role: string): Claim | undefined {
+    return this.#claims.get(role);
   }
 
   /** Hands a role to the databases that share it. */

@@ -21,6 +21,10 @@ async function targetOf(
 ): Promise<string> {
   const command = (await surroundings.internal("migrations-target")) as Command;
   const facts = await readFacts(pulumi, name);
+  if (facts.component !== undefined)
+    throw new RefusedError(
+      `The migrations of database "${facts.component}" are configured in the program: set migrations.to there, then run pulumi up.`,
+    );
   const printed: string[] = [];
   const print = (line: string) => printed.push(line);
   await command.run({ ...surroundings, facts, words, print, flags: { stack: name.stack } });

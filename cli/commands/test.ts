@@ -13,9 +13,9 @@ const test: StackCommand = {
   run: async () => {
     const project = readProject();
     const { environment } = pulumiSetting(project);
-    bringIn(project, "postgresql");
-    bringIn(project, "pgbouncer");
-    bringIn(project, "sshd");
+    bringIn("postgresql");
+    bringIn("pgbouncer");
+    bringIn("sshd");
     const { PGSTACK_PROJECT: _, ...others } = process.env; // tests make projects of their own
     const child = spawn(process.execPath, [join(project.root, "tests/run.ts")], {
       stdio: "inherit",

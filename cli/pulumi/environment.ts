@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { delimiter, dirname, join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { RefusedError, UserError } from "../../runner/util/errors.ts";
+import { packageRoot } from "../../runner/util/project.ts";
 import type { Project } from "../project.ts";
 
 /** Variables that plain `pulumi` needs to do what `./pgstack` does; `./pgstack env` prints them. */
@@ -19,17 +20,19 @@ function findProgram(name: string): string | undefined {
   return directories.map((directory) => join(directory, name)).find((path) => existsSync(path));
 }
 
+/** A checkout has it; an installed package leaves programs to the user. */
+const installer = join(packageRoot, "toolchain/install.sh");
+
 /**
  * Runs `toolchain/install.sh`, which brings in what is missing and says so on standard error.
  * @returns what it printed
  */
-export function bringIn({ root }: Project, what: "pulumi" | "postgresql" | "pgbouncer" | "sshd"): string {
-  const script = join(root, "toolchain/install.sh");
-  if (!existsSync(script))
+export function bringIn(what: "pulumi" | "postgresql" | "pgbouncer" | "sshd"): string {
+  if (!existsSync(installer))
     throw new RefusedError(
       `${what} is needed, and is not on PATH. Pulumi: https://www.pulumi.com/docs/install/; PostgreSQL: https://www.postgresql.org/download/`,
     );
-  const { status, stdout, error } = spawnSync("sh", [script, what], {
+  const { status, stdout, error } = spawnSync("sh", [installer, what], {
     stdio: ["ignore", "pipe", "inherit"],
     encoding: "utf8",
   });
@@ -42,8 +45,9 @@ export function bringIn({ root }: Project, what: "pulumi" | "postgresql" | "pgbo
 /** The folder of the pulumi to use, where it is not the user's own on PATH. */
 function toolchainOf(project: Project): string | undefined {
   const found = findProgram("pulumi");
-  if (found !== undefined && !found.startsWith(cacheOf(project) + sep)) return undefined;
-  return bringIn(project, "pulumi") || undefined;
+  const isOurs = found?.startsWith(cacheOf(project) + sep) === true && existsSync(installer);
+  if (found !== undefined && !isOurs) return undefined;
+  return bringIn("pulumi") || undefined;
 }
 
 function credentialsFolder(): string {

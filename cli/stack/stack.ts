@@ -5,6 +5,8 @@ import type { StackName } from "../../runner/cli/stack-name.ts";
 import { RefusedError, UserError } from "../../runner/util/errors.ts";
 import { stackFileOf } from "../project.ts";
 import { type Answer, type Pulumi, reasonOf } from "../pulumi/pulumi.ts";
+import { chooseDatabase, databasesOf } from "./databases.ts";
+import type { Checkpoint } from "./pending-operations.ts";
 
 /** A stack that Pulumi does not know. */
 const unknown = /no stack named/;
@@ -53,11 +55,34 @@ function configOf(settings: Readonly<Record<string, Setting>>): StackFacts["conf
   );
 }
 
+/** The facts of a database whose arguments stand in a program: what its component says of itself in the state. */
+async function readProgramFacts(
+  pulumi: Pulumi,
+  { stack, given }: StackName,
+  database: string | undefined,
+): Promise<StackFacts | undefined> {
+  const answer = await pulumi.ask(["stack", "export", "--show-secrets", "--stack", given]);
+  const state = answerOf(answer, `the state of stack ${given}`);
+  const databases = state === undefined ? [] : databasesOf(JSON.parse(state) as Checkpoint);
+  if (databases.length === 0 && database === undefined) return undefined;
+  const { component, outputs, config } = chooseDatabase(databases, database, stack);
+  return { name: stack, outputs, config, component };
+}
+
 /**
- * The stack's outputs and configuration, secrets in clear; both empty before the first `up`. Throws RefusedError where
- * there is neither a stack of that name nor its file.
+ * The stack's outputs and configuration, secrets in clear; both empty before the first `up`. Where a program holds the
+ * arguments of its databases, the facts of one of them. Throws RefusedError where there is neither a stack of that name nor
+ * its file, and where it is not clear which database is meant.
+ *
+ * @param database the component's name in the program, or the database's on its server
  */
-export async function readFacts(pulumi: Pulumi, name: StackName): Promise<StackFacts> {
+export async function readFacts(pulumi: Pulumi, name: StackName, database?: string): Promise<StackFacts> {
+  const facts = await readStackFacts(pulumi, name);
+  if (database === undefined && facts.config.database !== undefined) return facts; // the stack's file configures its one database
+  return (await readProgramFacts(pulumi, name, database)) ?? facts;
+}
+
+async function readStackFacts(pulumi: Pulumi, name: StackName): Promise<StackFacts> {
   const { stack, given } = name;
   const [outputs, settings] = await Promise.all([
     pulumi.ask(["stack", "output", "--json", "--show-secrets", "--stack", given]),

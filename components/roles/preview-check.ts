@@ -49,7 +49,8 @@ function missing({ existing, unreachable }: RightsCheck, { config, instance }: C
   if (unreachable !== undefined) return [];
   return config.roles
     .filter(
-      ({ name, shared }) => shared === true && !existing.includes(name) && !instance.turns.isDeclared(name),
+      ({ name, shared }) =>
+        shared === true && !existing.includes(name) && instance.turns.claimed(name) === undefined,
     )
     .map(
       ({ name }) =>

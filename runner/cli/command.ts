@@ -26,6 +26,8 @@ export interface StackFacts {
   readonly outputs: Readonly<Record<string, unknown>>;
   /** The keys of the namespace `pgstack`, without it. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** The name of the database's component, where a program holds its arguments and not the stack's file. */
+  readonly component?: string;
 }
 
 /** What a command is called with. A command reads and writes nothing else of the process. */

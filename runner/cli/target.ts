@@ -8,6 +8,13 @@ export type Target = Pick<Call, "env" | "facts" | "flags">;
 /** The flag that names a stack. */
 export const stackFlag: Flag = { type: "string", short: "s", value: "S", about: "the stack" };
 
+/** The flag that names one of a stack's databases. */
+export const databaseFlag: Flag = {
+  type: "string",
+  value: "NAME",
+  about: "the database, of a stack that has several: as the program names it, or as the server does",
+};
+
 /** The flag for results that programs read. */
 export const jsonFlag: Flag = { type: "boolean", about: "results as one JSON object" };
 
@@ -21,6 +28,7 @@ export const directoryFlag: Flag = {
 /** The flags of a command that works on a database. */
 export const targetFlags = {
   stack: stackFlag,
+  database: databaseFlag,
   url: {
     type: "string",
     value: "URL",

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Call, Command } from "../cli/command.ts";
-import { jsonFlag, stackFacts, stackFlag } from "../cli/target.ts";
+import { databaseFlag, jsonFlag, stackFacts, stackFlag } from "../cli/target.ts";
 import { Dump } from "../config/dump.ts";
 import { type Backup, stackReports, verify } from "../dump/backups.ts";
 import { recoverRenames } from "../dump/files/recover.ts";
@@ -34,6 +34,7 @@ const backups: Command = {
   usage: "backups --stack S [--directory DIR] [--json]",
   flags: {
     stack: stackFlag,
+    database: databaseFlag,
     directory: {
       type: "string",
       value: "DIR",

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { Command, StackFacts } from "../cli/command.ts";
-import { stackFacts, stackFlag } from "../cli/target.ts";
+import { databaseFlag, stackFacts, stackFlag } from "../cli/target.ts";
 import {
   type ConnectionSettings,
   connectionFromUrl,
@@ -82,6 +82,7 @@ const psql: Command = {
   usage: "psql [--stack S] [--role NAME] [-- PSQL ARGUMENTS]",
   flags: {
     stack: stackFlag,
+    database: databaseFlag,
     role: { type: "string", value: "NAME", about: "the role to connect as (default: the owner)" },
   },
   stackWord: 0,

@@ -37,7 +37,9 @@ export function declaredRoles(facts: StackFacts): DeclaredRoles {
   return {
     owner: database.owner,
     creators: creatorsOf(roles, database.owner),
-    attributes: roles.map((role) => attributesOf(role, adopt.roles.includes(role.name))),
+    attributes: roles
+      .filter(({ shared }) => shared !== true)
+      .map((role) => attributesOf(role, adopt.roles.includes(role.name))),
     roles: roles.map((role) => ({
       ...declare(role, database),
       memberOf: role.memberOf,
