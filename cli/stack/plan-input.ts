@@ -43,7 +43,7 @@ function recordedIn(state: string): RecordedStack {
   return { rights: recordedRights(grants?.inputs?.stdin) };
 }
 
-/** Asks Pulumi and the stack's file for all that a plan is made from; the preview goes on meanwhile. */
+/** Asks Pulumi and the stack's file for all that a plan is made from; the preview continues meanwhile. */
 export async function planInput(name: StackName, log: (line: string) => void): Promise<PlanInput> {
   const project = readProject();
   refuseForeign(project, name);

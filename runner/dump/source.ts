@@ -33,16 +33,6 @@ const userTables = `
     AND ${isNotSystemSchema("n.nspname")}
     AND (${isNotOfExtension("pg_class", "c.oid")} OR c.oid IN (SELECT unnest(extconfig) FROM pg_extension))`;
 
-interface SourceRow {
-  readonly database: string;
-  readonly bytes: number;
-  readonly sizes: Readonly<Record<string, number>>;
-  readonly tables: number;
-  readonly hidden: readonly string[];
-  readonly unreadable: readonly string[];
-  readonly invalid: readonly string[];
-}
-
 const sourceQuery = `
   WITH tables AS MATERIALIZED (${userTables}),
   sizes AS MATERIALIZED (SELECT plain, pg_table_size(oid)::float8 AS bytes FROM tables WHERE relkind <> 'S'),
@@ -51,29 +41,19 @@ const sourceQuery = `
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE NOT i.indisvalid AND c.relkind = 'i' AND ${isNotSystemSchema("n.nspname")})
   SELECT current_database() AS database,
-    (SELECT coalesce(sum(bytes), 0) FROM sizes) AS bytes,
-    (SELECT coalesce(json_object_agg(plain, bytes), '{}') FROM sizes) AS sizes,
+    (SELECT coalesce(sum(bytes), 0) FROM sizes) AS "tableBytes",
+    (SELECT coalesce(json_object_agg(plain, bytes), '{}') FROM sizes) AS "tableSizes",
     (SELECT count(*) FROM tables WHERE relkind = 'r')::int AS tables,
     (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM tables WHERE relkind <> 'S' AND row_security_active(oid)) AS hidden,
     (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM tables
       WHERE NOT (has_schema_privilege(schema, 'USAGE') AND has_table_privilege(oid, 'SELECT'))) AS unreadable,
-    (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM invalid) AS invalid`;
+    (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM invalid) AS "invalidIndexes"`;
 
 /** Reads what a dump has to know. Changes nothing. */
 export async function inspectSource(client: pg.Client): Promise<Source> {
-  const row = await oneRow<SourceRow>(client, sourceQuery);
+  const found = await oneRow<Omit<Source, "version" | "major">>(client, sourceQuery);
   const { major, text } = await readServerVersion(client);
-  return {
-    database: row.database,
-    version: text.split(" ")[0] ?? "",
-    major,
-    tableBytes: row.bytes,
-    tableSizes: row.sizes,
-    tables: row.tables,
-    hidden: row.hidden,
-    unreadable: row.unreadable,
-    invalidIndexes: row.invalid,
-  };
+  return { ...found, version: text.split(" ")[0] ?? "", major };
 }
 
 /** A user who may read all that a dump is to hold, and what the server says to that user. */

@@ -15,7 +15,7 @@ export interface EngineStep {
 
 /** What `pulumi preview` says of a stack: the one truth about what `up` does and refuses. */
 export interface EnginePreview {
-  /** Messages with which the preview failed; none where `up` would go on. */
+  /** Messages with which the preview failed; none where `up` would continue. */
   readonly refusals: readonly string[];
   /** Its warnings and what it tells. */
   readonly notes: readonly string[];

@@ -10,7 +10,7 @@ import { freePort, stopCluster } from "../../runner/postgres/cluster.ts";
 import { type ConnectionSettings, environmentOf, withClient } from "../../runner/postgres/connection.ts";
 import { programEnvironment } from "../../runner/postgres/run-program.ts";
 import { serverUser } from "../../runner/postgres/server-user.ts";
-import { endOf, runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { endOf, runCommand, sql, startCommand, urlOf } from "../support/databases.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { startTlsCluster, type TlsCluster } from "../support/tls-cluster.ts";
 
@@ -128,10 +128,10 @@ test("~/.postgresql/root.crt counts as libpq counts it", async () => {
 
 test("a connection that fails for its encryption names sslMode and the values that lead out", async () => {
   const url = (cluster: ThrowawayCluster, query: string) => `${urlOf(cluster, "postgres")}?${query}`;
-  const none = await runVerb(["roles", "--url", url(plain, "sslmode=require")]);
+  const none = await runCommand(["roles", "--url", url(plain, "sslmode=require")]);
   assert.equal(none.code, 1);
   assert.match(none.stderr, /sslMode is require, and the server does not offer TLS.*prefer.*disable/);
-  const selfSigned = await runVerb([
+  const selfSigned = await runCommand([
     "roles",
     "--url",
     url(secure, `sslmode=verify-full&sslrootcert=${otherAuthority}`),
@@ -142,7 +142,7 @@ test("a connection that fails for its encryption names sslMode and the values th
 });
 
 test("a % that is not an escape in a URL is refused, and the URL is not repeated", async () => {
-  const { code, stderr } = await runVerb(["status", "--url", "postgres://u:100%@h/d"]);
+  const { code, stderr } = await runCommand(["status", "--url", "postgres://u:100%@h/d"]);
   assert.equal(code, 2);
   assert.match(stderr, /^error: .*write %25 for a %/);
   assert.doesNotMatch(stderr, /100%/);
@@ -172,7 +172,7 @@ test("a port that opens late is waited for, and said", async (t) => {
   t.after(close);
   const { user, password } = plain.admin;
   const waiting = endOf(
-    startVerb(["roles", "--url", `postgres://${user}:${password}@127.0.0.1:${port}/postgres`]),
+    startCommand(["roles", "--url", `postgres://${user}:${password}@127.0.0.1:${port}/postgres`]),
   );
   await sleep(5_000);
   server.listen(port, "127.0.0.1");
@@ -223,7 +223,7 @@ test("a server that is starting up is waited for", async (t) => {
   ];
   const [file, words] = serverUser().as(directory, start);
   execFileSync(file, words, { cwd: "/", stdio: "ignore" });
-  const { code, stderr } = await runVerb(["roles", "--url", urlOf(cluster, "postgres")]);
+  const { code, stderr } = await runCommand(["roles", "--url", urlOf(cluster, "postgres")]);
   assert.equal(code, 0, stderr);
   assert.match(
     stderr,
@@ -283,7 +283,7 @@ test("PG* variables of the user's shell lead no session elsewhere", async () => 
     PGOPTIONS: "-c work_mem=77MB",
     PGPASSWORD: "wrong",
   };
-  const { code, stderr } = await runVerb(["roles", "--url", urlOf(plain, "postgres")], { env });
+  const { code, stderr } = await runCommand(["roles", "--url", urlOf(plain, "postgres")], { env });
   assert.equal(code, 0, stderr);
   Object.assign(process.env, env);
   try {

@@ -8,7 +8,7 @@ import { reachFreeze, reachPrepare } from "../../runner/cutover/stages/before-fr
 import { rehearse } from "../../runner/cutover/stages/rehearse.ts";
 import { readStatus } from "../../runner/cutover/state/status.ts";
 import { asRole, type CutoverClusters, startCutoverClusters } from "../support/cutover-clusters.ts";
-import { runVerb, sql, urlOf } from "../support/databases.ts";
+import { runCommand, sql, urlOf } from "../support/databases.ts";
 
 let clusters: CutoverClusters;
 before(async () => {
@@ -60,7 +60,7 @@ test("under the freeze only rows written since the comparison ahead are compared
     sql(asRole(cutover.target, "boss"), "DELETE FROM other"),
     /about to move another one here/,
   );
-  const { stdout } = await runVerb(["cutover", "status", "--url", urlOf(clusters.target, "odd")]);
+  const { stdout } = await runCommand(["cutover", "status", "--url", urlOf(clusters.target, "odd")]);
   assert.match(stdout, /compared ahead of a freeze at .*: 1350 rows/);
   await sql(cutover.source, oddChanges);
   assert.equal((await reachPrepare(cutover))?.rows, 1350, "what was compared before still holds");

@@ -16,7 +16,7 @@ import {
   type CutoverClusters,
   startCutoverClusters,
 } from "../support/cutover-clusters.ts";
-import { runVerb, scriptOf, sql, urlOf } from "../support/databases.ts";
+import { runCommand, scriptOf, sql, urlOf } from "../support/databases.ts";
 import { richDatabase } from "../support/rich-database.ts";
 import { until } from "../support/wait.ts";
 
@@ -180,9 +180,9 @@ test("a target with contents of its own is refused before anything is dropped", 
   await sql(cutover.source, "INSERT INTO acknowledged VALUES (1, 'thawed', 1)");
   assert.deepEqual(await sql(cutover.target, "SELECT x FROM precious"), [{ x: 1 }]);
   const url = urlOf(clusters.target, "occupied");
-  assert.equal((await runVerb(["cutover", "discard", "--url", url])).code, 0);
+  assert.equal((await runCommand(["cutover", "discard", "--url", url])).code, 0);
   assert.notEqual((await rehearse(cutover)).copy, null);
-  assert.match((await runVerb(["cutover", "status", "--url", url])).stdout, /phase: filled/);
+  assert.match((await runCommand(["cutover", "status", "--url", url])).stdout, /phase: filled/);
 });
 
 test("going back to a rehearsal thaws the source, and keeps what clients wrote on the new side", async () => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startCluster } from "../../runner/postgres/cluster.ts";
 import { serverProcess } from "../../runner/postgres/pid-file.ts";
-import { endOf, runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { endOf, runCommand, sql, startCommand, urlOf } from "../support/databases.ts";
 import { mountSmallDisk } from "../support/small-disk.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
@@ -39,7 +39,7 @@ const isAsBefore = async (database: string) =>
   assert.deepEqual(await sql(on(database), "SELECT a FROM before"), [{ a: 1 }]);
 
 async function restores(database: string): Promise<void> {
-  const next = await runVerb(restoreArgs(database));
+  const next = await runCommand(restoreArgs(database));
   assert.equal(next.code, 0, next.stderr);
   assert.equal(JSON.parse(next.stdout).rows, 70_100);
   assert.deepEqual(JSON.parse(next.stdout).incomplete, []);
@@ -53,7 +53,7 @@ before(async () => {
   await sql(cluster.admin, "CREATE ROLE app");
   for (const name of ["source", "target"]) await sql(cluster.admin, `CREATE DATABASE ${name}`);
   await sql(on("source"), schema);
-  const made = await runVerb([
+  const made = await runCommand([
     ...["dump", "--url", urlOf(cluster, "source"), "--out", dump],
     ...["--format", "directory", "--compression", "none", "--jobs", "2"],
   ]);
@@ -69,7 +69,7 @@ after(async () => {
 async function startLoading(): Promise<{ child: ChildProcess; ended: ReturnType<typeof endOf> }> {
   for (let attempt = 1; attempt <= 10; attempt++) {
     await sql(on("target"), "DROP TABLE IF EXISTS before; CREATE TABLE before AS SELECT 1 AS a");
-    const child = startVerb(restoreArgs("target"));
+    const child = startCommand(restoreArgs("target"));
     const ended = endOf(child);
     if (
       (await until(async () => ((await loading()) ? "loads" : child.exitCode !== null && "over"))) === "loads"
@@ -103,7 +103,7 @@ test("a disk that is full while sessions load a table gives the restore up, and 
     await sql(cluster.superuser, `CREATE TABLESPACE small LOCATION '${disk.space}'`);
     await sql(cluster.superuser, `CREATE DATABASE cramped TABLESPACE small OWNER ${cluster.admin.user}`);
     await sql(on("cramped"), "CREATE TABLE before AS SELECT 1 AS a");
-    const given = await runVerb(restoreArgs("cramped"));
+    const given = await runCommand(restoreArgs("cramped"));
     assert.equal(given.code, 1, given.stderr);
     assert.match(
       given.stderr,

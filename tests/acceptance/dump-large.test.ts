@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { runVerb, scriptOf, sql, startVerb, urlOf } from "../support/databases.ts";
+import { runCommand, scriptOf, sql, startCommand, urlOf } from "../support/databases.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
@@ -46,7 +46,7 @@ const contentOf = (database: string) =>
 
 async function dumpOf(database: string): Promise<string> {
   const path = join(folder, database);
-  const made = await runVerb([
+  const made = await runCommand([
     ...["dump", "--url", urlOf(cluster, database), "--out", path],
     ...["--format", "directory", "--compression", "none", "--jobs", "2"],
   ]);
@@ -77,7 +77,7 @@ test("a row that the server does not take gives the restore up, and the table is
     .sort((one, other) => statSync(other).size - statSync(one).size)[0] as string;
   const rows = readFileSync(file);
   writeFileSync(file, rows.fill("x", rows.indexOf("\n40000\t") + 1, rows.indexOf("\n40000\t") + 2));
-  const failed = await runVerb(restoreArgs(path));
+  const failed = await runCommand(restoreArgs(path));
   assert.equal(failed.code, 1);
   assert.match(
     failed.stderr,
@@ -97,7 +97,7 @@ test("a restore that is asked to end while sessions load a table leaves the targ
       SELECT CASE WHEN current_database() LIKE 'pgstack%' THEN pg_sleep(0.01) IS NOT NULL ELSE true END $$`,
     'ALTER TABLE "My App"."large one" ADD CHECK (public.lags())',
   );
-  const child = startVerb(restoreArgs(await dumpOf("slow")));
+  const child = startCommand(restoreArgs(await dumpOf("slow")));
   let stderr = "";
   child.stderr?.on("data", (text) => {
     stderr += text;
@@ -117,7 +117,7 @@ test("a restore that is asked to end while sessions load a table leaves the targ
 });
 
 test("several sessions load one table, and the copy has the same rows, keys, indexes and comments", async () => {
-  const restored = await runVerb(restoreArgs(await dumpOf("source")));
+  const restored = await runCommand(restoreArgs(await dumpOf("source")));
   assert.equal(restored.code, 0, restored.stderr);
   assert.deepEqual(JSON.parse(restored.stdout).incomplete, []);
   assert.deepEqual(await contentOf("target"), await contentOf("source"));

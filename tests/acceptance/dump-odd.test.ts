@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import pg from "pg";
 import { prune, stackReports, verify } from "../../runner/dump/backups.ts";
-import { runShell, runVerb, scriptOf, sql, urlOf } from "../support/databases.ts";
+import { runCommand, runShell, scriptOf, sql, urlOf } from "../support/databases.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 /** Names that PostgreSQL takes and that have a meaning elsewhere: in SQL, in a dump's own lines, in a shell, in a URL. */
@@ -65,15 +65,15 @@ after(async () => {
 
 test("odd names of files, databases, roles, schemas, tables and functions come through, and are known again", async () => {
   const dump = join(folder, "source");
-  const made = await runVerb(["dump", "--url", urlOn("source"), "--out", dump, "--json"]);
+  const made = await runCommand(["dump", "--url", urlOn("source"), "--out", dump, "--json"]);
   assert.equal(JSON.parse(made.stdout).rows, 3 * oddNames.length, made.stderr);
   for (const name of oddDatabases) {
     const restore = ["restore", dump, "--url", urlOn(name), "--owner", oddRole, "--jobs", "2"];
-    const restored = await runVerb(restore);
+    const restored = await runCommand(restore);
     assert.equal(restored.code, 0, restored.stderr);
     const [source, copy] = await Promise.all(["source", name].map((one) => scriptOf(cluster, on(one))));
     assert.equal(copy, source);
-    const refused = await runVerb(restore);
+    const refused = await runCommand(restore);
     assert.equal(refused.code, 2);
     const lost = refused.stderr.split("\n").filter((line) => line.startsWith("  "));
     assert.deepEqual(
@@ -109,7 +109,7 @@ test("a dump whose output nobody reads any more, or whose streams are closed, is
 });
 
 test("of two dumps to one name at once, one is kept and the other says that it exists", async () => {
-  const dump = () => runVerb(["dump", "--url", urlOn("source"), "--out", join(folder, "same"), "--json"]);
+  const dump = () => runCommand(["dump", "--url", urlOn("source"), "--out", join(folder, "same"), "--json"]);
   const [one, other] = (await Promise.all([dump(), dump()])).sort((a, b) => Number(a.code) - Number(b.code));
   assert.deepEqual([one?.code, other?.code], [0, 2], other?.stderr);
   assert.match(other?.stderr ?? "", /exists/);

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { checksumOf } from "../../runner/dump/files/checksum.ts";
-import { runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { runCommand, sql, startCommand, urlOf } from "../support/databases.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
@@ -23,7 +23,7 @@ let folder: string;
 
 const on = (database: string) => ({ ...cluster.admin, database });
 const dumpOf = (database: string, path: string, ...more: string[]) =>
-  runVerb([
+  runCommand([
     ...["dump", "--url", urlOf(cluster, database), "--out", path, "--format", "directory"],
     ...["--compression", "none", ...more],
   ]);
@@ -70,12 +70,12 @@ test("a dump that was being replaced when the run was killed is put right by who
     mkdirSync(`${path}.partial-${pid}.old`); // half removed by another run
     mkdirSync(join(`${path}.turn`, `${pid}-0123abcd`), { recursive: true });
     if (!existsSync(path)) {
-      const restored = await runVerb(restoreOf(path));
+      const restored = await runCommand(restoreOf(path));
       assert.equal(restored.code, 0, restored.stderr);
       assert.equal(JSON.parse(restored.stdout).rows, 2);
       assert.match(restored.stderr, /renamed .*x\.partial-\d+-\w+ to .*x, as a run/);
     } else {
-      const seen = await runVerb(["backups", "--stack", "none", "--directory", place]);
+      const seen = await runCommand(["backups", "--stack", "none", "--directory", place]);
       assert.match(seen.stderr, /x\.partial-.*killed/, moment);
     }
     assert.equal(reportOn(path).rows, "final" in left && left.final === "old" ? 1 : 2, moment);
@@ -107,7 +107,7 @@ test("a restore whose dump is replaced meanwhile is given up, instead of loading
   const path = join(folder, "replaced");
   assert.equal((await dumpOf("old", path)).code, 0);
   await sql(on("target"), "CREATE TABLE before AS SELECT 1 AS a");
-  const child = startVerb(restoreOf(path));
+  const child = startCommand(restoreOf(path));
   let stderr = "";
   child.stderr?.on("data", (text) => {
     stderr += text;

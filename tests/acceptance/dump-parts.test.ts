@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ConnectionSettings, environmentOf } from "../../runner/postgres/connection.ts";
 import { findPrograms } from "../../runner/postgres/programs.ts";
-import { runVerb, sql, urlOf } from "../support/databases.ts";
+import { runCommand, sql, urlOf } from "../support/databases.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 
 let cluster: ThrowawayCluster;
@@ -27,7 +27,7 @@ async function makeDatabase(name: string, content = ""): Promise<void> {
   if (content !== "") await sql(on(name), content);
 }
 const dump = (database: string, name: string, ...words: string[]) =>
-  runVerb([
+  runCommand([
     "dump",
     "--url",
     urlOf(cluster, database),
@@ -38,7 +38,7 @@ const dump = (database: string, name: string, ...words: string[]) =>
     ...words,
   ]);
 const restore = (database: string, name: string, ...words: string[]) =>
-  runVerb([
+  runCommand([
     "restore",
     join(folder, name),
     "--url",
@@ -230,7 +230,7 @@ test("a dump of some tables names what these need and it does not hold; the rest
     "type shop.positive",
     "type shop.state",
   ]);
-  const text = await runVerb([
+  const text = await runCommand([
     "dump",
     "--url",
     urlOf(cluster, "needing"),

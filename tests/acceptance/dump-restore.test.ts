@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openClient } from "../../runner/postgres/connection.ts";
-import { runShell, runVerb, scriptOf, sql, startVerb, urlOf } from "../support/databases.ts";
+import { runCommand, runShell, scriptOf, sql, startCommand, urlOf } from "../support/databases.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
@@ -23,9 +23,9 @@ let folder: string;
 const on = (database: string) => ({ ...cluster.admin, database });
 const as = (user: string, database: string) => ({ ...cluster.admin, user, password: user, database });
 const dumpTo = (database: string, path: string, ...more: string[]) =>
-  runVerb(["dump", "--url", urlOf(cluster, database), "--out", path, ...more]);
+  runCommand(["dump", "--url", urlOf(cluster, database), "--out", path, ...more]);
 const restoreInto = (database: string, path: string, ...more: string[]) =>
-  runVerb(["restore", path, "--url", urlOf(cluster, database), "--owner", "app", ...more]);
+  runCommand(["restore", path, "--url", urlOf(cluster, database), "--owner", "app", ...more]);
 
 /**
  * One of everything that makes a restore by hand go wrong.
@@ -233,7 +233,7 @@ test("rows that the one who restores may not see are no less in the way", async 
     `CREATE TABLE t (id int PRIMARY KEY, filler text); INSERT INTO t VALUES (1); ALTER TABLE t OWNER TO app;
     ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY`,
   );
-  const refused = await runVerb([
+  const refused = await runCommand([
     ...["restore", join(folder, "hand.dump"), "--owner", "app"],
     ...["--url", urlOf(cluster, "veiled", "keeper")],
   ]);
@@ -244,7 +244,7 @@ test("rows that the one who restores may not see are no less in the way", async 
 test("a preview refuses another dump than the expected one, even before there is a server", async () => {
   const from = join(folder, "hand.dump");
   const check = (environment: Record<string, string>, restore: Record<string, string>) =>
-    runVerb(["restore-check"], {
+    runCommand(["restore-check"], {
       stdin: JSON.stringify({ environment, request: { restore: { from, owner: "app", ...restore } } }),
     });
   const known = { PGHOST: cluster.admin.host, PGPORT: String(cluster.admin.port), PGDATABASE: "hand" };
@@ -291,7 +291,7 @@ test("rows that row-level security hides, or that may not be read, are refused a
     "CREATE TABLE secrets (a int); INSERT INTO secrets VALUES (1); ALTER TABLE secrets ENABLE ROW LEVEL SECURITY",
   );
   const dump = () =>
-    runVerb(["dump", "--url", urlOf(cluster, "walled", "reader"), "--out", join(folder, "walled.dump")]);
+    runCommand(["dump", "--url", urlOf(cluster, "walled", "reader"), "--out", join(folder, "walled.dump")]);
   const unreadable = await dump();
   assert.equal(unreadable.code, 2);
   assert.match(unreadable.stderr, /may not read[\s\S]*public\.secrets/);
@@ -333,7 +333,7 @@ const partials = () => readdirSync(folder).filter((name) => name.includes(".part
 
 test("a dump that is killed leaves nothing under its name, and the next run cleans up", async () => {
   const path = join(folder, "killed.dump");
-  const child = startVerb([
+  const child = startCommand([
     "dump",
     "--url",
     urlOf(cluster, "plain"),
@@ -372,12 +372,12 @@ test("a restore that is killed leaves the target as it was, and the next run res
     (await sql(cluster.admin, "SELECT datname FROM pg_database WHERE datname LIKE 'pgstack\\_restore\\_%'"))
       .length;
   const args = ["restore", path, "--url", urlOf(cluster, "kept"), "--owner", "app", "--overwrite"];
-  const child = startVerb(args);
+  const child = startCommand(args);
   await until(async () => (await fresh()) > 0);
   child.kill("SIGKILL");
   await new Promise((resolve) => child.once("close", resolve));
   assert.deepEqual(await sql(on("kept"), "SELECT a FROM before"), [{ a: 1 }]);
-  const next = await runVerb(args);
+  const next = await runCommand(args);
   assert.equal(next.code, 0, next.stderr);
   assert.equal((await sql(on("kept"), "SELECT count(*)::int AS n FROM t"))[0]?.n, 100_000);
   await until(async () => (await fresh()) === 0); // the server drops the old one by itself
@@ -399,7 +399,7 @@ test("a failing sanitize script gives the restore up; a right one runs before an
 
 test("a restore that cannot be carried is refused with every reason", async () => {
   await sql(on("kept"), "BEGIN; CREATE TABLE later (a int); PREPARE TRANSACTION 'held'");
-  const refused = await runVerb([
+  const refused = await runCommand([
     "restore",
     join(folder, "rich.dump"),
     "--url",
@@ -411,7 +411,7 @@ test("a restore that cannot be carried is refused with every reason", async () =
   assert.match(refused.stderr, /"ghost" is no role/);
   assert.match(refused.stderr, /prepared transaction held/);
   await sql(on("kept"), "ROLLBACK PREPARED 'held'");
-  const weak = await runVerb([
+  const weak = await runCommand([
     "restore",
     join(folder, "rich.dump"),
     "--url",
@@ -433,7 +433,7 @@ test("a resource dumps once for each label, and prunes only after a new one", as
     PGDATABASE: "rich",
   };
   const ensure = (label: string, more: Record<string, string> = {}) =>
-    runVerb(["dump-ensure"], {
+    runCommand(["dump-ensure"], {
       stdin: JSON.stringify({
         stack: "dev",
         label,
@@ -453,7 +453,7 @@ test("a resource dumps once for each label, and prunes only after a new one", as
   assert.equal(elsewhere.stdout, first.stdout);
   assert.ok(!existsSync(join(directory, "dev-one.dump")));
   for (const label of ["two", "three", "four"]) assert.equal((await ensure(label)).code, 0);
-  const list = await runVerb(["backups", "--stack", "dev", "--directory", directory, "--json"]);
+  const list = await runCommand(["backups", "--stack", "dev", "--directory", directory, "--json"]);
   assert.deepEqual(
     JSON.parse(list.stdout).backups.map((one: { label: string; state: string }) => [one.label, one.state]),
     [
@@ -475,7 +475,7 @@ test("a resource restores once for each dump, and not over rows that nobody gave
     PGDATABASE: "filled",
   };
   const ensure = (settings: Record<string, unknown>, more: Record<string, string> = {}) =>
-    runVerb(["restore-ensure"], {
+    runCommand(["restore-ensure"], {
       stdin: JSON.stringify({ owner: "app", ...settings }),
       env: { ...env, ...more },
     });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startCluster } from "../../runner/postgres/cluster.ts";
 import { serverProcess } from "../../runner/postgres/pid-file.ts";
-import { endOf, runVerb, sql, startVerb, urlOf } from "../support/databases.ts";
+import { endOf, runCommand, sql, startCommand, urlOf } from "../support/databases.ts";
 import { mountSmallDisk } from "../support/small-disk.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
@@ -38,7 +38,13 @@ before(async () => {
     "CREATE TABLE t AS SELECT g AS id, repeat(md5(g::text), 20) AS filler FROM generate_series(1, 100000) g",
   );
   await sql(on("target"), "CREATE TABLE before AS SELECT 1 AS a");
-  const made = await runVerb(["dump", "--url", urlOf(cluster, "source"), "--out", join(folder, "good.dump")]);
+  const made = await runCommand([
+    "dump",
+    "--url",
+    urlOf(cluster, "source"),
+    "--out",
+    join(folder, "good.dump"),
+  ]);
   assert.equal(made.code, 0, made.stderr);
 });
 
@@ -59,7 +65,7 @@ async function crashUnder(child: ChildProcess): Promise<{ code: number | null; s
 
 test("a server that goes away during a dump leaves nothing under its name, and the next run dumps", async () => {
   const path = join(folder, "lost.dump");
-  const child = startVerb(dumpArgs(path));
+  const child = startCommand(dumpArgs(path));
   await until(() => readdirSync(folder).some((name) => name.startsWith("lost.dump.partial")));
   const { code, stderr } = await crashUnder(child);
   assert.equal(code, 1);
@@ -68,13 +74,13 @@ test("a server that goes away during a dump leaves nothing under its name, and t
     readdirSync(folder).filter((name) => name.startsWith("lost")),
     [],
   );
-  const next = await runVerb(dumpArgs(path));
+  const next = await runCommand(dumpArgs(path));
   assert.equal(next.code, 0, next.stderr);
   assert.equal(JSON.parse(next.stdout).rows, 100_000);
 });
 
 test("a server that goes away during a restore leaves the target as it was, and the next run restores", async () => {
-  const child = startVerb(restoreArgs("target"));
+  const child = startCommand(restoreArgs("target"));
   await until(async () => (await halfFilled()).length > 0);
   const { code, stderr } = await crashUnder(child);
   assert.equal(code, 1);
@@ -83,7 +89,7 @@ test("a server that goes away during a restore leaves the target as it was, and 
     /database "target".*is as it was before[\s\S]*pgstack_restore_\w+ is left .*next restore/,
   );
   assert.equal(await rowsIn("target", "before"), 1);
-  const next = await runVerb(restoreArgs("target"));
+  const next = await runCommand(restoreArgs("target"));
   assert.equal(next.code, 0, next.stderr);
   assert.match(next.stderr, /dropped database pgstack_restore_\w+, left by/);
   assert.equal(await rowsIn("target", "t"), 100_000);
@@ -97,17 +103,17 @@ test("a server whose disk is full refuses before, or gives up and keeps the targ
     await sql(cluster.superuser, `CREATE TABLESPACE small LOCATION '${disk.space}'`);
     await sql(cluster.superuser, `CREATE DATABASE cramped TABLESPACE small OWNER ${cluster.admin.user}`);
     await sql(on("cramped"), "CREATE TABLE before AS SELECT 1 AS a");
-    const given = await runVerb(restoreArgs("cramped"));
+    const given = await runCommand(restoreArgs("cramped"));
     assert.equal(given.code, 1, given.stderr);
     assert.match(given.stderr, /TABLE DATA public\.t: .*No space left[\s\S]*is as it was before/);
     assert.deepEqual(await halfFilled(), [], given.stderr);
     assert.equal(await rowsIn("cramped", "before"), 1);
     assert.ok(disk.resize(25));
-    const refused = await runVerb(restoreArgs("cramped"));
+    const refused = await runCommand(restoreArgs("cramped"));
     assert.equal(refused.code, 2, refused.stderr);
     assert.match(refused.stderr, /uncompressed; the server's disk has .* free in .*space/);
     assert.ok(disk.resize(400));
-    const next = await runVerb(restoreArgs("cramped"));
+    const next = await runCommand(restoreArgs("cramped"));
     assert.equal(next.code, 0, next.stderr);
     assert.equal(await rowsIn("cramped", "t"), 100_000);
     await sql(cluster.admin, "DROP DATABASE cramped");

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import type { Call } from "../../runner/cli/command.ts";
 import dumpCommand from "../../runner/commands/dump.ts";
 import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
-import { endOf, runVerb, sql, startVerb } from "../support/databases.ts";
+import { endOf, runCommand, sql, startCommand } from "../support/databases.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
@@ -83,7 +83,7 @@ const content = `
 
 async function dumpOf(database: string, name: string): Promise<string> {
   const path = join(folder, name);
-  const { code, stderr } = await runVerb([
+  const { code, stderr } = await runCommand([
     "dump",
     "--url",
     url(database, "app"),
@@ -109,7 +109,7 @@ test("an ordinary administrator restores: everything is the owner's, settings an
   );
   const path = await dumpOf("source", "source.dump");
   const words = ["restore", path, "--url", url("target", "managed"), "--owner", "app", "--json"];
-  const { code, stdout, stderr } = await runVerb(words);
+  const { code, stdout, stderr } = await runCommand(words);
   assert.equal(code, 0, stderr);
   const report = JSON.parse(stdout) as { notes: string[]; incomplete: string[]; rows: number };
   assert.deepEqual(report.incomplete, []);
@@ -147,11 +147,11 @@ test("an ordinary administrator restores: everything is the owner's, settings an
 
 test("rows are refused without --overwrite as for a superuser, and a restore over them works", async () => {
   const words = ["restore", join(folder, "source.dump"), "--url", url("target", "managed"), "--owner", "app"];
-  const refused = await runVerb(words);
+  const refused = await runCommand(words);
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /TABLE stats\.later[\s\S]*rows of public\.users/);
   assert.deepEqual(await memberships(), []);
-  const { code, stderr } = await runVerb([...words, "--overwrite"]);
+  const { code, stderr } = await runCommand([...words, "--overwrite"]);
   assert.equal(code, 0, stderr);
   assert.deepEqual(await sql(on("target", "app"), "SELECT count(*)::int AS n FROM users"), [{ n: 10 }]);
   assert.deepEqual(await memberships(), []);
@@ -167,7 +167,7 @@ test("a stack's restore is found done when it is repeated, by an administrator w
     PGDATABASE: "target",
     PGSSLMODE: "disable",
   };
-  const run = () => runVerb(["restore-ensure"], { stdin: JSON.stringify(settings), env });
+  const run = () => runCommand(["restore-ensure"], { stdin: JSON.stringify(settings), env });
   const first = await run();
   assert.equal(first.code, 0, first.stderr);
   await sql(on("target", "app"), "INSERT INTO users VALUES (12, 'twelve')");
@@ -195,7 +195,7 @@ test("a restore that is killed leaves the target as it was; the next one drops w
     "--jobs",
     "1",
   ];
-  const child = startVerb(words);
+  const child = startCommand(words);
   const ending = endOf(child);
   await until(async () => (await memberships()).length > 0);
   child.kill("SIGKILL");
@@ -204,7 +204,7 @@ test("a restore that is killed leaves the target as it was; the next one drops w
   assert.deepEqual(await memberships(), [{ rolname: "app" }, { rolname: "creator" }]);
   const small = ["restore", join(folder, "source.dump"), ...words.slice(2)];
   await until(async () => {
-    const { code, stderr } = await runVerb(small);
+    const { code, stderr } = await runCommand(small);
     return code === 0 && /dropped database pgstack_restore_/.test(stderr);
   });
   assert.deepEqual(await memberships(), []);
@@ -222,7 +222,7 @@ test("an owner whom the administrator may not join is refused before anything is
     "foreign_owner",
     "--overwrite",
   ];
-  const { code, stderr } = await runVerb(words);
+  const { code, stderr } = await runCommand(words);
   assert.equal(code, 2, stderr);
   const refusal = /"managed" is not a member of "foreign_owner", and may not become one/;
   assert.match(stderr, refusal);
@@ -236,7 +236,7 @@ test("an owner whom the administrator may not join is refused before anything is
   };
   const restore = { from: join(folder, "large.dump"), owner: "foreign_owner", overwrite: true };
   const request = { restore, migrations: { directory: "migrations", table: "pgstack.migrations" } };
-  const preview = await runVerb(["restore-check"], { stdin: JSON.stringify({ environment, request }) });
+  const preview = await runCommand(["restore-check"], { stdin: JSON.stringify({ environment, request }) });
   assert.equal(preview.code, 2, preview.stderr);
   assert.match(preview.stderr, refusal);
 });
@@ -274,14 +274,20 @@ test("a stack's dump is read as the owner where the administrator may not, by ha
     PGSSLMODE: "disable",
   };
   const resource = (more: Record<string, string>) =>
-    runVerb(["dump-ensure"], { stdin: JSON.stringify(settings), env: { ...login, ...more } });
+    runCommand(["dump-ensure"], { stdin: JSON.stringify(settings), env: { ...login, ...more } });
   const alone = await resource({});
   assert.equal(alone.code, 2, alone.stderr);
   assert.match(alone.stderr, /"managed" may not read these tables and sequences/);
   const owned = await resource({ PGSTACK_OWNER_USER: "app", PGSTACK_OWNER_PASSWORD: "app" });
   assert.equal(owned.code, 0, owned.stderr);
   assert.equal(JSON.parse(owned.stdout).rows, 1010);
-  const byUrl = await runVerb(["dump", "--url", url("owned", "managed"), "--out", join(folder, "no.dump")]);
+  const byUrl = await runCommand([
+    "dump",
+    "--url",
+    url("owned", "managed"),
+    "--out",
+    join(folder, "no.dump"),
+  ]);
   assert.equal(byUrl.code, 2, byUrl.stderr);
   assert.match(byUrl.stderr, /Dump as their owner/);
 });

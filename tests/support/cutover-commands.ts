@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CutoverSettings, requestOf } from "../../runner/cutover/settings.ts";
-import { startVerb } from "./databases.ts";
+import { startCommand } from "./databases.ts";
 
 /** A stage that runs. */
 export interface Stage {
@@ -12,7 +12,7 @@ export interface Stage {
 /** Starts a stage of a cutover in a process of its own, as its resource does. */
 export function startStage(words: readonly string[], cutover: CutoverSettings): Stage {
   const { request, environment } = requestOf(cutover);
-  const child = startVerb(words, environment);
+  const child = startCommand(words, environment);
   child.stdin?.end(JSON.stringify(request));
   for (const stream of [child.stdout, child.stderr]) stream?.resume();
   return {

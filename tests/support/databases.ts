@@ -37,11 +37,11 @@ export function urlOf({ admin }: ThrowawayCluster, database: string, user = admi
 }
 
 /** Runs a command in a process of its own; `stdin` and `env` as a resource would give them. */
-export async function runVerb(
+export async function runCommand(
   args: readonly string[],
   given: { stdin?: string; env?: Record<string, string | undefined> } = {},
 ): Promise<Ended> {
-  const child = startVerb(args, given.env);
+  const child = startCommand(args, given.env);
   child.stdin?.end(given.stdin ?? "");
   return endOf(child);
 }
@@ -58,7 +58,7 @@ export async function endOf(child: ChildProcess): Promise<Ended> {
 }
 
 /** Starts a command, for tests that end it before it is done. */
-export function startVerb(
+export function startCommand(
   args: readonly string[],
   env: Record<string, string | undefined> = {},
 ): ChildProcess {

@@ -127,6 +127,6 @@ test("sizes, ages and counts read as people say them", () => {
   } as const;
   assert.equal(
     effectText(weak),
-    "SHARE UPDATE EXCLUSIVE on games (1.20 GB, about 9.1 M rows): readers and writers go on",
+    "SHARE UPDATE EXCLUSIVE on games (1.20 GB, about 9.1 M rows): readers and writers continue",
   );
 });

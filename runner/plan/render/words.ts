@@ -59,8 +59,8 @@ export function tableText({ name, bytes, rows, counted, partitions }: SizedTable
 export function effectText({ form, table, lock, rows, blocks }: StatementEffect): string {
   if (blocks !== null) return describeLongLock(form as StatementForm, tableText(table));
   const waiting = whoWaits(lock);
-  const work = rows === "untouched" ? "" : rows === "read" ? ", reads every row" : ", writes every row anew";
-  const others = waiting === undefined ? "readers and writers go on" : `${waiting} for a moment`;
+  const work = rows === "untouched" ? "" : rows === "read" ? ", reads every row" : ", rewrites every row";
+  const others = waiting === undefined ? "readers and writers continue" : `${waiting} for a moment`;
   return `${lock} on ${tableText(table)}${work}: ${others}`;
 }
 
