@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as v from "valibot";
-import { AdminAuth } from "../runner/config/admin-auth.ts";
-import { ExistingInstance, type ExistingInstanceConfig } from "../runner/config/instance.ts";
+import { AdminAuth, ExistingInstance, type ExistingInstanceConfig } from "../runner/config/instance.ts";
 import { ConfigError, checkConfig, describeFault, type StackConfig } from "../runner/config/parse.ts";
+import { allLogins } from "../runner/config/rotation.ts";
 import { Password } from "../runner/config/types.ts";
 import type { DatabaseSettings, InstanceArgs, LocalInstanceArgs } from "./interfaces.ts";
 import { orFail } from "./parts/refusal.ts";
@@ -111,7 +111,8 @@ export function checkDatabase(
     role,
     pulumi.secret(readLater(what, `passwords.${role}`, Password, given)),
   ]);
-  return { ...config, protect: args.protect ?? !server.isLocal, passwords: Object.fromEntries(later) };
+  const roles = allLogins(config.roles, config.adopt);
+  return { ...config, roles, protect: args.protect ?? !server.isLocal, passwords: Object.fromEntries(later) };
 }
 
 const ofDatabase = ["instance", "name", "owner", "schemas", "extensions", "passwords"];

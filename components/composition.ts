@@ -337,6 +337,7 @@ function outputsOf(
       server: administrator,
       database: resource.name,
       passwords: { [config.database.owner]: owner.password, ...roles.passwords },
+      logins: Object.fromEntries(config.roles.map(({ name, login = name }) => [name, login])),
     }),
     head,
     migrations: { count: migrations?.count ?? 0, head, pending: migrations?.pending ?? 0 },

@@ -46,7 +46,14 @@ export class Database extends pulumi.ComponentResource {
   /** The owner's name, once it is there. */
   readonly owner: pulumi.Output<string>;
   /** The roles beside the owner. */
-  readonly roles: pulumi.Output<readonly { readonly name: string; readonly access: string }[]>;
+  readonly roles: pulumi.Output<
+    readonly {
+      readonly name: string;
+      readonly access: string;
+      /** Of a role whose two logins take turns, the one whose turn it is. */
+      readonly login?: string;
+    }[]
+  >;
   /** The report of the last dump, or null. */
   readonly dump: pulumi.Output<object | null>;
   /** The report of the restore, or null. */
@@ -82,7 +89,13 @@ export class Database extends pulumi.ComponentResource {
     this.migrations = output("migrations") as typeof this.migrations;
     this.name = output("name") as typeof this.name;
     this.owner = output("owner") as typeof this.owner;
-    this.roles = pulumi.output(config.roles.map(({ name, access }) => ({ name, access })));
+    this.roles = pulumi.output(
+      config.roles.map(({ name, access, login }) => ({
+        name,
+        access,
+        ...(login !== undefined && { login }),
+      })),
+    );
     this.dump = output("dump") as typeof this.dump;
     this.restore = output("restore") as typeof this.restore;
     this.cutover = output("cutover") as typeof this.cutover;

@@ -60,6 +60,8 @@ export interface RoleArgs {
   validUntil?: string | undefined;
   /** Raised to rotate a generated password. Default: 1. */
   passwordVersion?: number | undefined;
+  /** `pair`: two logins take turns, so that a client keeps its login through one rotation. */
+  rotate?: "pair" | undefined;
   /** Roles that it is a member of. */
   memberOf?: readonly string[] | undefined;
   /** Another database declares the role: only its rights in this database are stated here. Default: false. */

@@ -78,13 +78,21 @@ export interface UrlsArgs {
   readonly database: pulumi.Output<string>;
   /** By role, the owner's among them; undefined for one that nobody here knows. Secret. */
   readonly passwords: Readonly<Record<string, pulumi.Output<string> | undefined>>;
+  /** By role, the one that its clients log in as, where that is not the role itself. */
+  readonly logins: Readonly<Record<string, string>>;
 }
 
 /** The URLs by which each role reaches the stack's database. Secret. */
-export function urlsOf({ server, database, passwords }: UrlsArgs): pulumi.Output<Record<string, string>> {
-  const urls = Object.entries(passwords).map(
-    ([user, password]) => [user, connectionUrl(server, { user, password, database })] as const,
-  );
+export function urlsOf({
+  server,
+  database,
+  passwords,
+  logins,
+}: UrlsArgs): pulumi.Output<Record<string, string>> {
+  const urls = Object.keys(passwords).map((role) => {
+    const user = logins[role] ?? role;
+    return [role, connectionUrl(server, { user, password: passwords[user], database })] as const;
+  });
   return pulumi.secret(pulumi.all(Object.fromEntries(urls)));
 }
 

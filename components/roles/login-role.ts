@@ -14,6 +14,7 @@ export type LoginRoleSettings = Pick<RoleConfig, "name"> &
       | "idleInTransactionTimeout"
       | "validUntil"
       | "passwordVersion"
+      | "passwordKept"
       | "memberOf"
     >
   >;
@@ -45,7 +46,7 @@ function generatedPassword(name: string, settings: LoginRoleSettings, options: p
       secret: true,
       onlyForRequest: true,
     },
-    options,
+    { ...options, ...(settings.passwordKept && { ignoreChanges: ["stdin"] }) },
   );
   return command.result<{ password: string }>().password;
 }

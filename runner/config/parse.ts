@@ -1,14 +1,14 @@
 import * as v from "valibot";
-import { AdminAuth, type AdminAuthConfig } from "./admin-auth.ts";
 import { Adopt, type AdoptConfig } from "./adopt.ts";
 import { Cutover, type CutoverConfig } from "./cutover.ts";
 import { Database, type DatabaseConfig } from "./database.ts";
 import { Dump, type DumpConfig } from "./dump.ts";
-import { Instance, type InstanceConfig } from "./instance.ts";
+import { AdminAuth, type AdminAuthConfig, Instance, type InstanceConfig } from "./instance.ts";
 import { type MigrationSettings, Migrations } from "./migrations.ts";
 import { Restore, type RestoreConfig } from "./restore.ts";
 import { circleOf } from "./role-declaration.ts";
 import { type RoleConfig, Roles, saidOfShared } from "./roles.ts";
+import { allLogins, pairFaults } from "./rotation.ts";
 import { Password } from "./types.ts";
 
 /** A stack's configuration, validated and with defaults filled in. */
@@ -110,10 +110,13 @@ export function checkConfig(values: Readonly<Record<string, unknown>>): CheckedC
   return { config: { ...config, protect: config.protect ?? config.instance.kind !== "local" } };
 }
 
-/** The same of values as `pulumi config --json` gives them. Throws ConfigError. */
+/** The same of values as `pulumi config --json` gives them, with all logins of the roles. Throws ConfigError. */
 export function parseValues(values: Readonly<Record<string, unknown>>): StackConfig {
   const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
-  return parseConfig(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, text(value)])));
+  const config = parseConfig(
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, text(value)])),
+  );
+  return { ...config, roles: allLogins(config.roles, config.adopt) };
 }
 
 /** Keys whose values are never repeated in a message. */
@@ -203,6 +206,7 @@ export function contradictions({
           `pgstack:roles: expected no ${key} for "${role.name}", which is shared: the database that declares the role says it`,
       ),
     ),
+    pairFaults(roles, Object.keys(passwords)),
     Object.keys(passwords)
       .filter((name) => roles.some((role) => role.name === name && role.shared === true))
       .map(

@@ -43,6 +43,8 @@ const Role = v.strictObject({
   validUntil: v.optional(ValidUntil, "infinity"),
   /** Raised to rotate a generated password. */
   passwordVersion: v.optional(Version, 1),
+  /** `pair`: two logins take turns, so that a client keeps its login through one rotation (default: one login). */
+  rotate: v.optional(v.literal("pair", "pair")),
   /** Roles that it is a member of, of this stack or of the server. */
   memberOf: v.optional(unique(Identifier), []),
   /** Another database declares the role, with its password and attributes: only its rights in this database are stated here. */
@@ -64,7 +66,8 @@ export function saidOfShared(role: RoleConfig): string[] {
   const said = Object.entries(ownSettings).filter(
     ([key, byDefault]) => role[key as keyof typeof ownSettings] !== byDefault,
   );
-  return [...said.map(([key]) => key), ...(role.memberOf.length > 0 ? ["memberOf"] : [])];
+  const rotates = role.rotate === undefined ? [] : ["rotate"];
+  return [...said.map(([key]) => key), ...rotates, ...(role.memberOf.length > 0 ? ["memberOf"] : [])];
 }
 
 export const Roles = v.pipe(
@@ -72,4 +75,9 @@ export const Roles = v.pipe(
   v.check((roles) => new Set(roles.map(({ name }) => name)).size === roles.length, "each role once"),
 );
 /** One login role beside the owner: an entry of `pgstack:roles`. */
-export type RoleConfig = v.InferOutput<typeof Role>;
+export type RoleConfig = v.InferOutput<typeof Role> & {
+  /** The password is not to be made anew, whatever its version: it is the other login's turn. */
+  readonly passwordKept?: true;
+  /** The one of two logins that clients take. */
+  readonly login?: string;
+};

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError, parseConfig } from "../../runner/config/parse.ts";
+import { loginsOf } from "../../runner/config/rotation.ts";
 
 const least = {
   instance: JSON.stringify({ kind: "local" }),
@@ -269,4 +270,47 @@ test("an administrator has a password or a command that prints one", () => {
   assert.match(faultsOf({ ...existing, adminAuth }), /one of adminPassword and adminAuth, found both/);
   assert.match(faultsOf({ ...least, adminAuth }), /adminAuth: expected nothing for kind local/);
   assert.match(faultsOf(server), /adminPassword: expected the password of instance.adminUser, found nothing/);
+});
+
+test("the two logins of a role take turns: the role itself, then the other, each keeping its password for one turn", () => {
+  const at = (passwordVersion: number) =>
+    parseConfig({
+      ...least,
+      roles: JSON.stringify([{ name: "app", access: "readwrite", rotate: "pair", passwordVersion }]),
+    })
+      .roles.flatMap(loginsOf)
+      .map(({ name, login, passwordVersion: version, passwordKept = false, memberOf }) => ({
+        ...{ name, login, version, passwordKept, memberOf },
+      }));
+  const second = { name: "app_b", login: undefined, memberOf: ["app"] };
+  const first = { name: "app", memberOf: [] };
+  assert.deepEqual(at(1), [
+    { ...first, login: "app", version: 1, passwordKept: false },
+    { ...second, version: 0, passwordKept: true },
+  ]);
+  assert.deepEqual(at(2), [
+    { ...first, login: "app_b", version: 1, passwordKept: true },
+    { ...second, version: 2, passwordKept: false },
+  ]);
+  assert.deepEqual(at(3), [
+    { ...first, login: "app", version: 3, passwordKept: false },
+    { ...second, version: 2, passwordKept: true },
+  ]);
+});
+
+test("a role whose logins take turns has a name for the second, and generated passwords", () => {
+  const role = { name: "app", access: "readonly", rotate: "pair" };
+  const faults = faultsOf({
+    ...least,
+    roles: JSON.stringify([
+      role,
+      { ...role, name: "app_b", rotate: undefined },
+      { ...role, name: "x".repeat(62) },
+    ]),
+    passwords: JSON.stringify({ app: "given" }),
+  });
+  assert.match(faults, /expected "app_b" for the second login of "app", found a role of that name/);
+  assert.match(faults, /expected a name of 61 bytes at most/);
+  assert.match(faults, /passwords: expected none for "app", whose logins take turns/);
+  assert.doesNotMatch(faults, /given/);
 });
