@@ -54,7 +54,8 @@ export async function freePort(): Promise<number> {
 /** Runs a program of the cluster as the account that owns its files. */
 async function runProgram(place: ClusterPlace, program: string, args: string[]): Promise<string> {
   const [file, words] = serverUser().as(place.directory, [join(place.programs.directory, program), ...args]);
-  const { stdout } = await run(file, words, { cwd: "/", env: childEnvironment({ LC_ALL: "C" }) });
+  const env = childEnvironment({ LC_ALL: "C", HOME: place.directory }); // a server that subscribes looks for certificates there
+  const { stdout } = await run(file, words, { cwd: "/", env });
   return stdout;
 }
 

@@ -22,6 +22,12 @@ before(async () => {
 });
 after(() => clusters[Symbol.asyncDispose]());
 
+/** A superuser of both servers. */
+const bossOf = ({ source }: CutoverClusters) => {
+  const { user, password } = source.superuser;
+  return { user, password };
+};
+
 /** A pair whose administrators are as managed services give them: no superusers. */
 async function ordinaryPair(name: string): Promise<CutoverSettings> {
   const pair = await clusters.pair(name);
@@ -56,8 +62,8 @@ test("what an ordinary administrator lacks is named with its way out, before any
   const replicating = await rehearse({ ...cutover, method: "replicate" }).catch(
     (error: Error) => error.message,
   );
-  assert.match(String(replicating), /ALTER ROLE keeper REPLICATION/);
-  assert.match(String(replicating), /GRANT pg_create_subscription TO keeper/);
+  assert.match(String(replicating), /ALTER ROLE "keeper" REPLICATION/);
+  assert.match(String(replicating), /GRANT pg_create_subscription TO "keeper"/);
   assert.deepEqual(await sql(cutover.target, "SELECT FROM pg_namespace WHERE nspname ~ '^pgstack_'"), []);
 });
 
@@ -69,7 +75,10 @@ test("an ordinary administrator who may act for the owner rehearses, and hears w
   assert.deepEqual(report.verify?.differences, []);
   assert.equal(report.copy?.rows, 100);
   assert.deepEqual(report.blocking, []);
-  assert.match(report.notes.join("\n"), /may not make event triggers, so that a freeze cannot refuse DDL/);
+  assert.match(
+    report.notes.join("\n"),
+    /may not make event triggers: a freeze takes CREATE from everybody and locks the tables instead/,
+  );
   assert.deepEqual(
     await sql(
       { ...clusters.target.admin, database: "able" },
@@ -114,25 +123,93 @@ test("an ordinary administrator switches under full-speed writers, and no acknow
   await sql(asRole(cutover.source, "own"), "INSERT INTO acknowledged (writer, n) VALUES ('thawed', 1)");
 });
 
-test("an owner who goes round the freeze by DDL, and takes that back, rolls the switch back: his write is not lost", async () => {
+/** Who may create what in database and schemas, whoever has granted it, as the server keeps it. */
+const creation = `SELECT nspname::text AS object, a.grantee::regrole::text, a.grantor::regrole::text, a.is_grantable
+  FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a WHERE privilege_type = 'CREATE' AND nspname !~ '^pg_'
+  UNION ALL SELECT 'database', a.grantee::regrole::text, a.grantor::regrole::text, a.is_grantable
+  FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) a
+  WHERE privilege_type = 'CREATE' AND datname = current_database() ORDER BY 1, 2, 3`;
+
+test("under a freeze without event trigger nobody creates or changes an object, superusers too, and afterwards everybody may again", async () => {
+  const cutover = await ablePair("locked");
+  const [owner, superuser] = [asRole(cutover.source, "own"), { ...cutover.source, ...bossOf(clusters) }];
+  await sql(owner, "CREATE SCHEMA stats; GRANT CREATE ON SCHEMA stats TO app WITH GRANT OPTION");
+  await sql(asRole(cutover.source, "app"), "GRANT CREATE ON SCHEMA stats TO third");
+  const before = await sql(cutover.source, creation);
+  await reachVerify(cutover);
+  for (const statement of [
+    "CREATE TABLE stats.late (x int)",
+    "CREATE SCHEMA late",
+    "CREATE VIEW late AS SELECT 1",
+  ])
+    await assert.rejects(
+      sql(owner, `BEGIN READ WRITE; ${statement}; COMMIT`),
+      /permission denied/,
+      statement,
+    );
+  for (const statement of [
+    "ALTER TABLE acknowledged DISABLE TRIGGER ALL",
+    "ALTER TABLE t ADD y int",
+    "DROP TABLE t CASCADE",
+  ])
+    await assert.rejects(
+      sql(owner, `BEGIN READ WRITE; ${statement}; COMMIT`),
+      /canceling statement/,
+      statement,
+    );
+  await assert.rejects(
+    sql(
+      superuser,
+      "BEGIN READ WRITE; SET LOCAL lock_timeout = '300ms'; ALTER TABLE t DISABLE TRIGGER ALL; COMMIT",
+    ),
+    /lock timeout/,
+  );
+  await assert.rejects(sql(owner, "BEGIN READ WRITE; DELETE FROM t; COMMIT"), /frozen for a cutover/);
+  assert.deepEqual(await sql(owner, "SELECT count(*)::int AS n FROM t"), [{ n: 100 }]);
+  await rehearse(cutover);
+  assert.deepEqual(await sql(cutover.source, creation), before);
+  await sql(owner, "CREATE TABLE stats.late (x int); ALTER TABLE t ADD y int");
+});
+
+test("a change of definitions that gets through, and is taken back, is named, rolls the switch back, and its write is not lost", async () => {
   const cutover = await ablePair("evaded");
-  const owner = asRole(cutover.source, "own");
+  const superuser = { ...cutover.source, ...bossOf(clusters) };
   await reachVerify(cutover);
   await sql(
-    owner,
-    `BEGIN READ WRITE; ALTER TABLE acknowledged DISABLE TRIGGER pgstack_freeze; INSERT INTO acknowledged (writer, n) VALUES ('evader', 1);
+    superuser,
+    `BEGIN READ WRITE; SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'acknowledged'::regclass;
+     ALTER TABLE acknowledged DISABLE TRIGGER pgstack_freeze; INSERT INTO acknowledged (writer, n) VALUES ('evader', 1);
      ALTER TABLE acknowledged ENABLE ALWAYS TRIGGER pgstack_freeze; COMMIT`,
   );
-  await assert.rejects(reachComplete(cutover), /Definitions of the source were changed under the freeze/);
-  await sql(owner, "UPDATE acknowledged SET n = n");
-  await reachVerify(cutover);
-  await sql(owner, "BEGIN READ WRITE; CREATE TABLE late (x int); INSERT INTO late VALUES (1); COMMIT");
+  await assert.rejects(
+    reachComplete(cutover),
+    /Definitions of the source were changed under the freeze \(table public\.acknowledged\)/,
+  );
+  await sql(asRole(cutover.source, "own"), "UPDATE acknowledged SET n = n");
   assert.deepEqual((await reachComplete(cutover)).verify.differences, []);
   assert.deepEqual(
-    await sql(
-      asRole(cutover.target, "own"),
-      "SELECT (SELECT count(*)::int FROM acknowledged) AS rows, x FROM late",
-    ),
-    [{ rows: 1, x: 1 }],
+    await sql(asRole(cutover.target, "own"), "SELECT count(*)::int AS rows FROM acknowledged"),
+    [{ rows: 1 }],
   );
+});
+
+test("large objects are copied and compared as their owners, and stand in the way of a switch only", async () => {
+  const cutover = await ablePair("large");
+  await sql(
+    asRole(cutover.source, "own"),
+    "SELECT lo_from_bytea(0, 'hello'); SELECT lo_from_bytea(0, convert_to(repeat('x', 3000000), 'UTF8'))",
+  );
+  const report = await rehearse(cutover);
+  assert.deepEqual(report.verify?.differences, []);
+  assert.equal(report.copy?.largeObjects, 2);
+  assert.match(
+    report.blocking.join("\n"),
+    /large objects, and its administrator may not take the right to write them/,
+  );
+  const sizes =
+    "SELECT length(lo_get(oid)) AS bytes, lomowner::regrole::text AS owner FROM pg_largeobject_metadata ORDER BY 1";
+  assert.deepEqual(await sql(asRole(cutover.target, "own"), sizes), [
+    { bytes: 5, owner: "own" },
+    { bytes: 3000000, owner: "own" },
+  ]);
 });

@@ -1,8 +1,11 @@
 import type { CutoverSettings } from "../../runner/cutover/settings.ts";
 import type { ServerSettings } from "../../runner/postgres/cluster.ts";
 import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
+import { embeddedReleases } from "../../runner/postgres/embedded/releases.ts";
+import { oldestMajor } from "../../runner/postgres/server-version.ts";
 import { sql } from "./databases.ts";
-import { startThrowawayCluster, type ThrowawayCluster } from "./throwaway-cluster.ts";
+import { asManaged } from "./managed-service.ts";
+import { startThrowawayCluster, type ThrowawayCluster, type WantedCluster } from "./throwaway-cluster.ts";
 
 /** Two servers, each with the roles own, app and third; each test takes a pair of databases. */
 export interface CutoverClusters extends AsyncDisposable {
@@ -19,22 +22,40 @@ export const asRole = (settings: ConnectionSettings, user: string): ConnectionSe
   password: user,
 });
 
-export async function startCutoverClusters(more: ServerSettings = {}): Promise<CutoverClusters> {
+/** How a service's administrator comes to what a switch needs: his own roles, and two of the service's. */
+async function prepareManaged(cluster: ThrowawayCluster): Promise<void> {
+  const { user } = cluster.admin;
+  await sql(cluster.admin, roles, `GRANT own, app, third TO ${user}`);
+  await sql(cluster.superuser, `ALTER ROLE ${user} REPLICATION`);
+  if (cluster.place.programs.major >= 16)
+    await sql(cluster.superuser, `GRANT pg_create_subscription TO ${user}`);
+}
+
+const roles =
+  "CREATE ROLE own LOGIN PASSWORD 'own'; CREATE ROLE app LOGIN PASSWORD 'app'; CREATE ROLE third LOGIN PASSWORD 'third'";
+
+/**
+ * Starts both servers, of the newest installed version, or of the given ones: the oldest and the newest that are
+ * supported where an administrator of a managed service moves a database (such a one may subscribe since PostgreSQL 16).
+ */
+export async function startCutoverClusters(
+  more: ServerSettings = {},
+  admin: WantedCluster["admin"] = asManaged ? "managed" : "superuser",
+): Promise<CutoverClusters> {
   const settings = {
     ...more,
     ...{ wal_level: "logical", max_wal_senders: 20, max_replication_slots: 20 },
     synchronous_commit: "on", // what was acknowledged outlives a server that is stopped at once
   };
+  const [older, newer] = admin === "managed" ? [oldestMajor, embeddedReleases[0]?.major] : [];
   const [source, target] = await Promise.all([
-    startThrowawayCluster({ settings }),
-    startThrowawayCluster({ settings }),
+    startThrowawayCluster({ settings, admin, major: older }),
+    startThrowawayCluster({ settings, admin, major: newer }),
   ]);
-  for (const { admin } of [source, target])
-    await sql(
-      admin,
-      `CREATE ROLE own LOGIN PASSWORD 'own'; CREATE ROLE app LOGIN PASSWORD 'app'; CREATE ROLE third LOGIN PASSWORD 'third';
-       CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'boss'`,
-    );
+  for (const cluster of [source, target]) {
+    await (admin === "managed" ? prepareManaged(cluster) : sql(cluster.admin, roles));
+    await sql(cluster.superuser, "CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'boss'");
+  }
   const pair = async (name: string): Promise<CutoverSettings> => {
     for (const { admin } of [source, target]) await sql(admin, `CREATE DATABASE ${name} OWNER own`);
     return {
@@ -59,5 +80,4 @@ export async function startCutoverClusters(more: ServerSettings = {}): Promise<C
 
 /** The table that writers write to. */
 export const acknowledgedTable = `
-  CREATE TABLE public.acknowledged (id bigserial, writer text, n int, PRIMARY KEY (writer, n));
-  ALTER TABLE acknowledged OWNER TO own; GRANT ALL ON acknowledged TO app; GRANT USAGE ON SEQUENCE acknowledged_id_seq TO app`;
+  SET ROLE own; CREATE TABLE public.acknowledged (id bigserial, writer text, n int, PRIMARY KEY (writer, n)); GRANT ALL ON acknowledged TO app; GRANT USAGE ON SEQUENCE acknowledged_id_seq TO app; RESET ROLE`;

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ClusterPlace, ServerSettings } from "../../runner/postgres/cluster.ts";
@@ -115,6 +115,5 @@ export const asManaged = process.env.PGSTACK_TEST_ADMIN === "managed";
 /** The keys of `pgstack:instance` that lead to a server as its administrator. */
 export function instanceOf(admin: ConnectionSettings): Record<string, unknown> {
   const { host, port, user: adminUser, sslMode, sslRootCert } = admin;
-  const trust = sslRootCert === undefined ? {} : { sslRootCert: readFileSync(sslRootCert, "utf8") };
-  return { kind: "existing", host, port, adminUser, sslMode, ...trust };
+  return { kind: "existing", host, port, adminUser, sslMode, ...(sslRootCert && { sslRootCert }) };
 }

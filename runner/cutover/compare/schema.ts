@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { tokenMark } from "../../migrations/history/history.ts";
+import { readServerVersion } from "../../postgres/server-version.ts";
 import { isNotOfExtension } from "../../postgres/sql.ts";
 import { listContents } from "../copy/clear-target.ts";
 import { existingRoles, listGrants, listOwners } from "../copy/ownership.ts";
@@ -7,6 +8,7 @@ import { writeBlockName } from "../freeze/write-block.ts";
 import { isMovedSchema, isNotOurs, ownPrefix } from "../moved-objects.ts";
 import type { RoleMapping } from "../settings.ts";
 import { stateSchema } from "../state/state.ts";
+import { isSameDefinition } from "./definition-text.ts";
 
 /** A relation of a person's own: no catalog, nothing of an extension, none of our own state. */
 const own = (catalog: string, oid: string, namespace: string) => `
@@ -35,7 +37,7 @@ const parts = [
    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indisvalid AND ${ownClass}`,
   `SELECT 'constraint ' || quote_ident(conname) || ' on ' || CASE WHEN k.contypid <> 0 THEN k.contypid::regtype::text ELSE k.conrelid::regclass::text END,
      concat_ws(' ', pg_get_constraintdef(k.oid), k.convalidated)
-   FROM pg_constraint k WHERE k.contype <> 't' AND ${own("pg_constraint", "k.oid", "k.connamespace")}`,
+   FROM pg_constraint k WHERE k.contype <> 't' AND ($1 OR k.contype <> 'n') AND ${own("pg_constraint", "k.oid", "k.connamespace")}`,
   `SELECT 'trigger ' || quote_ident(t.tgname) || ' on ' || c.oid::regclass, concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled)
    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
    WHERE NOT t.tgisinternal AND t.tgname <> '${writeBlockName}' AND ${ownClass}`,
@@ -68,19 +70,32 @@ const parts = [
 
 type Definitions = Map<string, string>;
 
-async function readDefinitions(client: pg.Client): Promise<Definitions> {
+/** Since PostgreSQL 18 a NOT NULL has a name, and a row of its own: https://www.postgresql.org/docs/18/release-18.html */
+const notNullNamesSince = 18;
+
+/** @param notNullNames whether both servers keep them */
+async function readDefinitions(client: pg.Client, notNullNames: boolean): Promise<Definitions> {
   const { rows } = await client.query<[string, string]>({
     text: parts.map((part) => `SELECT * FROM (${part}) p (object, definition)`).join(" UNION ALL "),
+    values: [notNullNames],
     rowMode: "array",
   });
   const contents = (await listContents(client)).map((object) => [object, ""]);
   return new Map([...contents, ...rows] as [string, string][]);
 }
 
-function compare(there: Definitions, here: Definitions): string[] {
+/** @param same whether two texts are one definition */
+function compare(
+  there: Definitions,
+  here: Definitions,
+  same: (older: string, newer: string) => boolean,
+): string[] {
   const missing = [...there.keys()].filter((object) => !here.has(object));
   const extra = [...here.keys()].filter((object) => !there.has(object));
-  const changed = [...there].filter(([object, text]) => here.has(object) && here.get(object) !== text);
+  const changed = [...there].filter(([object, text]) => {
+    const other = here.get(object);
+    return other !== undefined && !same(text, other);
+  });
   return [
     ...missing.map((object) => `${object}: missing on the target`),
     ...extra.map((object) => `${object}: only on the target`),
@@ -133,9 +148,12 @@ export async function compareSchemas(
   target: pg.Client,
   mapping: RoleMapping,
 ): Promise<string[]> {
-  const [there, here] = await Promise.all([readDefinitions(source), readDefinitions(target)]);
+  const versions = await Promise.all([source, target].map(readServerVersion));
+  const [from, to] = versions.map(({ major }) => major) as [number, number];
+  const read = (client: pg.Client) => readDefinitions(client, from >= notNullNamesSince);
+  const [there, here] = await Promise.all([read(source), read(target)]);
   return [
-    ...compare(there, here),
+    ...compare(there, here, from === to ? (text, other) => text === other : isSameDefinition),
     ...(await compareOwners(source, target, mapping)),
     ...(await compareGrants(source, target, mapping)),
   ];

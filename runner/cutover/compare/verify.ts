@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from "../../util/errors.ts";
 import { secondsSince } from "../../util/task-pool.ts";
-import { hasLargeObjects } from "../copy/large-objects.ts";
+import { hasLargeObjects, largeObjectSums } from "../copy/large-objects.ts";
 import type { Move } from "../settings.ts";
 import type { PreFreezeReport } from "../state/state.ts";
 import { isBehind, listSequences } from "./catalog.ts";
@@ -48,10 +48,8 @@ export async function compareSequences(
 async function compareLargeObjects(pair: Pair): Promise<string[]> {
   const present = await Promise.all(pair.map(hasLargeObjects));
   if (!present.includes(true)) return [];
-  const statement = `
-    SELECT (SELECT count(*) FROM pg_largeobject_metadata)::text AS rows,
-      coalesce(sum(hash_record_extended(ROW(loid, pageno, data), 0)), 0)::text AS sum FROM pg_largeobject`;
-  const [there, here] = (await Promise.all(pair.map((client) => readSum(client, statement)))) as [Sum, Sum];
+  const sums = pair.map((client) => readSum(client, largeObjectSums));
+  const [there, here] = (await Promise.all(sums)) as [Sum, Sum];
   const same = there.rows === here.rows && there.sum === here.sum;
   return same ? [] : ["large objects: their number or contents differ"];
 }

@@ -15,15 +15,21 @@ export async function hasLargeObjects(client: pg.Client): Promise<boolean> {
   return (await rowsOf(client, "SELECT FROM pg_largeobject_metadata LIMIT 1")).length > 0;
 }
 
-/** Large objects with their sizes in bytes, as the reader's snapshot has them. */
+/** 262144 is INV_READ, 2 SEEK_END: https://www.postgresql.org/docs/current/lo-interfaces.html */
+const sizes =
+  "SELECT oid, lo_lseek64(lo_open(oid, 262144), 0, 2)::float8 AS bytes FROM pg_largeobject_metadata ORDER BY oid";
+
+/** Large objects with their sizes in bytes, as the reader's snapshot has them. Their owners may read them, pg_largeobject only superusers. */
 async function listSizes(source: pg.Client): Promise<Size[]> {
-  if (!(await hasLargeObjects(source))) return []; // their contents are read by superusers only, none are by everybody
-  return rowsOf<Size>(
-    source,
-    `SELECT m.oid, coalesce(max(l.pageno) * 2048 + max(octet_length(l.data)), 0)::float8 AS bytes
-     FROM pg_largeobject_metadata m LEFT JOIN pg_largeobject l ON l.loid = m.oid GROUP BY m.oid ORDER BY m.oid`,
-  );
+  return rowsOf<Size>(source, sizes);
 }
+
+const pieceBytes = 2 ** 20;
+
+/** Number and order-free checksum of the pieces of every large object, as a query with the columns `rows` and `sum`. */
+export const largeObjectSums = `
+  SELECT count(*)::text AS rows, coalesce(sum(hash_record_extended(ROW(oid, piece, lo_get(oid, piece * ${pieceBytes}, ${pieceBytes})), 0)), 0)::text AS sum
+  FROM (${sizes}) s CROSS JOIN LATERAL generate_series(0, (bytes / ${pieceBytes})::bigint) piece`;
 
 async function copyInPieces(source: pg.Client, target: pg.Client, { oid, bytes }: Size): Promise<void> {
   await target.query("SELECT lo_create($1)", [oid]);

@@ -5,8 +5,16 @@ import { rowsOf } from "../../postgres/rows.ts";
 import { RefusedError, UserError } from "../../util/errors.ts";
 import { backendOf, type SideSettings, withAdmin, withoutTriggers } from "../connections.ts";
 import { holdCutoverLock } from "../lock.ts";
-import { clearState, lockState, readState, type SourceState, writeState } from "../state/state.ts";
-import { lockAgainstChanges, readFingerprint } from "./fingerprint.ts";
+import {
+  clearState,
+  type Fingerprint,
+  lockState,
+  readState,
+  type SourceState,
+  writeState,
+} from "../state/state.ts";
+import { restoreCreation, revokeCreation } from "./creation.ts";
+import { lockDefinitions, readFingerprint } from "./fingerprint.ts";
 import { endingBlockers, endSessions } from "./sessions.ts";
 import { type Proof, verifyReadOnly } from "./verify-read-only.ts";
 import {
@@ -87,13 +95,16 @@ async function raiseWriteBlock(client: pg.Client, holder: string): Promise<Raise
   return withTransaction(client, async () => {
     await client.query(`SET LOCAL lock_timeout = '${lockSeconds}s'`);
     await unblockDefinitions(client);
-    const state = await stateForFreeze(client, holder);
+    const { creation = [], ...state } = await stateForFreeze(client, holder);
+    await restoreCreation(client, creation);
     await setReadOnlySetting(client, "on");
     const revoked = [...state.revoked, ...(await revokeLargeObjectWrites(client))];
     await blockWrites(client);
-    const raised = { ...state, revoked };
+    await writeState(client, "source", { ...state, revoked });
+    if (await blockDefinitions(client)) return { state: { ...state, revoked }, refusesDefinitions: true };
+    const raised = { ...state, revoked, creation: await revokeCreation(client) };
     await writeState(client, "source", raised);
-    return { state: raised, refusesDefinitions: await blockDefinitions(client) };
+    return { state: raised, refusesDefinitions: false };
   });
 }
 
@@ -111,9 +122,9 @@ async function raiseUntilComplete(
 }
 
 /** The versions of all definitions, taken while nobody changes one, and every table's write block stands. */
-async function takeFingerprint(client: pg.Client): Promise<string> {
+async function takeFingerprint(client: pg.Client): Promise<Fingerprint> {
   return withTransaction(client, async () => {
-    await lockAgainstChanges(client);
+    await lockDefinitions(client);
     const open = await unblockedTables(client);
     if (open.length > 0) throw new UserError(`The freeze does not cover ${open.join(", ")}. Run this again.`);
     return readFingerprint(client);
@@ -172,6 +183,7 @@ async function lift(client: pg.Client, freezer: Freezer): Promise<boolean> {
     if (!mayEnd(state, freezer)) return false;
     await removeWriteBlock(client);
     await restoreLargeObjectWrites(client, state.revoked);
+    await restoreCreation(client, state.creation ?? []);
     await setReadOnlySetting(client, state.readOnlyBefore);
     await clearState(client, "source");
     return true;

@@ -12,6 +12,7 @@ import {
   unblockDefinitions,
   writeBlockName,
 } from "../freeze/write-block.ts";
+import { ownPrefix } from "../moved-objects.ts";
 import type { CutoverSession } from "../session.ts";
 import type { CutoverSettings } from "../settings.ts";
 import { dropUnusedSchema } from "../state/state.ts";
@@ -102,18 +103,55 @@ function conninfo({
     .join(" ");
 }
 
-/** The password of the source stands in a subscription: its statement stays out of the target's log. */
-const unlogged =
-  "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'";
+/** Keeps what follows out of the target's log, where the user may set that. */
+const unlogged = [
+  "log_statement = 'none'",
+  "log_min_duration_statement = -1",
+  "log_min_error_statement = 'panic'",
+]
+  .map((setting) => `BEGIN SET ${setting}; EXCEPTION WHEN insufficient_privilege THEN NULL; END;`)
+  .join(" ");
+
+/**
+ * Makes a subscription. The password of the source stands in it: it goes to the server as a value of its own, so that a log
+ * of DDL does not show it, and an error comes without the statement.
+ */
+async function createSubscription(
+  client: pg.Client,
+  { source, name, options }: { source: ConnectionSettings; name: string; options: string },
+): Promise<void> {
+  await client.query(`DO $$ BEGIN ${unlogged} END $$`);
+  await client.query("SELECT set_config('pgstack.source', $1, false)", [conninfo(source)]);
+  const create = `CREATE SUBSCRIPTION ${name} CONNECTION %L PUBLICATION ${name} WITH (create_slot = false, copy_data = false, ${options})`;
+  await client.query(
+    `DO $$ BEGIN EXECUTE format(${literal(create)}, current_setting('pgstack.source'));
+     EXCEPTION WHEN OTHERS THEN RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM; END $$`,
+  );
+  await client.query("RESET pgstack.source");
+}
 
 /** Starts to apply on the target what the slot has kept since the copy. */
 export async function subscribe(client: pg.Client, cutover: CutoverSettings): Promise<void> {
   const name = replicationName(cutover);
-  await client.query(`${makeHeartbeat}; TRUNCATE ${heartbeatTable.name}; ${unlogged}`);
-  await client.query(
-    `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(conninfo(cutover.source))} PUBLICATION ${name}
-     WITH (create_slot = false, copy_data = false, slot_name = '${name}')`,
-  );
+  await client.query(`${makeHeartbeat}; TRUNCATE ${heartbeatTable.name}`);
+  await createSubscription(client, { source: cutover.source, name, options: `slot_name = '${name}'` });
+}
+
+/** Tries a subscription, from whose server the source must be reached too, in a transaction that is rolled back. Gives the reason where it fails. */
+export async function trySubscription(
+  client: pg.Client,
+  source: ConnectionSettings,
+): Promise<string | undefined> {
+  await client.query("BEGIN");
+  try {
+    const options = "enabled = false, slot_name = NONE";
+    await createSubscription(client, { source, name: `${ownPrefix}ability`, options });
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    await client.query("ROLLBACK");
+  }
 }
 
 /** Whether the target is subscribed to a slot that is there. */

@@ -7,12 +7,19 @@ import { identityOf } from "../connections.ts";
 import type { CopyReport } from "../copy/copy.ts";
 import { advanceSequences } from "../copy/sequences.ts";
 import { ExpiredFreeze, freezeLeft } from "../freeze/budget.ts";
-import { lockAgainstChanges, readFingerprint } from "../freeze/fingerprint.ts";
+import { changedObjects, lockDefinitions, readFingerprint } from "../freeze/fingerprint.ts";
 import { clearPreFreezeComparison, endReplication } from "../replication/slots.ts";
 import { CutoverSession, type Log } from "../session.ts";
 import type { CutoverSettings } from "../settings.ts";
 import { type CutoverRecord, describeRecord, writeRecord } from "../state/record.ts";
-import { lockState, reportOf, type SourceState, type TargetState, writeState } from "../state/state.ts";
+import {
+  type Fingerprint,
+  lockState,
+  reportOf,
+  type SourceState,
+  type TargetState,
+  writeState,
+} from "../state/state.ts";
 import { orRollBack, runStage } from "./stage.ts";
 
 /** Writes wait for these stages' processes to start: what they need only where work is left is loaded then. */
@@ -88,12 +95,13 @@ export async function reachVerify(settings: CutoverSettings, log: Log = () => {}
 }
 
 /** Where no event trigger refuses DDL, a write may have got in by it: then nothing is switched. */
-async function refuseChangedDefinitions(source: pg.Client, fingerprint: string): Promise<void> {
-  await lockAgainstChanges(source);
-  if ((await readFingerprint(source)) === fingerprint) return;
+async function refuseChangedDefinitions(source: pg.Client, fingerprint: Fingerprint): Promise<void> {
+  await lockDefinitions(source);
+  const changed = changedObjects(fingerprint, await readFingerprint(source));
+  if (changed.length === 0) return;
   throw new UserError(
-    "Definitions of the source were changed under the freeze, which cannot refuse that without an event trigger, so that the " +
-      "copy may miss a write. The source is writable again: run ./pgstack up again when nobody changes definitions.",
+    `Definitions of the source were changed under the freeze (${changed.join(", ")}), so that the copy may miss a write. The source ` +
+      "is writable again: run ./pgstack up again when nobody changes definitions.",
   );
 }
 

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type TwoPairs, withTwoPairs } from "../compare/row-checksums.ts";
 import { backendOf } from "../connections.ts";
 import { copySequences } from "../copy/sequences.ts";
 import { describeBudget, freezeLeft } from "../freeze/budget.ts";
+import { definitionsAreHeld } from "../freeze/definition-lock.ts";
 import { type Freeze, freeze } from "../freeze/freeze.ts";
 import { pauseClients } from "../pgbouncer/clients.ts";
 import { ensurePreFreezeComparison } from "../replication/compare-before-freeze.ts";
@@ -54,7 +56,17 @@ async function freezeBeside(session: CutoverSession, own: readonly number[] = []
   const limited = { ...source, statementTimeout: maxFreeze };
   const done = await freeze(limited, stack, [...own, backendOf(session.source)]);
   await session.readFreeze();
+  if (session.frozen?.fingerprint !== undefined) await untilDefinitionsHeld(session);
   return done;
+}
+
+const patienceMs = 10_000;
+
+/** The watch takes the locks; without them the fingerprint still shows a change, and nothing would be switched. */
+async function untilDefinitionsHeld({ source, log }: CutoverSession): Promise<void> {
+  for (const end = Date.now() + patienceMs; !(await definitionsAreHeld(source)); await sleep(50))
+    if (Date.now() > end)
+      return log("warning: definitions of the source are not locked: a change of one rolls the switch back");
 }
 
 /** A freeze that a killed run has left for too long ends, and another one begins. */

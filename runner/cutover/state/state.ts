@@ -7,6 +7,21 @@ export const stateSchema = "pgstack_cutover";
 /** Which part a database plays. One that was a target may later be the source of another cutover. */
 export type Side = "source" | "target" | "rollback";
 
+/** A right to make objects in the database or in a schema of it. */
+export interface CreationRight {
+  /** As SQL names it: `SCHEMA public`. */
+  readonly object: string;
+  /** Null is PUBLIC. */
+  readonly grantee: string | null;
+  readonly grantor: string;
+  /** Whether the object's owner has granted it. */
+  readonly byOwner: boolean;
+  readonly grantable: boolean;
+}
+
+/** The versions of what moves, by object: `table public.users` has one for its row and those of its columns, indexes and triggers. */
+export type Fingerprint = Readonly<Record<string, string>>;
+
 /** What the source remembers while it is frozen. */
 export interface SourceState {
   /** The freeze's identifier, new at each freeze: a copy made under another one is not final. */
@@ -20,8 +35,10 @@ export interface SourceState {
   readonly readOnlyBefore: string | null;
   /** Signatures of the functions that PUBLIC could execute before. */
   readonly revoked: readonly string[];
+  /** Where no event trigger refuses DDL: who could create objects before. */
+  readonly creation?: readonly CreationRight[];
   /** Where no event trigger refuses DDL: the versions of the definitions, which have to be the same when the switch is complete. */
-  readonly fingerprint?: string;
+  readonly fingerprint?: Fingerprint;
   /** Where its clients went when the cutover was completed: `system identifier/database`. */
   readonly movedTo?: string;
   /** The same as a person reads it: `database on host:port`. */
