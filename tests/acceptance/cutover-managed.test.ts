@@ -12,7 +12,7 @@ import {
   type CutoverClusters,
   startCutoverClusters,
 } from "../support/cutover-clusters.ts";
-import { killedVerb } from "../support/cutover-verbs.ts";
+import { killedCommand } from "../support/cutover-commands.ts";
 import { sql } from "../support/databases.ts";
 import { until } from "../support/wait.ts";
 
@@ -58,7 +58,7 @@ for (const method of ["copy", "replicate"] as const)
       ["cutover-freeze", 2500],
       ["cutover-complete", 3500],
     ] as const)
-      await killedVerb([stage], cutover, milliseconds);
+      await killedCommand([stage], cutover, milliseconds);
     const record = await reachComplete(cutover);
     assert.deepEqual(record.verify.differences, []);
     await writer.stop();

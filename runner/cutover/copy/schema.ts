@@ -65,6 +65,7 @@ function travels({ type, rest }: TocLine, { presentSchemas, userMappings }: Left
 function withSearchPath(sql: string, searchPath: string): string {
   return sql
     .replace(/^\\(un)?restrict .*$/gm, "")
+    .replace(/^SET transaction_timeout = 0;$/m, "") // written since 17, and unknown to older servers
     .replace(
       /^SELECT pg_catalog\.set_config\('search_path', '', false\);$/m,
       `SET search_path = ${searchPath};`,

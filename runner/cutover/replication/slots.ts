@@ -148,7 +148,8 @@ export async function trySubscription(
     await createSubscription(client, { source, name: `${ownPrefix}ability`, options });
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    const { message } = error as Error;
+    return /due to statement timeout/.test(message) ? undefined : message; // the source's own limit: it was reached
   } finally {
     await client.query("ROLLBACK");
   }
