@@ -90,11 +90,11 @@ export class RoleGrants extends pulumi.ComponentResource {
     const { roles, check, queries } = this.#args;
     const before = check?.limits ?? [];
     if (pulumi.runtime.isDryRun() || (await knownValue(pass.stdout)) === undefined) return before;
-    const names = roles.all.map(({ config }) => config.name);
+    const declarations = roles.all.map(({ declaration }) => declaration);
     const after = await askRunner<ProviderLimit[]>(
       queries,
       "rights-limits",
-      { roles: names },
+      { roles: declarations },
       roles.admin.variables,
     );
     return after ?? before;

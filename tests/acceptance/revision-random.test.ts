@@ -11,7 +11,7 @@ let cluster: ThrowawayCluster;
 let scratch: Scratch;
 
 before(async () => {
-  cluster = await startThrowawayCluster({ settings: groundSettings });
+  cluster = await startThrowawayCluster({ settings: groundSettings, admin: "superuser" });
   scratch = await openScratchServer({ programs: cluster.place.programs });
   await withClient(cluster.admin, (client) => client.query(groundStatements.join(";")));
 });

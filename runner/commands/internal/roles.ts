@@ -3,6 +3,7 @@ import { type Command, queryCommand } from "../../cli/command.ts";
 import {
   type RightsCheckRequest,
   RightsDeclaration,
+  type RoleDeclaration,
   RoleDrop,
   VerifiedRole,
 } from "../../config/role-declaration.ts";
@@ -62,7 +63,7 @@ const providerCheck = queryCommand<ProviderCheckRequest>(
   (request, environment) => checkProvider(connectionFromEnvironment(environment), request),
 );
 
-const rightsLimits = queryCommand<{ roles: readonly string[] }>(
+const rightsLimits = queryCommand<{ roles: readonly RoleDeclaration[] }>(
   "rights-limits",
   "which rights Pulumi's postgresql provider cannot state in a database, as JSON",
   ({ roles }, environment) =>

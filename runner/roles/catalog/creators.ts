@@ -34,23 +34,42 @@ export function readTakenFunctions(client: pg.Client, creators: readonly string[
   );
 }
 
+/** What the declared roles will be when their rights are applied: it decides who will make objects. */
+export interface DeclaredMembers {
+  /** Roles that always count. */
+  readonly named: readonly string[];
+  /** Declared roles: a CREATE that one holds by hand is about to be revoked. */
+  readonly declared: readonly string[];
+  /** Those of them whose memberships are exactly the declared ones. */
+  readonly exact: readonly string[];
+  /** The declared memberships. */
+  readonly memberships: readonly { readonly role: string; readonly group: string }[];
+}
+
 /**
  * The roles whose new objects count: those named, the connected one, owners of what is in the database, and
- * ordinary roles that may make objects in one of its schemas (by more than PUBLIC's privilege, which a stack revokes).
+ * ordinary roles that may make objects in one of its schemas (by more than PUBLIC's privilege, which a stack revokes, and by
+ * more than a declared role holds beyond its declaration).
  * Only a superuser sets the default privileges of another superuser: for any other admin these are left out.
  */
-export async function readCreators(client: pg.Client, named: readonly string[]): Promise<Creator[]> {
+export async function readCreators(client: pg.Client, roles: DeclaredMembers): Promise<Creator[]> {
+  const { named, declared, exact, memberships } = roles;
   return rowsOf<Creator>(
     client,
     `WITH n AS (${userSchemas}),
        owners AS (SELECT DISTINCT relowner AS oid FROM pg_class c JOIN n ON n.oid = c.relnamespace
-         WHERE ${isNotOfExtension("pg_class", "c.oid")})
+         WHERE ${isNotOfExtension("pg_class", "c.oid")}),
+       makers AS (SELECT DISTINCT a.grantee AS oid FROM n, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a
+         WHERE nspname <> '${ownSchema}' AND a.privilege_type = 'CREATE' AND a.grantee <> 0
+           AND (a.grantee = nspowner OR a.grantee NOT IN (SELECT oid FROM pg_roles WHERE rolname = ANY ($2)))),
+       member AS (SELECT m.role, g.oid FROM unnest($4::text[], $5::text[]) AS m (role, "group") JOIN pg_roles g ON g.rolname = m."group")
      SELECT r.rolname AS name, r.rolsuper OR r.rolname = current_user AS "makesExtensions" FROM pg_roles r JOIN pg_roles me ON me.rolname = current_user
      WHERE (me.rolsuper OR NOT r.rolsuper) AND (r.rolname = ANY($1) OR r.rolname = current_user OR r.oid IN (SELECT oid FROM owners)
        OR (NOT r.rolsuper AND ${isNotPredefinedRole("r.rolname")} AND r.rolcanlogin
-         AND EXISTS (SELECT FROM n, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a WHERE nspname <> '${ownSchema}'
-           AND a.privilege_type = 'CREATE' AND a.grantee <> 0 AND pg_has_role(r.oid, a.grantee, 'USAGE'))))
+         AND EXISTS (SELECT FROM makers WHERE CASE WHEN r.rolname = ANY ($3)
+           THEN makers.oid = r.oid OR EXISTS (SELECT FROM member WHERE member.role = r.rolname AND pg_has_role(member.oid, makers.oid, 'USAGE'))
+           ELSE pg_has_role(r.oid, makers.oid, 'USAGE') END)))
      ORDER BY 1`,
-    [named],
+    [named, declared, exact, memberships.map(({ role }) => role), memberships.map(({ group }) => group)],
   );
 }

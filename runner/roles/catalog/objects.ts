@@ -78,12 +78,12 @@ const relationsQuery = withLists(
   `SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, n.nspname AS schema, c.relname AS name,
      c.relkind::text AS relkind, pg_get_userbyid(c.relowner) AS owner, c.relrowsecurity AS "rowSecurity",
      ${acl(`coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))`)} AS list,
-     CASE WHEN c.relispartition OR c.relhassubclass THEN (
+     CASE WHEN EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid) THEN (
        WITH RECURSIVE up AS (
          SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid
          UNION SELECT i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.inhparent)
-       SELECT json_agg(json_build_object('schema', p.relnamespace::regnamespace::name, 'name', p.relname))
-       FROM up JOIN pg_class p ON p.oid = up.inhparent) END AS parents,
+       SELECT json_agg(json_build_object('schema', pn.nspname, 'name', p.relname))
+       FROM up JOIN pg_class p ON p.oid = up.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace) END AS parents,
      (SELECT json_object_agg(t.attname, ${exploded("t.attacl")} ORDER BY t.attnum) FROM pg_attribute t
        WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped AND c.relkind <> 'S'
          AND ($2 OR t.attacl IS NOT NULL)) AS columns

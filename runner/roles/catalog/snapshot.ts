@@ -4,7 +4,7 @@ import { oneRow, rowsOf } from "../../postgres/rows.ts";
 import { readServerVersion } from "../../postgres/server-version.ts";
 import { type Admin, readAdmin, readRolePowers } from "./admin-powers.ts";
 import { readServerRoles, type ServerRole } from "./attributes.ts";
-import { readCreators, readTakenFunctions, type TakenFunction } from "./creators.ts";
+import { type DeclaredMembers, readCreators, readTakenFunctions, type TakenFunction } from "./creators.ts";
 import { type CatalogObject, type DefaultAcl, readDefaults, readObjects } from "./objects.ts";
 
 /** All of the server that rights are planned from, read in one transaction. */
@@ -65,6 +65,16 @@ async function readReach(
   return (role) => powers.get(role === "pg_database_owner" ? databaseOwner : role)?.canActFor !== false;
 }
 
+function membersOf({ owner, creators, roles, attributes = [] }: RightsDeclaration): DeclaredMembers {
+  const exact = attributes.filter(({ adopted }) => !adopted);
+  return {
+    named: [owner, ...creators],
+    declared: roles.map(({ role }) => role),
+    exact: exact.map(({ role }) => role),
+    memberships: exact.flatMap(({ role, memberOf }) => memberOf.map((group) => ({ role, group }))),
+  };
+}
+
 /** Reads what the plan for these roles needs. */
 export async function readSnapshot(client: pg.Client, declaration: RightsDeclaration): Promise<Snapshot> {
   const names = declaration.roles.map(({ role }) => role);
@@ -73,7 +83,7 @@ export async function readSnapshot(client: pg.Client, declaration: RightsDeclara
   const { database } = await oneRow<{ database: string }>(client, "SELECT current_database() AS database");
   const admin = await readAdmin(client);
   const objects = await readObjects(client, { allColumns: excluding });
-  const found = await readCreators(client, [declaration.owner, ...declaration.creators]);
+  const found = await readCreators(client, membersOf(declaration));
   const creators = found.map(({ name }) => name);
   const extensionCreators = found.filter(({ makesExtensions }) => makesExtensions).map(({ name }) => name);
   return {

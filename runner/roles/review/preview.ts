@@ -108,12 +108,7 @@ async function ask(
   await client.query(`BEGIN READ ONLY; ${catalogSettings}`);
   const { plan, ...drift } = exists ? await driftIn(client, request) : newDatabase;
   const refusals = await preflight(client, request, plan);
-  const limits = exists
-    ? await readProviderLimits(
-        client,
-        request.rights.roles.map(({ role }) => role),
-      )
-    : [];
+  const limits = exists ? await readProviderLimits(client, request.rights.roles) : [];
   const existing = await readExisting(client, request);
   const superuser = await isSuperuser(client);
   await client.query("COMMIT");
