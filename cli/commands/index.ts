@@ -8,6 +8,7 @@ export const stackCommands: Readonly<Record<string, () => Promise<StackCommand>>
   completion: typed(() => import("./completion.ts")),
   doctor: typed(() => import("./doctor.ts")),
   downgrade: typed(() => import("./downgrade.ts")),
+  drift: typed(() => import("./drift.ts")),
   env: typed(() => import("./env.ts")),
   plan: typed(() => import("./plan.ts")),
   test: typed(() => import("./test.ts")),

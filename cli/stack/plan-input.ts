@@ -9,6 +9,7 @@ import { readProject, refuseForeign, stackFileOf } from "../project.ts";
 import { askPreview } from "../pulumi/preview.ts";
 import { openPulumi, type Pulumi } from "../pulumi/pulumi.ts";
 import { clearStaleLock } from "./file-backend.ts";
+import { openTunnelsOf, withPulumi } from "./gateway.ts";
 import { startStopped } from "./local-instance.ts";
 import type { Checkpoint } from "./pending-operations.ts";
 import { exportState, readFacts } from "./stack.ts";
@@ -34,31 +35,58 @@ function configOfFile(pulumi: Pulumi, name: StackName): StackFacts["config"] {
   return Object.fromEntries(ours.map(([key, value]) => [key.slice(namespace.length), withoutSecrets(value)]));
 }
 
-/** The last update's declaration of rights, as the stack's state has it. */
-function recordedIn(state: string): RecordedStack {
-  const { deployment } = JSON.parse(state) as Checkpoint;
-  const grants = deployment.resources?.find(({ urn }) =>
-    /RoleGrants\$command:local:Command::roles-grants$/.test(urn),
-  );
+/** The last update's declaration of rights, as the stack's state has it. @param component of a stack with several databases */
+function recordedIn(state: string, component: string | undefined): RecordedStack {
+  const { deployment } = JSON.parse(state) as Partial<Checkpoint>;
+  const name =
+    component === undefined || component === "database" ? "roles-grants" : `${component}-roles-grants`;
+  const grants = deployment?.resources?.find(({ urn }) => urn.endsWith(`$command:local:Command::${name}`));
   return { rights: recordedRights(grants?.inputs?.stdin) };
 }
 
-/** Asks Pulumi and the stack's file for all that a plan is made from; the preview continues meanwhile. */
-export async function planInput(name: StackName, log: (line: string) => void): Promise<PlanInput> {
+/** What a report is about. */
+interface Subject {
+  readonly name: StackName;
+  /** Of several databases. */
+  readonly database: string | undefined;
+  readonly log: (line: string) => void;
+}
+
+/** Lends Pulumi on a stack whose local instance runs, and whose private servers can be reached. */
+async function withStack<T>({ name, log }: Subject, use: (pulumi: Pulumi) => Promise<T>): Promise<T> {
   const project = readProject();
   refuseForeign(project, name);
-  const pulumi = openPulumi(project);
-  await clearStaleLock(pulumi, name, log);
+  await clearStaleLock(openPulumi(project), name, log);
   await startStopped(project, name, log);
-  const preview = meanwhile(askPreview(pulumi, name.given));
-  const [facts, state] = await Promise.all([readFacts(pulumi, name), exportState(pulumi, name)]);
-  const now = new Date();
-  if (state === undefined)
-    return {
-      facts: { ...facts, config: configOfFile(pulumi, name) },
-      engine: undefined,
-      recorded: { rights: undefined },
-      now,
-    };
-  return { facts, engine: preview, recorded: recordedIn(state), now };
+  return withPulumi(project, name, log, use);
+}
+
+/** Asks Pulumi and the stack's file for all that a plan is made from, and lends it; the preview runs meanwhile. */
+export function withPlanInput<T>(subject: Subject, use: (input: PlanInput) => Promise<T>): Promise<T> {
+  const { name, database, log } = subject;
+  return withStack(subject, async (pulumi) => {
+    const preview = meanwhile(askPreview(pulumi, name.given));
+    const [found, state] = await Promise.all([readFacts(pulumi, name, database), exportState(pulumi, name)]);
+    const isNew = state === undefined;
+    const facts = isNew ? { ...found, config: configOfFile(pulumi, name) } : found;
+    await using _tunnels = await openTunnelsOf(facts, log);
+    const recorded = isNew ? { rights: undefined } : recordedIn(state, facts.component);
+    return await use({ facts, engine: isNew ? undefined : preview, recorded, now: new Date() });
+  });
+}
+
+/** The same without a preview: what drift is read from. */
+export function withDriftInput<T>(
+  subject: Subject,
+  use: (input: Omit<PlanInput, "engine">) => Promise<T>,
+): Promise<T> {
+  const { name, database, log } = subject;
+  return withStack(subject, async (pulumi) => {
+    const [facts, state = "{}"] = await Promise.all([
+      readFacts(pulumi, name, database),
+      exportState(pulumi, name),
+    ]);
+    await using _tunnels = await openTunnelsOf(facts, log);
+    return await use({ facts, recorded: recordedIn(state, facts.component), now: new Date() });
+  });
 }

@@ -88,6 +88,16 @@ export interface Drift {
   readonly becomes: string | null;
 }
 
+/** What is not as it was declared in one database: the JSON of `./pgstack drift`. */
+export interface DriftReport {
+  readonly version: typeof planVersion;
+  readonly stack: string;
+  /** When it was read, ISO 8601 in UTC. */
+  readonly madeAt: string;
+  readonly server: PlannedServer;
+  readonly drift: readonly Drift[];
+}
+
 export interface PlannedMigrations {
   /** What `up` runs, in order. */
   readonly apply: readonly PlannedMigration[];

@@ -1,18 +1,10 @@
 import type { StackFacts } from "../cli/command.ts";
 import { ConfigError, parseValues, type StackConfig } from "../config/parse.ts";
 import { rightsCheckOf } from "../config/rights-check.ts";
-import type { ReviewedRights } from "../config/role-declaration.ts";
 import { readMigrations } from "../migrations/files/directory.ts";
-import type { Access } from "../migrations/run/session.ts";
-import {
-  type ConnectionSettings,
-  connectionFromUrl,
-  isMissingDatabase,
-  withClient,
-} from "../postgres/connection.ts";
+import { isMissingDatabase, withClient } from "../postgres/connection.ts";
 import { readServerVersion } from "../postgres/server-version.ts";
 import { checkRights, type RightsCheck } from "../roles/review/preview.ts";
-import { type Review, reviewRoles } from "../roles/review/review.ts";
 import { RefusedError, UserError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
 import { plannedCutover, plannedDump, plannedRestore } from "./contents.ts";
@@ -20,6 +12,7 @@ import type { EnginePreview, EngineStep, RecordedStack } from "./engine.ts";
 import { type MigrationsOutlook, outlookOfNothing, readMigrationsOutlook } from "./migrations.ts";
 import { type Plan, type PlannedResource, type PlannedServer, planVersion } from "./model.ts";
 import { plannedRoles, publicDrift, rightsDrift, roleType } from "./roles.ts";
+import { type Reviews, readReviews, type Ways, waysOf } from "./ways.ts";
 
 /** What a plan is made from. */
 export interface PlanInput {
@@ -49,35 +42,11 @@ function firstPreview({ database, roles }: StackConfig): EnginePreview {
   return { refusals: [], notes: [], steps: [made({ name: database.owner }), ...ofRoles] };
 }
 
-/** The ways to a stack's database; undefined where there is no server yet. */
-interface Ways {
-  /** The administrator, on its own database. */
-  readonly admin: ConnectionSettings;
-  readonly access: Access;
-}
-
-function waysOf({ outputs }: StackFacts, config: StackConfig): Ways | undefined {
-  const { instance, adminPassword, database, passwords } = config;
-  const made = outputs.admin as ConnectionSettings | undefined;
-  if (made !== undefined && typeof outputs.databaseUrl === "string") {
-    const owner = connectionFromUrl(outputs.databaseUrl, {});
-    return { admin: made, access: { owner, admin: { ...made, database: owner.database } } };
-  }
-  if (instance.kind === "local") return undefined;
-  const { host, port, adminUser: user, adminDatabase, sslMode, sslRootCert } = instance;
-  const admin = { host, port, user, password: adminPassword, database: adminDatabase, sslMode, sslRootCert };
-  const inside = { ...admin, database: database.name };
-  const owner = { ...inside, user: database.owner, password: passwords[database.owner] };
-  return { admin, access: { owner, admin: inside } };
-}
-
 /** A database, and all that could be read of it. */
-interface Read {
+interface Read extends Reviews {
   readonly server: Omit<PlannedServer, "database">;
   readonly migrations: MigrationsOutlook;
   readonly rights: RightsCheck | undefined;
-  readonly next: Review | undefined;
-  readonly previous: Review | undefined;
 }
 
 const nowhere = { host: null, port: null, version: null, reason: null };
@@ -92,21 +61,6 @@ async function readOutlook(
     const settled = error instanceof RefusedError || isMissingDatabase(error);
     if (settled || !(error instanceof UserError)) throw error;
     return readMigrationsOutlook({ owner: { ...admin, database: access.owner.database } }, files, settings);
-  });
-}
-
-/** Reviews against both declarations; where they are the same, once. */
-async function readReviews(
-  { admin, access }: Ways,
-  next: ReviewedRights,
-  previous: ReviewedRights | undefined,
-): Promise<Pick<Read, "next" | "previous">> {
-  const inside = { ...admin, database: access.owner.database };
-  return withClient(inside, async (client) => {
-    const found = await reviewRoles(client, next);
-    if (previous === undefined) return { next: found, previous: undefined };
-    const same = JSON.stringify(previous) === JSON.stringify(next);
-    return { next: found, previous: same ? found : await reviewRoles(client, previous) };
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Plan, PlannedMigration } from "../model.ts";
+import type { DriftReport, Plan, PlannedMigration } from "../model.ts";
 import {
   count,
   cutoverText,
@@ -10,6 +10,7 @@ import {
   lossesOf,
   lossText,
   migrationText,
+  placeText,
   restoreText,
   roleText,
   serverText,
@@ -60,7 +61,7 @@ function roleRows({ roles }: Plan): string[] {
   return ["| | role | |", "| --- | --- | --- |", ...rows];
 }
 
-function driftRows({ drift }: Plan): string[] {
+function driftRows({ drift }: Pick<Plan, "drift">): string[] {
   if (drift.length === 0) return [];
   const rows = drift.map((one) => `| ${one.kind} | ${code(one.subject)} | ${escaped(driftText(one))} |`);
   return ["| | where | found |", "| --- | --- | --- |", ...rows];
@@ -135,4 +136,11 @@ export function renderMarkdown(plan: Plan): string {
     ),
     `Not touched: ${untouchedText(plan)}.`,
   ].join("\n");
+}
+
+/** What has drifted, for an issue or a job's summary. Pure. */
+export function renderDriftMarkdown(report: DriftReport): string {
+  const rows = driftRows(report);
+  const found = rows.length === 0 ? ["Everything is as it was declared."] : rows;
+  return [`## Drift: ${escaped(placeText(report))}`, "", ...found].join("\n");
 }

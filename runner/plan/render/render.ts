@@ -1,7 +1,7 @@
 import { RefusedError } from "../../util/errors.ts";
-import type { Plan } from "../model.ts";
-import { renderMarkdown } from "./markdown.ts";
-import { noColour, renderText, terminalColours } from "./text.ts";
+import type { DriftReport, Plan } from "../model.ts";
+import { renderDriftMarkdown, renderMarkdown } from "./markdown.ts";
+import { noColour, renderDriftText, renderText, terminalColours } from "./text.ts";
 
 /** The forms in which a plan is written. */
 export const formats = ["text", "markdown", "json"] as const;
@@ -28,4 +28,11 @@ export function renderPlan(plan: Plan, format: Format, coloured: boolean): strin
 export function exitCodeOf({ refusals, changes }: Pick<Plan, "refusals" | "changes">): 0 | 2 | 3 {
   if (refusals.length > 0) return 2;
   return changes ? 3 : 0;
+}
+
+/** What has drifted in one of the same forms. Pure. */
+export function renderDrift(report: DriftReport, format: Format, coloured: boolean): string {
+  if (format === "json") return JSON.stringify(report);
+  if (format === "markdown") return renderDriftMarkdown(report);
+  return renderDriftText(report, coloured ? terminalColours : noColour);
 }

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { Plan, PlannedMigration, PlannedRole } from "../model.ts";
+import type { DriftReport, Plan, PlannedMigration, PlannedRole } from "../model.ts";
 import {
   count,
   cutoverText,
@@ -11,6 +11,7 @@ import {
   lossesOf,
   lossText,
   migrationText,
+  placeText,
   restoreText,
   roleText,
   serverText,
@@ -80,7 +81,7 @@ function roleLines(roles: readonly PlannedRole[], paint: Palette): string[] {
   return lines.map((line, index) => colour[shown[index]?.change ?? "none"](line));
 }
 
-function driftLines({ drift }: Plan): string[] {
+function driftLines({ drift }: Pick<Plan, "drift">): string[] {
   return table(drift.map((one) => ["!", one.subject, driftText(one)]));
 }
 
@@ -164,4 +165,11 @@ export function renderText(plan: Plan, paint: Palette = noColour): string {
     .map((section) => layOut(section, paint).join("\n"));
   const end = isQuiet(plan) ? ["Nothing to do."] : [];
   return [paint.title(headline(plan)), "", ...sections, ...end].join("\n");
+}
+
+/** What has drifted, for a terminal or a log. Pure. */
+export function renderDriftText(report: DriftReport, paint: Palette = noColour): string {
+  const lines = driftLines(report).map(paint.changed);
+  const found = lines.length === 0 ? ["Everything is as it was declared."] : lines;
+  return [paint.title(placeText(report)), "", ...found].join("\n");
 }

@@ -191,13 +191,20 @@ export function cutoverText(
   ];
 }
 
-/** The first line: database, server, stack, and where the head goes. */
-export function headline({ server, stack, head }: Plan): string {
-  const { database, host, version } = server;
+/** Database, server and stack. */
+export function placeText({
+  server: { database, host, version },
+  stack,
+}: Pick<Plan, "server" | "stack">): string {
   const where = host === null ? "" : ` on ${host}`;
   const software = version === null ? "" : ` (PostgreSQL ${version.split(" ")[0]})`;
+  return `${database}${where}${software}, stack ${stack}`;
+}
+
+/** The first line: database, server, stack, and where the head goes. */
+export function headline({ server, stack, head }: Plan): string {
   const [from, to] = [head.from ?? "nothing applied", head.to ?? "nothing applied"];
-  return `${database}${where}${software}, stack ${stack}: ${from === to ? from : `${from} → ${to}`}`;
+  return `${placeText({ server, stack })}: ${from === to ? from : `${from} → ${to}`}`;
 }
 
 /** Why the database could not be read; undefined where it was. */
