@@ -11,4 +11,4 @@ const stack = new Database("database", { instance, ...settings, ...others });
 export const { host, port } = instance;
 export const database = stack.name;
 export const { owner, head, migrations, roles, urls, databaseUrl } = stack;
-export const { dump, restore, cutover, cutoverSource, admin } = stack;
+export const { dump, restore, cutover, cutoverSource, admin, sslRootCert } = stack;

@@ -4,7 +4,7 @@ import { meanwhile } from "../runner/util/background.ts";
 import { present } from "../runner/util/present.ts";
 import type { CheckedDatabase } from "./arguments.ts";
 import type { Server } from "./instance.ts";
-import { administratorOutput, connectionEnvironment, urlsOf } from "./parts/connection.ts";
+import { administratorOutput, certificateOutput, connectionEnvironment, urlsOf } from "./parts/connection.ts";
 import { declareDatabase } from "./parts/contents.ts";
 import { Cutover, reportCutovers, Switchover } from "./parts/cutover.ts";
 import { Dump } from "./parts/dump.ts";
@@ -45,6 +45,7 @@ export interface DatabaseOutputs {
   readonly cutover: pulumi.Output<object> | null;
   readonly cutoverSource: pulumi.Output<object> | null;
   readonly admin: pulumi.Output<object>;
+  readonly sslRootCert: pulumi.Output<string | null>;
 }
 
 /** Declares all of a database, in order, after files, configuration and server have been checked. Throws RunError. */
@@ -348,5 +349,6 @@ function outputsOf(
     cutover: switchover?.output ?? null,
     cutoverSource: move?.source ?? null,
     admin: administratorOutput(administrator),
+    sslRootCert: certificateOutput(administrator),
   };
 }

@@ -64,6 +64,8 @@ export class Database extends pulumi.ComponentResource {
   readonly cutoverSource: pulumi.Output<object | null>;
   /** How the administrator connects. Secret. */
   readonly admin: pulumi.Output<object>;
+  /** The certificate authorities to trust, as PEM text; null for the system's. */
+  readonly sslRootCert: pulumi.Output<string | null>;
   readonly #work: Promise<DatabaseOutputs>;
   readonly #settings: object;
 
@@ -101,6 +103,7 @@ export class Database extends pulumi.ComponentResource {
     this.cutover = output("cutover") as typeof this.cutover;
     this.cutoverSource = output("cutoverSource") as typeof this.cutoverSource;
     this.admin = output("admin") as typeof this.admin;
+    this.sslRootCert = output("sslRootCert") as typeof this.sslRootCert;
   }
 
   /** What depends on the component waits until all of it is declared. */

@@ -178,9 +178,7 @@ function administratorOf(checked: Checked, { via, adminAuth }: Way): Administrat
     password: pulumi.secret(checked.adminPassword.apply((password) => password ?? "")),
     database: checked.adminDatabase,
     sslMode: checked.sslMode,
-    sslRootCert: checked.hasRootCert
-      ? checked.sslRootCert.apply((text) => keepCertificate(text ?? ""))
-      : undefined,
+    sslRootCert: checked.hasRootCert ? checked.sslRootCert.apply((text) => text ?? "") : undefined,
     passwordCommand: adminAuth && pulumi.secret(adminAuth.command),
     via,
   };
@@ -195,7 +193,7 @@ export function createProvider(
   // the gateway of ./pgstack encrypts and logs in for a provider that has no password
   const login = passwordCommand
     ? { sslmode: "disable" }
-    : { password, sslmode: sslMode, ...(sslRootCert !== undefined && { sslrootcert: sslRootCert }) };
+    : { password, sslmode: sslMode, ...(sslRootCert && { sslrootcert: sslRootCert.apply(keepCertificate) }) };
   return new postgresql.Provider(
     name,
     {

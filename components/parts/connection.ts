@@ -1,5 +1,7 @@
+import { isAbsolute } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { SshVia } from "../../runner/config/instance.ts";
+import { certificateText, keepCertificate } from "../../runner/util/certificate.ts";
 
 /** How the administrator of a server connects to it; in the form that `runner/postgres/connection.ts` reads. */
 export interface Administrator {
@@ -10,7 +12,7 @@ export interface Administrator {
   readonly password: pulumi.Output<string>;
   readonly database: pulumi.Output<string>;
   readonly sslMode: pulumi.Output<string>;
-  /** Path of a PEM file, or undefined for the system's authorities. */
+  /** PEM text, or the path of a PEM file; undefined for the system's authorities. */
   readonly sslRootCert: pulumi.Output<string> | undefined;
   /** In place of a password: what prints one, for each connection. Secret. */
   readonly passwordCommand?: pulumi.Output<string> | undefined;
@@ -44,7 +46,7 @@ export function connectionEnvironment(
     PGDATABASE: pulumi.output(database),
     PGSSLMODE: server.sslMode,
     ...(passwordCommand !== undefined && { PGSTACK_PASSWORD_COMMAND: pulumi.secret(passwordCommand) }),
-    ...(server.sslRootCert !== undefined && { PGSSLROOTCERT: server.sslRootCert }),
+    ...(server.sslRootCert !== undefined && { PGSSLROOTCERT: server.sslRootCert.apply(keepCertificate) }),
   };
 }
 
@@ -56,7 +58,13 @@ function encode(text: string): string {
   );
 }
 
-/** The connection URL, each part percent-encoded. Secret, since it holds the password. */
+/** Whether a certificate means the same for everybody who reads a URL: a relative path leads into this checkout. */
+const isForEverybody = (certificate: string) => certificate === "system" || isAbsolute(certificate);
+
+/**
+ * The connection URL, each part percent-encoded. Secret, since it holds the password. It names no file of this checkout: who
+ * reads it gives the certificate, which is an output of its own, as PGSSLROOTCERT or ~/.postgresql/root.crt.
+ */
 export function connectionUrl(
   server: Administrator,
   { user, password, database }: Login,
@@ -67,7 +75,8 @@ export function connectionUrl(
       .all([host, port, sslMode, sslRootCert, user, password, database])
       .apply(([host, port, sslMode, sslRootCert, user, password, database]) => {
         const authority = `${encode(user)}${password === undefined ? "" : `:${encode(password)}`}@${host.includes(":") ? `[${host}]` : host}:${port}`;
-        const authorities = sslRootCert === undefined ? "" : `&sslrootcert=${encode(sslRootCert)}`;
+        const named = sslRootCert !== undefined && isForEverybody(sslRootCert);
+        const authorities = named ? `&sslrootcert=${encode(sslRootCert)}` : "";
         return `postgresql://${authority}/${encode(database)}?sslmode=${sslMode}${authorities}`;
       }),
   );
@@ -96,7 +105,12 @@ export function urlsOf({
   return pulumi.secret(pulumi.all(Object.fromEntries(urls)));
 }
 
-/** How the administrator connects, for commands and for a stack that takes this one over. Secret. */
+/** The certificate authorities to trust, as PEM text; null for the system's. */
+export function certificateOutput({ sslRootCert }: Administrator): pulumi.Output<string | null> {
+  return sslRootCert?.apply(certificateText) ?? pulumi.output(null);
+}
+
+/** How the administrator connects, for commands and for a stack that takes this one over, on any machine. Secret. */
 export function administratorOutput(server: Administrator): pulumi.Output<object> {
-  return pulumi.secret({ ...server });
+  return pulumi.secret({ ...server, sslRootCert: server.sslRootCert?.apply(certificateText) });
 }

@@ -4,6 +4,7 @@ import type { CutoverConfig } from "../../runner/config/cutover.ts";
 import type { DatabaseConfig } from "../../runner/config/database.ts";
 import type { CutoverCheck } from "../../runner/cutover/check.ts";
 import type { CutoverRequest } from "../../runner/cutover/settings.ts";
+import { keepCertificate } from "../../runner/util/certificate.ts";
 import { type Connection, type Rollback, RunnerCommand, type Variables } from "../runner/command.ts";
 import { askRunner, knownValue } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
@@ -209,6 +210,7 @@ interface Administrator {
   readonly password?: string;
   readonly passwordCommand?: string | null;
   readonly sslMode: CutoverRequest["source"]["sslMode"];
+  /** PEM text. */
   readonly sslRootCert?: string | null;
 }
 
@@ -230,7 +232,10 @@ function requestOf(
       const settings: CutoverRequest & { label: string | null } = {
         ...how,
         stack,
-        source: { host, port, user, sslMode, sslRootCert: sslRootCert ?? undefined, database, owner },
+        source: {
+          ...{ host, port, user, sslMode, database, owner },
+          sslRootCert: sslRootCert ? keepCertificate(sslRootCert) : undefined,
+        },
         owner: declared.owner,
         roles,
         schemas: declared.schemas,

@@ -57,11 +57,21 @@ function chooseOne({ flags }: Pick<Call, "flags">): void {
     );
 }
 
+/** A connection URL of the stack, with the certificate that its outputs hold beside the URLs. */
+export function connectionOfStack(
+  { outputs }: StackFacts,
+  url: string,
+  env: NodeJS.ProcessEnv = {},
+): ConnectionSettings {
+  const { sslRootCert } = (outputs.admin ?? {}) as Partial<ConnectionSettings>;
+  return connectionFromUrl(url, { ...env, ...(sslRootCert && { PGSSLROOTCERT: sslRootCert }) });
+}
+
 /** The database that `--url` or `--stack` names, as that URL's user or as the stack's owner. */
 export function resolveTarget(call: Target): ConnectionSettings {
   chooseOne(call);
   if (typeof call.flags.url === "string") return connectionFromUrl(call.flags.url, call.env);
-  return connectionFromUrl(outputOf(call, "databaseUrl") as string, call.env);
+  return connectionOfStack(stackFacts(call), outputOf(call, "databaseUrl") as string, call.env);
 }
 
 /** The same database as the user who administers the server: the URL's own, or the stack's admin. */

@@ -2,19 +2,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { Command, StackFacts } from "../cli/command.ts";
-import { databaseFlag, stackFacts, stackFlag } from "../cli/target.ts";
-import {
-  type ConnectionSettings,
-  connectionFromUrl,
-  environmentOf,
-  loggedIn,
-} from "../postgres/connection.ts";
+import { connectionOfStack, databaseFlag, stackFacts, stackFlag } from "../cli/target.ts";
+import { type ConnectionSettings, environmentOf, loggedIn } from "../postgres/connection.ts";
 import { findPrograms } from "../postgres/programs.ts";
 import { childEnvironment } from "../util/child-environment.ts";
 import { ExitCode, RefusedError, UserError } from "../util/errors.ts";
 
 /** The stack's database as one of its roles, its owner (the default) or the server's admin. Throws RefusedError. */
-function connectionAs({ name, outputs }: StackFacts, role: string | undefined): ConnectionSettings {
+function connectionAs(facts: StackFacts, role: string | undefined): ConnectionSettings {
+  const { name, outputs } = facts;
   const {
     owner,
     database,
@@ -30,9 +26,9 @@ function connectionAs({ name, outputs }: StackFacts, role: string | undefined): 
   };
   if (databaseUrl === undefined)
     throw new RefusedError(`Stack "${name}" has no database yet: run ./pgstack up ${name} first`);
-  if (role === undefined || role === owner) return connectionFromUrl(databaseUrl, {});
+  if (role === undefined || role === owner) return connectionOfStack(facts, databaseUrl);
   const url = urls[role];
-  if (url !== undefined) return connectionFromUrl(url, {});
+  if (url !== undefined) return connectionOfStack(facts, url);
   if (admin?.user === role) return { ...admin, database: database ?? admin.database };
   const known = [owner, ...Object.keys(urls), admin?.user].filter((one) => one !== undefined);
   throw new RefusedError(`Stack "${name}" has no role "${role}"; it has: ${[...new Set(known)].join(", ")}`);

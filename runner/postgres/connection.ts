@@ -30,7 +30,7 @@ export interface ConnectionSettings {
   readonly passwordCommand?: string | undefined;
   readonly database: string;
   readonly sslMode: SslMode;
-  /** Path of a PEM file with the certificate authorities to trust; `system` means those of the operating system. */
+  /** PEM text of the certificate authorities to trust, or the path of a PEM file; `system` means those of the operating system. */
   readonly sslRootCert?: string | undefined;
 }
 

@@ -1,11 +1,17 @@
-import { resolveAdminTarget, resolveTarget, stackFacts, type Target } from "../cli/target.ts";
+import {
+  connectionOfStack,
+  resolveAdminTarget,
+  resolveTarget,
+  stackFacts,
+  type Target,
+} from "../cli/target.ts";
 import type { MigrationSettings } from "../config/migrations.ts";
 import { filesOf, settingsOf } from "../migrations/cli-options.ts";
 import type { MigrationFile } from "../migrations/files/types.ts";
 import { historyTable, keepTokenSql, readHistory } from "../migrations/history/history.ts";
 import { keptFiles } from "../migrations/plan/target-revision.ts";
 import { applyMigrations } from "../migrations/run/apply.ts";
-import { type ConnectionSettings, connectionFromUrl, withClient } from "../postgres/connection.ts";
+import { type ConnectionSettings, withClient } from "../postgres/connection.ts";
 import { applyRights } from "../roles/plan/apply.ts";
 import { verifyRole } from "../roles/probe/verify.ts";
 import { type DeclaredRoles, declaredRoles } from "../roles/review/stack-roles.ts";
@@ -17,8 +23,8 @@ export interface CatchUp {
   readonly settings: MigrationSettings;
   readonly files: readonly MigrationFile[];
   readonly declared: DeclaredRoles;
-  /** How each role logs in; by URL. */
-  readonly urls: Readonly<Record<string, string>>;
+  /** How each role logs in, by its name; without a password where nobody here knows it. */
+  readonly logins: Readonly<Record<string, ConnectionSettings>>;
   /** What the stack's last update left in the database, for its next preview to compare. */
   readonly token: string | null;
 }
@@ -44,8 +50,9 @@ export async function planCatchUp(call: Target): Promise<CatchUp | undefined> {
   const { token } = await withClient(access.admin, (client) =>
     readHistory(client, historyTable(settings.table)),
   );
-  const urls = (facts.outputs.urls ?? {}) as Record<string, string>;
-  return { access, settings, files, declared: declaredRoles(facts), urls, token };
+  const urls = Object.entries((facts.outputs.urls ?? {}) as Record<string, string>);
+  const logins = Object.fromEntries(urls.map(([role, url]) => [role, connectionOfStack(facts, url)]));
+  return { access, settings, files, declared: declaredRoles(facts), logins, token };
 }
 
 /**
@@ -89,15 +96,10 @@ async function grant({ access, declared }: CatchUp): Promise<void> {
   await withClient(access.admin, (client) => applyRights(client, declared));
 }
 
-async function verify({ access, declared, urls }: CatchUp, log: (line: string) => void): Promise<void> {
+async function verify({ access, declared, logins }: CatchUp, log: (line: string) => void): Promise<void> {
   for (const role of declared.roles) {
-    const login = loginOf(urls[role.role]);
+    const found = logins[role.role];
+    const login = found?.password === undefined ? undefined : found;
     await verifyRole(login ?? access.admin, { ...role, byAdmin: login === undefined }, log);
   }
-}
-
-/** Undefined where nobody here knows the role's password. */
-function loginOf(url: string | undefined): ConnectionSettings | undefined {
-  const login = url === undefined ? undefined : connectionFromUrl(url, {});
-  return login?.password === undefined ? undefined : login;
 }

@@ -74,10 +74,18 @@ test("what the configuration protects is not destroyed", async () => {
   assert.match(refused.output, /protect/);
 });
 
-test("a second stack on the same server does not disturb the first", async () => {
+test("a second stack on the same server, whose certificate is given as text, does not disturb the first", async () => {
   const database = { name: "a=b ü", owner: "My-Own er" };
   const roles = [{ name: "Second Reader", access: "readonly" }];
-  configure("second", { database, roles, protect: false });
+  const certificate = readFileSync(cluster.authority, "utf8");
+  const instance = {
+    kind: "existing",
+    host: "localhost",
+    port: cluster.admin.port,
+    sslRootCert: certificate,
+  };
+  const { adminUser } = exampleConfig().instance as { adminUser: string };
+  configure("second", { instance: { ...instance, adminUser }, database, roles, protect: false });
   await done(project.pulumi("stack", "init", "second"));
   await project.pulumi(
     "config",
@@ -91,10 +99,14 @@ test("a second stack on the same server does not disturb the first", async () =>
   );
   await done(project.pgstack("up", "second", "--yes"));
   await done(project.pgstack("preview", "prod", "--expect-no-changes"));
-  const { databaseUrl } = (await project.outputs("second")) as { databaseUrl: string };
-  const owner: ConnectionSettings = connectionFromUrl(databaseUrl, {});
+  const { databaseUrl, sslRootCert } = (await project.outputs("second")) as Record<string, string>;
+  assert.match(databaseUrl as string, /\?sslmode=verify-full$/);
+  assert.equal(sslRootCert, certificate);
+  const owner: ConnectionSettings = { ...connectionFromUrl(databaseUrl as string, {}), sslRootCert };
   assert.equal(owner.user, "My-Own er");
   await withClient(owner, (client) => client.query("SELECT count(*) FROM guilds"));
+  const asked = ["--", "-Atc", "SELECT count(*) FROM guilds"];
+  assert.match(await done(project.pgstack("psql", "--stack", "second", ...asked)), /^0$/m);
   await done(project.pgstack("destroy", "second", "--yes"));
   const left = await withClient(cluster.superuser, (client) =>
     client.query("SELECT rolname FROM pg_roles WHERE rolname IN ('My-Own er', 'Second Reader')"),

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { beforeEach, test } from "node:test";
 import * as pulumi from "@pulumi/pulumi";
 import { createProvider } from "../../components/instance.ts";
-import type { Administrator } from "../../components/parts/connection.ts";
+import { type Administrator, connectionUrl } from "../../components/parts/connection.ts";
 import { declareDatabase } from "../../components/parts/contents.ts";
 import { Names } from "../../components/parts/names.ts";
 import { LoginRole, type LoginRoleArgs } from "../../components/roles/login-role.ts";
+import { projectPath } from "../../runner/util/project.ts";
 
 type Inputs = Record<string, unknown>;
 
@@ -45,6 +47,27 @@ test("an IPv6 address goes to the provider in brackets, and nothing else does", 
     const provider = createProvider("postgresql", administrator(host), parent);
     await settled(provider.urn);
     assert.equal(inputsOf("pulumi:providers:postgresql postgresql").host, sent);
+  }
+});
+
+test("a URL names no file of this checkout, and the provider gets one for a certificate that is text", async () => {
+  const login = { user: "owner", password: "pw", database: "app" };
+  const pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+  const parent = new pulumi.ComponentResource("test:index:Parent", "parent");
+  for (const [certificate, parameter, sent] of [
+    [pem, "", /^\.pgstack\/certificates\/[0-9a-f]{16}\.pem$/],
+    ["certs/ca.pem", "", /^certs\/ca\.pem$/],
+    ["/etc/ca.pem", "&sslrootcert=%2Fetc%2Fca.pem", /^\/etc\/ca\.pem$/],
+    ["system", "&sslrootcert=system", /^system$/],
+  ] as const) {
+    const server = { ...administrator("h"), sslRootCert: pulumi.output(certificate as string) };
+    const url = await new Promise((resolve) => connectionUrl(server, login).apply(resolve));
+    assert.equal(url, `postgresql://owner:pw@h:5432/app?sslmode=disable${parameter}`);
+    const provider = createProvider("postgresql", server, parent);
+    await settled(provider.urn);
+    const path = inputsOf("pulumi:providers:postgresql postgresql").sslrootcert as string;
+    assert.match(path, sent);
+    if (certificate === pem) rmSync(projectPath(path));
   }
 });
 

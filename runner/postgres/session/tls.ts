@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ConnectionOptions } from "node:tls";
+import { certificateFile } from "../../util/certificate.ts";
 import { RefusedError } from "../../util/errors.ts";
 
 /** libpq's sslmode: https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION */
@@ -13,7 +14,7 @@ export type SslMode = (typeof sslModes)[number];
 export interface TlsSettings {
   readonly host: string;
   readonly sslMode: SslMode;
-  /** Path of a PEM file with the certificate authorities to trust; `system` means those of the operating system. */
+  /** PEM text of the certificate authorities to trust, or the path of a PEM file; `system` means those of the operating system. */
   readonly sslRootCert?: string | undefined;
 }
 
@@ -42,7 +43,7 @@ function defaultRootCert(): string | undefined {
  */
 export function rootCertOf({ sslMode, sslRootCert }: TlsSettings): string | undefined {
   if (sslRootCert === "system") return systemRoot(sslMode);
-  const path = sslRootCert || defaultRootCert();
+  const path = sslRootCert ? certificateFile(sslRootCert) : defaultRootCert();
   if (path !== undefined && existsSync(path)) return path;
   if (path === undefined && sslMode === "verify-full") return systemBundle();
   if (!sslMode.startsWith("verify-")) return undefined;
