@@ -10,7 +10,7 @@ import { askRunner, knownValue } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
 import type { Connections } from "./connections.ts";
 import type { Names } from "./names.ts";
-import { orFail } from "./refusal.ts";
+import { orFail, refuse } from "./refusal.ts";
 
 export interface CutoverArgs {
   readonly names: Names;
@@ -173,10 +173,11 @@ async function check(
 ): Promise<CutoverCheck | undefined> {
   const settings = await knownValue(request);
   if (settings === undefined) return undefined;
-  const question = { settings, wait: !pulumi.runtime.isDryRun() };
+  const question = { settings, wait: !pulumi.runtime.isDryRun(), switching: config.state === "switch" };
   const found = await askRunner<CutoverCheck>(queries, "cutover-check", question, environment);
   if (found === undefined) return undefined;
   if (config.state === "rehearse" && found.held !== null) await pulumi.log.warn(found.held);
+  refuse(found.refusals);
   if (found.outOfDate.length > 0) await pulumi.log.warn(outOfDate(found.outOfDate));
   return found;
 }

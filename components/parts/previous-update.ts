@@ -79,11 +79,21 @@ export async function previousOutputs({ component, names, state }: Known): Promi
   return resources.find(({ type, name }) => type === componentType && name === component)?.outputs ?? {};
 }
 
-/** Which of these roles are in the stack's state as those of the database. */
-export async function recordedRoles({ names, state }: Known): Promise<(role: string) => boolean> {
+/** Names, on the server, of the roles in the stack's state that belong to the database. */
+export async function rolesInState({ names, state }: Known): Promise<string[]> {
   const roles = (await state.resources()).filter(({ type }) => type === "postgresql:index/role:Role");
-  const known = new Set(roles.map(({ name }) => name));
-  return (role) => known.has(names.ofRole(role, "-role"));
+  return roles
+    .map(({ name, outputs }) => ({ name, role: String(outputs.name) }))
+    .filter(({ name, role }) => name === names.ofRole(role, "-role"))
+    .map(({ role }) => role);
+}
+
+/** Whether the stack's state has a database of this name. */
+export async function isDatabaseInState(database: string, { state }: Known): Promise<boolean> {
+  const databases = (await state.resources()).filter(
+    ({ type }) => type === "postgresql:index/database:Database",
+  );
+  return databases.some(({ outputs }) => outputs.name === database);
 }
 
 /** Names of the migrations that have a record in the stack's state: those that the stack reverts when their record goes. */

@@ -4,7 +4,7 @@ import type { RightsCheck } from "../../runner/roles/review/preview.ts";
 import type { CheckedDatabase } from "../arguments.ts";
 import type { Server } from "../instance.ts";
 import { connectionEnvironment } from "../parts/connection.ts";
-import { type Known, recordedRoles } from "../parts/previous-update.ts";
+import { isDatabaseInState, type Known, rolesInState } from "../parts/previous-update.ts";
 import { refuse, warnOrRefuse } from "../parts/refusal.ts";
 import { askRunner } from "../runner/query.ts";
 import type { Queries } from "../runner/query-process.ts";
@@ -34,9 +34,9 @@ async function clashes({ existing }: RightsCheck, { config, known }: CheckArgs):
   const shared = new Set(config.roles.filter((role) => role.shared === true).map(({ name }) => name));
   const toMake = existing.filter((name) => !shared.has(name));
   if (toMake.length === 0) return [];
-  const isRecorded = await recordedRoles(known);
+  const recorded = new Set(await rolesInState(known));
   return toMake
-    .filter((name) => !isRecorded(name))
+    .filter((name) => !recorded.has(name))
     .map(
       (name) =>
         `pgstack:roles: expected no role "${name}" on the server, since this stack is to make it, found one. Nothing was changed. ` +
@@ -44,9 +44,29 @@ async function clashes({ existing }: RightsCheck, { config, known }: CheckArgs):
     );
 }
 
+/** A database that the stack is to make, and that somebody else has made already. */
+async function databaseClash(
+  { databaseExists }: RightsCheck,
+  { config, known }: CheckArgs,
+): Promise<string[]> {
+  const { name } = config.database;
+  if (!databaseExists || (await isDatabaseInState(name, known))) return [];
+  return [
+    `pgstack:database.name: expected no database "${name}" on the server, since this stack is to make it, found one. Nothing was changed. ` +
+      "Choose another name, or take the database over with its contents (./pgstack adopt). Where an update of this stack was " +
+      "killed, ./pgstack up records what that had made.",
+  ];
+}
+
+/** Roles that the stack has made and does not declare any more. The role that the stack logs in as is never dropped. */
+async function leavingRoles({ config, instance, known }: CheckArgs): Promise<string[]> {
+  const adminUser = await instance.adminUser();
+  const declared = new Set([config.database.owner, adminUser, ...config.roles.map(({ name }) => name)]);
+  return (await rolesInState(known)).filter((role) => !declared.has(role));
+}
+
 /** Shared roles that nobody declares: GRANT would fail in the middle of an update. */
-function missing({ existing, unreachable }: RightsCheck, { config, instance }: CheckArgs): string[] {
-  if (unreachable !== undefined) return [];
+function missing({ existing }: RightsCheck, { config, instance }: CheckArgs): string[] {
   return config.roles
     .filter(
       ({ name, shared }) =>
@@ -67,6 +87,22 @@ export interface CheckArgs {
   readonly known: Known;
 }
 
+/** All that stands against the update, each with the way past it. */
+async function refusalsOf(check: RightsCheck, args: CheckArgs): Promise<string[]> {
+  const { admin, refused, refusals, undroppable } = check;
+  if (refused !== undefined) return [refused];
+  const faults = refusals.map((line) => `\n  pgstack:${line}`).join("");
+  return [
+    ...(faults === ""
+      ? []
+      : [`"${admin}" cannot do all that this stack asks for; nothing was changed:${faults}`]),
+    ...(await databaseClash(check, args)),
+    ...(await clashes(check, args)),
+    ...missing(check, args),
+    ...undroppable,
+  ];
+}
+
 /** What a preview cannot say of a server that is still to be made. */
 const toBeMade =
   "The server is not known yet, so that this preview does not show whether its administrator can do all this, which rights differ " +
@@ -81,19 +117,18 @@ export async function checkRights(args: CheckArgs): Promise<RightsCheck | undefi
   if (config.adopt.importOnly) return undefined;
   const { administrator } = instance;
   const environment = connectionEnvironment(administrator, administrator);
-  const check = await askRunner<RightsCheck>(queries, "rights-check", rightsCheckOf(config), environment);
+  const check = await askRunner<RightsCheck>(
+    queries,
+    "rights-check",
+    rightsCheckOf(config, await leavingRoles(args)),
+    environment,
+  );
   if (check === undefined) {
     if (!instance.isLocal) void pulumi.log.info(toBeMade, instance);
     return undefined;
   }
-  const { admin, unreachable, refusals } = check;
-  if (unreachable !== undefined) notKnown(unreachable, instance);
-  if (check.refused !== undefined) refuse([check.refused]);
-  if (refusals.length > 0)
-    refuse([
-      `"${admin}" cannot do all that this stack asks for; nothing was changed:\n  pgstack:${refusals.join("\n  pgstack:")}`,
-    ]);
-  refuse([...(await clashes(check, args)), ...missing(check, args)]);
+  if (check.unreachable !== undefined) notKnown(check.unreachable, instance);
+  else refuse(await refusalsOf(check, args));
   for (const warning of check.warnings) void pulumi.log.warn(warning, instance);
   report(check, instance);
   return check;

@@ -2,14 +2,17 @@ import type { StackConfig } from "./parse.ts";
 import { attributesOf, creatorsOf, declare, type RightsCheckRequest } from "./role-declaration.ts";
 
 /** What a stack's configuration asks of its server as to roles and rights. */
-export function rightsCheckOf({
-  database,
-  roles,
-  adopt,
-  passwords,
-}: Pick<StackConfig, "database" | "roles" | "adopt"> & {
-  readonly passwords: Readonly<Record<string, unknown>>;
-}): RightsCheckRequest {
+export function rightsCheckOf(
+  {
+    database,
+    roles,
+    adopt,
+    passwords,
+  }: Pick<StackConfig, "database" | "roles" | "adopt"> & {
+    readonly passwords: Readonly<Record<string, unknown>>;
+  },
+  leaving: readonly string[] = [],
+): RightsCheckRequest {
   const { name, owner, extensions } = database;
   const declared = roles.map((role) => ({ ...declare(role, database), memberOf: role.memberOf }));
   return {
@@ -27,5 +30,6 @@ export function rightsCheckOf({
         .filter(({ shared }) => shared !== true)
         .map((role) => attributesOf(role, adopt.roles.includes(role.name))),
     },
+    leaving: [...leaving],
   };
 }

@@ -88,6 +88,8 @@ export const RightsCheckRequest = v.object({
     ownerByAdmin: v.boolean(),
   }),
   rights: ReviewedRights,
+  /** Roles of the stack's state that are not declared any more: they are to be dropped. */
+  leaving: names,
 });
 export type RightsCheckRequest = Readonly<
   Omit<v.InferOutput<typeof RightsCheckRequest>, "rights"> & { rights: ReviewedRights }

@@ -2,10 +2,12 @@ import { rowsOf } from "../postgres/rows.ts";
 import { UserError } from "../util/errors.ts";
 import { withPairs } from "./compare/row-checksums.ts";
 import { compareSchemas } from "./compare/schema.ts";
-import { type SideSettings, withAdmin } from "./connections.ts";
+import { type SideSettings, withAdmin, withAdmins } from "./connections.ts";
 import { holdCutoverLock } from "./lock.ts";
 import { isNotOurs } from "./moved-objects.ts";
 import { pausedSince } from "./pgbouncer/clients.ts";
+import { findClientIssues } from "./pgbouncer/preflight.ts";
+import { findPreflightIssues, joinIssues, missingAbilities } from "./preflight.ts";
 import type { Log } from "./session.ts";
 import type { CutoverSettings } from "./settings.ts";
 import { readState, type TargetState } from "./state/state.ts";
@@ -20,6 +22,16 @@ export interface CutoverCheck {
   readonly held: string | null;
   /** The definitions of a following target that are no longer the source's. */
   readonly outOfDate: readonly string[];
+  /** What the run would refuse, a sentence each. Only a preview asks, as long as nothing was copied. */
+  readonly refusals: readonly string[];
+}
+
+/** How a stack's program asks. */
+export interface CheckOptions {
+  /** Another run that is at work on the cutover is waited for: an update follows. */
+  readonly wait: boolean;
+  /** The run switches over; it does not rehearse only. */
+  readonly switching: boolean;
 }
 
 /** Undefined where a server does not answer: before the first update there may be none. */
@@ -67,22 +79,51 @@ async function findOutOfDate(
   );
 }
 
-/**
- * Looks at both sides; it changes nothing.
- * @param wait whether another run that is at work on the cutover is waited for
- */
+/** A switch that does not get through is rolled back: what stands in its way is told before the source is frozen. */
+async function findRefusals(
+  settings: CutoverSettings,
+  state: TargetState | undefined,
+  switching: boolean,
+): Promise<readonly string[]> {
+  if (state?.replicating === true || state?.phase === "active" || state?.phase === "kept") return [];
+  return withAdmins([settings.source, settings.target], async ([source, target]) => {
+    if (source === undefined || target === undefined) return [];
+    if (switching) {
+      const issues = joinIssues([
+        await findPreflightIssues(source, target, settings),
+        await findClientIssues(settings),
+      ]);
+      return refusalOf("The switch would not get through", issues.blocking);
+    }
+    if (settings.method === "replicate")
+      return refusalOf(
+        "Replication cannot start",
+        (await findPreflightIssues(source, target, settings)).blocking,
+      );
+    return refusalOf("The source cannot be copied", (await missingAbilities(source, target, settings)).copy);
+  });
+}
+
+const refusalOf = (what: string, reasons: readonly string[]) =>
+  reasons.length === 0 ? [] : [`${what}:\n  ${reasons.join("\n  ")}`];
+
+/** Looks at both sides; it changes nothing. */
 export async function checkCutover(
   settings: CutoverSettings,
   log: Log,
-  wait: boolean,
+  { wait, switching }: CheckOptions,
 ): Promise<CutoverCheck> {
   const state = await orUnknown(() => readTarget(settings, log, wait));
   const outOfDate = await orUnknown(() => findOutOfDate(settings, state));
+  const held = await findHeld(settings);
+  const refusals =
+    wait || held !== null ? [] : await orUnknown(() => findRefusals(settings, state, switching));
   return {
     completed: state?.phase === "active",
     attempt: state?.attempt ?? null,
-    held: await findHeld(settings),
+    held,
     outOfDate: outOfDate ?? [],
+    refusals: refusals ?? [],
   };
 }
 

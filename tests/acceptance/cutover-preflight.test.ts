@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { checkCutover } from "../../runner/cutover/check.ts";
 import { findPreflightIssues, type PreflightIssues } from "../../runner/cutover/preflight.ts";
 import type { CutoverSettings } from "../../runner/cutover/settings.ts";
 import { reachFreeze } from "../../runner/cutover/stages/before-freeze.ts";
@@ -57,6 +58,8 @@ test("a rehearsal names what stands in the way, and what travels changed or not 
     /role stranger is missing on the target: what it owns goes to the owner/,
     /role guest is missing on the target: its grants are left out/,
   ]);
+  const asked = await checkCutover(cutover, () => {}, { wait: false, switching: true });
+  assertEach(asked.refusals, [/switch would not get through:\n {2}prepared transaction late would outlive/]);
   await assert.rejects(reachFreeze(cutover), /cannot be frozen because of the prepared transaction late/);
   await sql(cutover.source, "INSERT INTO keyless VALUES (3)");
   await sql(cutover.source, "ROLLBACK PREPARED 'late'");
@@ -85,6 +88,7 @@ test("an extension that the target's server lacks is named by a rehearsal, and t
   );
   await sql(cutover.source, "CREATE TABLE writable (x int)");
 });
+
 
 test("encodings and sort orders that differ are said before anything is copied", async () => {
   const cutover = await clusters.pair("texts");

@@ -102,6 +102,7 @@ test("a stack comes up by that admin, changes and stays unchanged, and the admin
 const request = (more: object = {}, roles: readonly ReviewedRole[] = []) => ({
   database: { name: "app", owner: "app_owner", extensions: [], ownerByAdmin: false, ...more },
   rights: { owner: "app_owner", creators: [], roles },
+  leaving: [],
 });
 const declared = (role: string, more: Partial<ReviewedRole> = {}): ReviewedRole => ({
   ...{ role, access: "readonly", schemas: ["public"], allSchemas: true, exclude: [], memberOf: [] },

@@ -140,6 +140,35 @@ test("a wrong admin password fails a preview; a server that does not answer fail
   configure("prod");
 });
 
+test("a role that another database holds is refused before anything is dropped", async () => {
+  await sql(cluster.superuser, "CREATE DATABASE archive");
+  const archive = { ...cluster.superuser, database: "archive" };
+  await sql(archive, "CREATE TABLE kept ()", "ALTER TABLE kept OWNER TO shop_reader");
+  configure("prod", { roles: [] });
+  await assertBothRefuse(
+    /"shop_reader" cannot be dropped: it owns 1 object in database "archive".*REASSIGN OWNED BY "shop_reader"/,
+  );
+  await sql(archive, "DROP TABLE kept");
+  configure("prod");
+});
+
+test("what somebody else has made already is refused, all of it at once", async () => {
+  const extensions = ["no_such_extension"];
+  configure("other", { database: { name: "shop", owner: "shop_owner", extensions } });
+  await done(project.pulumi("stack", "init", "other"));
+  const words = [
+    /database\.extensions: "no_such_extension" is not among/,
+    /database\.name: expected no database "shop" on the server.*adopt/,
+    /expected no role "shop_owner" on the server/,
+    /expected no role "shop_reader" on the server/,
+  ];
+  for (const verb of [["preview"], ["up", "--yes", "--skip-preview"]]) {
+    const outcome = await project.pulumi(...verb, "--stack", "other", "--non-interactive");
+    for (const said of words) assertRefused(outcome, said);
+  }
+  assert.equal((await tables()).length, 2);
+});
+
 test("faults of the configuration are a list, without a stack or colours", async () => {
   configure("prod", { roles: [{ name: "x", access: "none" }], nonsense: 1 });
   await assertBothRefuse(/has 2 faults:\s+pgstack:nonsense: unknown key.*\s+pgstack:roles\.0\.access/s);

@@ -63,6 +63,7 @@ async function stack(role: string, more: Partial<typeof attributes> = {}, ...sch
   const request: RightsCheckRequest = {
     database: { name, owner: "owner", extensions: [], ownerByAdmin: false },
     rights,
+    leaving: [],
   };
   const check = (by: ConnectionSettings = cluster.admin) => checkRights(by, request);
   const review = () => withClient(admin, (client) => reviewRoles(client, rights));
@@ -258,6 +259,7 @@ test("what no admin here can revoke is a warning with its reason, and the rest i
   const request = {
     database: { name: "of_service", owner: "m_owner", extensions: [], ownerByAdmin: false },
     rights,
+    leaving: [],
   };
   const { refusals, warnings } = await checkRights(managed, request);
   assert.deepEqual(refusals, []);

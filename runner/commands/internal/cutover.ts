@@ -23,12 +23,13 @@ const cutoverFreeze = cutoverCommand(
 const CheckRequest = v.object({
   settings: v.string("the cutover's settings"),
   wait: v.boolean("true or false"),
+  switching: v.boolean("true or false"),
 });
 
 const cutoverCheck = queryCommand<v.InferOutput<typeof CheckRequest>>(
   "cutover-check",
   "tells whether a switch was completed, what keeps the source from being written to, and whether a copy is out of date",
-  ({ settings, wait }, environment, log) => checkCutover(parseCutover(settings, environment), log, wait),
+  ({ settings, ...how }, environment, log) => checkCutover(parseCutover(settings, environment), log, how),
   CheckRequest,
 );
 

@@ -35,6 +35,16 @@ async function heldElsewhere(client: pg.Client, oid: number): Promise<string[]> 
   ];
 }
 
+/** What another database holds of a role, as the sentence that refuses to drop the role; undefined where it may be dropped. */
+async function describeHeld(client: pg.Client, role: string, oid: number): Promise<string | undefined> {
+  const elsewhere = await heldElsewhere(client, oid);
+  if (elsewhere.length === 0) return undefined;
+  return (
+    `Role "${role}" cannot be dropped: it ${elsewhere.join(", ")}. Expected it to be this database's alone. ` +
+    `In each database named run: REASSIGN OWNED BY ${identifier(role)} TO …; DROP OWNED BY ${identifier(role)}; then repeat.`
+  );
+}
+
 /** For an admin who is no superuser, DROP OWNED passes over what the role was granted by others than itself. */
 async function planRevocations(client: pg.Client, role: string): Promise<Statement[]> {
   const objects = (await readObjects(client, { allColumns: false })).filter(({ owner }) => owner !== role);
@@ -74,6 +84,17 @@ export async function revokeRole(client: pg.Client, role: string): Promise<boole
   });
 }
 
+/** Which of these roles `prepareRoleDrop` would refuse, in its words. */
+export async function findUndroppable(client: pg.Client, roles: readonly string[]): Promise<string[]> {
+  const refusals: string[] = [];
+  for (const role of roles) {
+    const found = await oidOf(client, role);
+    const held = found && (await describeHeld(client, role, found.oid));
+    if (held !== undefined) refusals.push(held);
+  }
+  return refusals;
+}
+
 /**
  * Prepares DROP ROLE: what the role owns in this database goes to `owner`, its privileges and default privileges here
  * are revoked. Throws UserError where another database holds it, before anything is changed.
@@ -83,12 +104,8 @@ export async function prepareRoleDrop(client: pg.Client, role: string, owner: st
   return withCatalogLock(client, async () => {
     const found = await oidOf(client, role);
     if (found === undefined) return false;
-    const elsewhere = await heldElsewhere(client, found.oid);
-    if (elsewhere.length > 0)
-      throw new UserError(
-        `Role "${role}" cannot be dropped: it ${elsewhere.join(", ")}. Expected it to be this database's alone. ` +
-          `In each database named run: REASSIGN OWNED BY ${identifier(role)} TO …; DROP OWNED BY ${identifier(role)}; then repeat.`,
-      );
+    const held = await describeHeld(client, role, found.oid);
+    if (held !== undefined) throw new UserError(held);
     await revokeAll(client, role, [role, owner], async () => {
       await client.query(`REASSIGN OWNED BY ${identifier(role)} TO ${identifier(owner)}`);
       await client.query(`DROP OWNED BY ${identifier(role)}`);

@@ -12,6 +12,7 @@ import { UserError } from "../../util/errors.ts";
 import { type ProviderLimit, readProviderLimits } from "../catalog/provider-limits.ts";
 import { describeFiltered, readFilteredTables } from "../catalog/row-security.ts";
 import { readSnapshot } from "../catalog/snapshot.ts";
+import { findUndroppable } from "../plan/drop-role.ts";
 import {
   describeImpossible,
   planPublic,
@@ -42,6 +43,10 @@ export interface RightsCheck {
   readonly warnings: readonly string[];
   /** The declared roles that the server has, the owner among them. */
   readonly existing: readonly string[];
+  /** Whether the server has the declared database. */
+  readonly databaseExists: boolean;
+  /** Why a role that is to go cannot be dropped, a sentence each. */
+  readonly undroppable: readonly string[];
   /** What the provider cannot state. */
   readonly limits: readonly ProviderLimit[];
 }
@@ -111,12 +116,24 @@ async function ask(
   const limits = exists ? await readProviderLimits(client, request.rights.roles) : [];
   const existing = await readExisting(client, request);
   const superuser = await isSuperuser(client);
+  const undroppable = exists ? await findUndroppable(client, request.leaving) : [];
   await client.query("COMMIT");
-  return { superuser, refusals, existing, limits, statements: plan.map(sqlOf), ...drift };
+  return {
+    databaseExists: exists,
+    undroppable,
+    superuser,
+    refusals,
+    existing,
+    limits,
+    statements: plan.map(sqlOf),
+    ...drift,
+  };
 }
 
 const nothing = {
   superuser: false,
+  databaseExists: false,
+  undroppable: [],
   refusals: [],
   statements: [],
   drifted: [],
