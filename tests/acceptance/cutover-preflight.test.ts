@@ -89,7 +89,6 @@ test("an extension that the target's server lacks is named by a rehearsal, and t
   await sql(cutover.source, "CREATE TABLE writable (x int)");
 });
 
-
 test("encodings and sort orders that differ are said before anything is copied", async () => {
   const cutover = await clusters.pair("texts");
   const narrow = { ...cutover, target: { ...cutover.target, database: "narrow" } };
