@@ -15,7 +15,7 @@ import { projectPath, projectRoot } from "../util/project.ts";
 
 const usage =
   "revision DESCRIPTION (--stack S | --url URL | --from migrations) [--rename OLD=NEW] [--ignore PATTERN] " +
-  "[--check] [--json] [--directory DIR] [--models DIR] [--scratch-url URL]";
+  "[--online] [--check] [--json] [--directory DIR] [--models DIR] [--scratch-url URL]";
 
 function listOf(value: Call["flags"][string]): string[] {
   return (Array.isArray(value) ? value : []).map(String);
@@ -103,6 +103,7 @@ async function runWith(call: Call, major?: number): Promise<ExitCode> {
   const scratchUrl = call.flags["scratch-url"];
   const url = typeof scratchUrl === "string" ? connectionFromUrl(scratchUrl, call.env) : undefined;
   const lists = { ignore: listOf(call.flags.ignore), renames: listOf(call.flags.rename) };
+  const online = call.flags.online === true;
   const programs = programsFor(call, url, major);
   return withScratchServer({ programs, url }, (opening) => {
     const reader = meanwhile(loadReader(programs));
@@ -113,7 +114,7 @@ async function runWith(call: Call, major?: number): Promise<ExitCode> {
       const scratch = await opening;
       if (start !== undefined && url === undefined && start.major !== scratch.programs.major)
         throw new OtherMajor(start.major);
-      return work(call, core, { ...scratch, ...lists, models, origin });
+      return work(call, core, { ...scratch, ...lists, online, models, origin });
     });
   });
 }
@@ -136,6 +137,7 @@ export default {
     from: { type: "string", value: "START", about: "current (the database) or migrations (the files alone)" },
     rename: { type: "string", multiple: true, value: "OLD=NEW", about: "a rename, not a drop and a create" },
     ignore: { type: "string", multiple: true, value: "PATTERN", about: "leave these objects alone" },
+    online: { type: "boolean", about: "write statements that keep nobody waiting for long" },
     check: { type: "boolean", about: "write nothing; say what differs (exit code 3)" },
     json: jsonFlag,
     directory: directoryFlag,

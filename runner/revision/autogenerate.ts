@@ -19,6 +19,8 @@ export interface RevisionRequest extends Ground {
   readonly models: readonly SqlSource[];
   /** `OLD=NEW`, for each object that has another name in the models. */
   readonly renames: readonly string[];
+  /** True where the migration may keep nobody waiting for long, if PostgreSQL has a way. */
+  readonly online: boolean;
 }
 
 /** Where and under which name a revision is written. */
@@ -96,6 +98,13 @@ interface Work {
   readonly hints: readonly string[];
 }
 
+/** What still keeps others waiting in migrations that are to keep nobody waiting. */
+function longLocks(steps: readonly Step[]): string[] {
+  const paragraphs = steps.flatMap(({ up, down }) => [...up.paragraphs, ...down.paragraphs]);
+  const locks = paragraphs.flatMap((text) => [...text.matchAll(/^-- LONG LOCK: (.*?)(?:; FAILS .*)?$/gm)]);
+  return [...new Set(locks.map(([, lock]) => `PostgreSQL has no way online for this: ${lock}`))];
+}
+
 async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
   const ground = { ...request, ignore: start.ignore };
   const sides = await afterChangesInPlace(ground, start, request.renames);
@@ -107,9 +116,11 @@ async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
     const problems = [...start.unwritten, ...dumpDifferences(dumps.start, dumps.models)];
     return { steps: [], problems, hints: notes };
   }
-  const steps = await stepsBetween(request.server, sides, changes, start.ignore);
+  const { server, online } = request;
+  const steps = await stepsBetween({ server, sides, ignore: start.ignore, online }, changes);
   const problems = [...start.unwritten, ...(await prove(ground, sides, steps))];
-  return { steps, problems, hints: [...renameHints(renamed, models), ...notes] };
+  const left = online ? longLocks(steps) : [];
+  return { steps, problems, hints: [...renameHints(renamed, models), ...notes, ...left] };
 }
 
 /** Plans, proves and writes the migrations that lead from one side to the other. */

@@ -54,6 +54,11 @@ export const statementFacts = {
     partitioned: "refused",
   },
   "create-index-only": { lock: "SHARE", rows: "untouched", partitioned: { parent: "SHARE" } },
+  "attach-index": {
+    lock: "ACCESS SHARE",
+    rows: "untouched",
+    partitioned: { parent: "ACCESS SHARE", leaf: "ACCESS SHARE" },
+  },
   "drop-index": { lock: "ACCESS EXCLUSIVE", rows: "untouched", partitioned: "alike" },
   "drop-index-concurrently": {
     lock: "SHARE UPDATE EXCLUSIVE",
@@ -122,6 +127,11 @@ export const statementFacts = {
     lock: "ACCESS EXCLUSIVE",
     rows: "read",
     partitioned: { parent: "ACCESS EXCLUSIVE", leaf: "SHARE" },
+  },
+  "add-unique-only": {
+    lock: "ACCESS EXCLUSIVE",
+    rows: "untouched",
+    partitioned: { parent: "ACCESS EXCLUSIVE" },
   },
   "add-unique-using-index": { lock: "ACCESS EXCLUSIVE", rows: "untouched", partitioned: "refused" },
   "add-exclusion": { lock: "ACCESS EXCLUSIVE", rows: "read", partitioned: "refused" },

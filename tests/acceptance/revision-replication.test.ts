@@ -48,6 +48,7 @@ test("a slot continues over the rebuilt table, up and down, and gets each new ro
         models: [{ name: "models", sql: models }],
         ignore: [],
         renames: [],
+        online: false,
       };
       const place = { directory, description: "rebuild", now: new Date() };
       assert.deepEqual((await autogenerate(request, place)).problems, []);

@@ -3,16 +3,15 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type pg from "pg";
 import { openClient, withClient } from "../../runner/postgres/connection.ts";
-import { oneRow, rowsOf } from "../../runner/postgres/rows.ts";
+import { oneRow } from "../../runner/postgres/rows.ts";
 import {
   factOf,
   type Partitioned,
   type StatementForm,
   statementFacts,
-  type TableLock,
-  tableLocks,
 } from "../../runner/statement-facts/facts.ts";
 import { type Example, examples } from "../support/statement-examples.ts";
+import { filesOf, locksOf, oidsOf, type Seen, watchInside } from "../support/statement-watch.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
 import { until } from "../support/wait.ts";
 
@@ -35,72 +34,6 @@ async function makeTables(client: pg.Client, kind: Kind, setup = "SELECT 1"): Pr
     CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
     ${bases[kind]}; INSERT INTO t SELECT i, i FROM generate_series(1, 9) AS i;
     CREATE MATERIALIZED VIEW v AS SELECT id FROM t; CREATE UNIQUE INDEX ON v (id); ${setup}`);
-}
-
-/** What a server shows of a statement. */
-interface Seen {
-  /** The strongest lock by name of the table. */
-  readonly locks: Readonly<Record<string, TableLock | undefined>>;
-  readonly rows: "untouched" | "read" | "rewritten";
-}
-
-type Oids = Readonly<Record<string, number>>;
-
-async function oidsOf(client: pg.Client): Promise<Oids> {
-  const rows = await rowsOf<{ name: string; oid: number }>(
-    client,
-    "SELECT relname::text AS name, oid::int FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm')",
-  );
-  return Object.fromEntries(rows.map(({ name, oid }) => [name, oid]));
-}
-
-async function filesOf(client: pg.Client, oids: Oids): Promise<string> {
-  const sql =
-    "SELECT string_agg(relfilenode::text, ' ' ORDER BY oid) AS files FROM pg_class WHERE oid = ANY ($1) AND relkind <> 'p'";
-  return (await oneRow<{ files: string }>(client, sql, [Object.values(oids)])).files;
-}
-
-const lockName = (mode: string) =>
-  mode
-    .replace(/Lock$/, "")
-    .replace(/(?<=[a-z])(?=[A-Z])/g, " ")
-    .toUpperCase() as TableLock;
-
-async function locksOf(client: pg.Client, pid: number, oids: Oids): Promise<Seen["locks"]> {
-  const rows = await rowsOf<{ oid: number; mode: string }>(
-    client,
-    "SELECT relation::int AS oid, mode FROM pg_locks WHERE pid = $1 AND locktype = 'relation'",
-    [pid],
-  );
-  const strongest = (wanted: number) =>
-    rows
-      .filter(({ oid }) => oid === wanted)
-      .map(({ mode }) => lockName(mode))
-      .sort((a, b) => tableLocks.indexOf(b) - tableLocks.indexOf(a))[0];
-  return Object.fromEntries(Object.entries(oids).map(([name, oid]) => [name, strongest(oid)]));
-}
-
-/** Scans of whole tables that the session has not reported yet. */
-async function scansOf(client: pg.Client): Promise<number> {
-  const sql =
-    "SELECT COALESCE(sum(seq_scan), 0)::int AS scans FROM pg_stat_xact_user_tables WHERE schemaname = 'public'";
-  return (await oneRow<{ scans: number }>(client, sql)).scans;
-}
-
-/** Runs a statement in a transaction and looks at it from within. */
-async function watchInside(client: pg.Client, sql: string): Promise<Seen> {
-  const oids = await oidsOf(client);
-  const files = await filesOf(client, oids);
-  await client.query("BEGIN");
-  const before = await scansOf(client);
-  await client.query(sql);
-  const { pid } = await oneRow<{ pid: number }>(client, "SELECT pg_backend_pid() AS pid");
-  const locks = await locksOf(client, pid, oids);
-  const scanned = (await scansOf(client)) > before;
-  const now = await filesOf(client, oids);
-  await client.query("ROLLBACK");
-  const rewritten = now !== files && now.split(" ").length === files.split(" ").length;
-  return { locks, rows: rewritten ? "rewritten" : scanned ? "read" : "untouched" };
 }
 
 /** Runs a statement that takes no transaction against a reader that keeps it waiting, and looks at it from beside. */

@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { defaultSettings } from "../../runner/config/migrations.ts";
 import { readMigrations } from "../../runner/migrations/files/directory.ts";
+import { readScript } from "../../runner/migrations/files/script.ts";
+import type { MigrationFile } from "../../runner/migrations/files/types.ts";
+import { parseStatements } from "../../runner/migrations/lint/parse.ts";
 import { applyMigrations } from "../../runner/migrations/run/apply.ts";
 import { revertMigration } from "../../runner/migrations/run/revert.ts";
 import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
@@ -13,6 +16,7 @@ import { autogenerate, differences, type Revision } from "../../runner/revision/
 import { readCatalog } from "../../runner/revision/catalog/read.ts";
 import { dumpDifferences, dumpSchema } from "../../runner/scratch/schema-dump.ts";
 import { openScratchServer, type Scratch } from "../../runner/scratch/server.ts";
+import { runQuietly } from "./statement-watch.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "./throwaway-cluster.ts";
 
 /** A difference between a database and models, and what its revision must be like. */
@@ -23,6 +27,8 @@ export interface RevisionCase {
   readonly models: string;
   readonly ignore?: readonly string[];
   readonly rename?: readonly string[];
+  /** Written with `--online`: each statement of the files is run by itself too, and may keep nobody waiting while it works. */
+  readonly online?: true | "with long locks";
   /** What the scripts must hold. */
   readonly up?: readonly RegExp[];
   readonly down?: readonly RegExp[];
@@ -103,6 +109,24 @@ async function checkBothWays(one: RevisionCase, live: ConnectionSettings, direct
   await checkQueries(live, one.afterDown);
 }
 
+/** The statements of one direction of all files, each as it is sent. */
+async function statementsIn(files: readonly MigrationFile[], direction: "up" | "down"): Promise<string[]> {
+  const scripts = files.map((file) => file[direction] ?? "");
+  const parsed = scripts.map(async (text) => {
+    const script = readScript(text, { label: "", firstLine: 1 });
+    const statements = await parseStatements(script.text, script.statements);
+    return statements.map(({ start, end }) => script.text.slice(start, end));
+  });
+  return (await Promise.all(parsed)).flat();
+}
+
+async function checkQuiet(one: RevisionCase, directory: string): Promise<void> {
+  const live = await freshDatabase(one.live);
+  const files = await readMigrations(directory, "migrations");
+  await runQuietly(live, await statementsIn(files, "up"));
+  await runQuietly(live, await statementsIn(files.toReversed(), "down"));
+}
+
 function request(one: RevisionCase, live: Parameters<Parameters<typeof withClient>[1]>[0]) {
   const models = [{ name: "models", sql: one.models }];
   return {
@@ -111,18 +135,27 @@ function request(one: RevisionCase, live: Parameters<Parameters<typeof withClien
     models,
     ignore: one.ignore ?? [],
     renames: one.rename ?? [],
+    online: one.online !== undefined,
   };
 }
 
 const compare = (one: RevisionCase, live: ConnectionSettings) =>
   withClient(live, (client) => differences(request(one, client)));
 
+/** Writes the revision of a case into a folder, from a database that it makes. */
+export async function writeCase(
+  one: RevisionCase,
+  directory: string,
+): Promise<{ live: ConnectionSettings; revision: Revision }> {
+  const live = await freshDatabase(one.live);
+  const place = { directory, description: one.name, now: new Date() };
+  return { live, revision: await withClient(live, (client) => autogenerate(request(one, client), place)) };
+}
+
 async function checkCase(one: RevisionCase): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "pgstack-revision-"));
   try {
-    const live = await freshDatabase(one.live);
-    const place = { directory, description: one.name, now: new Date() };
-    const revision: Revision = await withClient(live, (client) => autogenerate(request(one, client), place));
+    const { live, revision } = await writeCase(one, directory);
     if (process.env.SHOW)
       console.log(
         readdirSync(directory)
@@ -136,6 +169,7 @@ async function checkCase(one: RevisionCase): Promise<void> {
     for (const pattern of one.withoutHints ?? []) assert.doesNotMatch(revision.hints.join("\n"), pattern);
     checkText(one, directory);
     if (one.problems === undefined) await checkBothWays(one, live, directory);
+    if (one.online === true) await checkQuiet(one, directory);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -19,6 +19,11 @@ const other =
 export const examples: Readonly<Record<StatementForm, Example>> = {
   "create-index": { sql: "CREATE INDEX i ON t (a)" },
   "create-index-concurrently": { sql: "CREATE INDEX CONCURRENTLY i ON t (a)" },
+  "attach-index": {
+    setup: "CREATE INDEX i ON ONLY t (a); CREATE INDEX leaf_i ON leaf (a)",
+    sql: "ALTER INDEX i ATTACH PARTITION leaf_i",
+    only: "partitioned",
+  },
   "create-index-only": { sql: "CREATE INDEX i ON ONLY t (a)", only: "partitioned" },
   "drop-index": { setup: "CREATE INDEX i ON t (a)", sql: "DROP INDEX i" },
   "drop-index-concurrently": { setup: "CREATE INDEX i ON t (a)", sql: "DROP INDEX CONCURRENTLY i" },
@@ -50,6 +55,7 @@ export const examples: Readonly<Record<StatementForm, Example>> = {
     sql: "ALTER TABLE t VALIDATE CONSTRAINT c",
   },
   "add-unique": { sql: "ALTER TABLE t ADD CONSTRAINT c UNIQUE (id, a)" },
+  "add-unique-only": { sql: "ALTER TABLE ONLY t ADD CONSTRAINT c UNIQUE (id, a)", only: "partitioned" },
   "add-unique-using-index": {
     setup: "CREATE UNIQUE INDEX i ON t (id, a)",
     sql: "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i",

@@ -44,7 +44,12 @@ async function walkFrom(walk: Walk, done: number, resumed: boolean): Promise<voi
 async function begin(run: Run, job: Job): Promise<Walk> {
   const { script } = job;
   try {
-    return { run, job, script, steps: stepsOf(await parseStatements(script.text, script.statements)) };
+    return {
+      run,
+      job,
+      script,
+      steps: stepsOf(await parseStatements(script.text, script.statements), script.text),
+    };
   } catch (error) {
     if (!(error instanceof InvalidScriptError)) throw error;
     throw new StatementError({ where: script.placeOf(error.offset) }, error);

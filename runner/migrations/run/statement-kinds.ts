@@ -73,6 +73,9 @@ function detachPartition({ relation, cmds }: AlterTableStmt): Kind | undefined {
   return { kind: "detach partition", partition: { parent, partition } };
 }
 
+/** A comment before a statement that says that it may run a second time, and why. */
+const repeatableMark = /^[ \t]*--[ \t]*repeatable:[ \t]*\S/m;
+
 function kindOf(node: Node, at: number): Kind {
   if ("IndexStmt" in node && node.IndexStmt.concurrent === true) return createIndex(node.IndexStmt, at);
   if ("DropStmt" in node && node.DropStmt.concurrent === true) return dropIndex(node.DropStmt.objects ?? []);
@@ -83,13 +86,20 @@ function kindOf(node: Node, at: number): Kind {
   return { kind: opaque.includes(type) ? "opaque" : "atomic" };
 }
 
-/** Tells how each statement of a `transaction=off` script is kept count of. Throws InvalidScriptError. */
-export function stepsOf(statements: readonly ParsedStatement[]): Step[] {
-  return statements.map((statement) => ({
-    ...statement,
-    replayed: "VariableSetStmt" in statement.node, // what it set was lost with the session
-    ...kindOf(statement.node, statement.start),
-  }));
+/**
+ * Tells how each statement of a `transaction=off` script is kept count of. Throws InvalidScriptError.
+ * @param text the script
+ */
+export function stepsOf(statements: readonly ParsedStatement[], text: string): Step[] {
+  return statements.map((statement, index) => {
+    const kind = kindOf(statement.node, statement.start);
+    const before = text.slice(statements[index - 1]?.end ?? 0, statement.start);
+    return {
+      ...statement,
+      replayed: "VariableSetStmt" in statement.node, // what it set was lost with the session
+      ...(kind.kind === "opaque" && repeatableMark.test(before) ? { kind: "repeatable" } : kind),
+    };
+  });
 }
 
 /** A partition and the table that it belongs to, each quoted, with its schema where the script gives one. */

@@ -42,7 +42,8 @@ const statement = new RegExp(`^(?<head>ALTER TABLE ${quoted}\\.${quoted} )(?<sub
 const isSaid = ({ comments }: Statement, pass: number) => pass === constraints && comments.length > 0;
 
 function alterationIn(one: Statement): Alteration | undefined {
-  const { sql } = one;
+  const { sql, apart } = one;
+  if (apart === true) return undefined;
   const { head, subcommand } = sql.match(statement)?.groups ?? {};
   if (head === undefined || subcommand === undefined) return undefined;
   for (const [pass, form] of passes.entries()) {

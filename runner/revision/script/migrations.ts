@@ -1,8 +1,12 @@
 import type { FactBase } from "@supabase/pg-delta/core";
+import type { Action } from "@supabase/pg-delta/plan";
 import type { ScratchServer } from "../../scratch/server.ts";
 import { managedView, withValidIndexes } from "../catalog/managed-view.ts";
 import { readCatalog } from "../catalog/read.ts";
 import type { Sides } from "../comparison.ts";
+import { type IndexTrees, readIndexTrees } from "../online/index-trees.ts";
+import { onlineSteps } from "../online/online.ts";
+import { onlineSegments } from "../online/segments.ts";
 import { type Changes, changesBetween } from "../plan/plan.ts";
 import type { SchemaPair } from "../plan/schema-pair.ts";
 import type { InPlace } from "../renames/statements.ts";
@@ -20,10 +24,12 @@ export interface Step {
 }
 
 /** All that the steps are made from. */
-interface Walk {
+export interface Walk {
   readonly server: ScratchServer;
   readonly sides: Sides;
   readonly ignore: readonly string[];
+  /** True where no statement may keep readers or writers waiting for long, if there is another way. */
+  readonly online: boolean;
 }
 
 /** What lies on the way: the start, and the schema behind each step. */
@@ -31,9 +37,15 @@ interface Stage {
   readonly segment: Segment;
   readonly from: FactBase;
   readonly to: FactBase;
+  /** The indexes of `from`, for the down migration; empty where nobody asks for them. */
+  readonly indexes: IndexTrees;
 }
 
-async function upScript({ segment, from, to }: Stage, changes: Changes, sides: Sides): Promise<Script> {
+async function upScript(
+  { segment, from, to }: Omit<Stage, "indexes">,
+  changes: Changes,
+  sides: Sides,
+): Promise<Script> {
   const pair: SchemaPair = { direction: "up", from, to, roles: sides.roles };
   const renames = from === sides.renamed ? sides.renames.up : [];
   const { transactional } = segment;
@@ -57,15 +69,33 @@ async function movedAside(
   return [aside, facts];
 }
 
-async function downScript(stage: Pick<Stage, "from" | "to">, walk: Walk): Promise<Script> {
+/** The way back in one file: online where nobody misses an object meanwhile. */
+function downSegment(
+  planned: readonly Action[],
+  pair: SchemaPair,
+  stage: Omit<Stage, "segment">,
+  walk: Walk,
+): Segment {
+  const { keywords } = walk.sides;
+  const steps = walk.online ? onlineSteps(planned, { pair, indexes: stage.indexes, keywords }) : [];
+  const [online, ...further] = onlineSegments(steps) ?? [];
+  if (online !== undefined && further.length === 0) return online;
+  const segments = segmentsOf(planned);
+  return {
+    actions: planned,
+    transactional: segments.every(({ transactional }, index) => transactional && index === 0),
+  };
+}
+
+async function downScript(stage: Omit<Stage, "segment">, walk: Walk): Promise<Script> {
   const { sides } = walk;
   const [aside, from] = await movedAside(stage, walk);
   const to = withValidIndexes(stage.from);
   const { roles, owners } = sides;
   const pair: SchemaPair = { direction: "down", from, to, roles, owners };
   const { actions: planned, forwardReferences } = changesBetween(pair);
-  const actions = await withConversions(sides.modelsDatabase.client, planned, from, stage.from);
-  const transactional = segmentsOf(actions).every((segment, index) => segment.transactional && index === 0);
+  const converted = await withConversions(sides.modelsDatabase.client, planned, from, stage.from);
+  const { actions, transactional } = downSegment(converted, { ...pair, to: stage.from }, stage, walk);
   const renames = stage.from === sides.renamed ? sides.renames.down : [];
   const statements = statementsFor(
     actions,
@@ -85,27 +115,33 @@ async function schemaAfter(
   return managedView(facts, ignore);
 }
 
+/** What the up migration is cut into: where PostgreSQL needs a commit, and where a lock would be held for long. */
+async function segmentsOfUp({ sides, online }: Walk, { actions }: Changes): Promise<Segment[]> {
+  const { renamed: from, models: to, roles, keywords } = sides;
+  const pair: SchemaPair = { direction: "up", from, to, roles };
+  const steps = online
+    ? onlineSteps(actions, { pair, indexes: await readIndexTrees(sides.modelsDatabase.client), keywords })
+    : [];
+  return onlineSegments(steps) ?? segmentsOf(actions);
+}
+
 /**
  * Makes the migrations that lead from the start to the models: one, or several where PostgreSQL needs a commit
  * in between. The start's scratch database goes along, except for the last step.
  */
-export async function stepsBetween(
-  server: ScratchServer,
-  sides: Sides,
-  changes: Changes,
-  ignore: readonly string[],
-): Promise<Step[]> {
-  const planned = segmentsOf(changes.actions);
+export async function stepsBetween(walk: Walk, changes: Changes): Promise<Step[]> {
+  const { sides } = walk;
+  const planned = await segmentsOfUp(walk, changes);
   const segments = planned.length === 0 ? [{ actions: [], transactional: true }] : planned;
   const steps: Step[] = [];
   let from = sides.renamed;
-  const walk = { server, sides, ignore };
   for (const segment of segments) {
+    const indexes = walk.online ? await readIndexTrees(sides.startDatabase.client) : new Map();
     const up = await upScript({ segment, from, to: sides.models }, changes, sides);
     const last = segment === segments.at(-1);
     if (!last) await sides.dumps;
     const to = last ? sides.models : await schemaAfter(walk, sides.startDatabase, up);
-    steps.push({ up, down: await downScript({ from, to }, walk) });
+    steps.push({ up, down: await downScript({ from, to, indexes }, walk) });
     from = to;
   }
   return steps;

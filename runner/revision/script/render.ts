@@ -5,6 +5,8 @@ import { sameButForBlanks, withPlainNames, withWholeNames, withWholeTypes } from
 export interface Statement {
   readonly sql: string;
   readonly comments: readonly string[];
+  /** True for an ALTER TABLE that must not become part of another one, which runs its subcommands in an order of its own. */
+  readonly apart?: true;
 }
 
 /** One direction of a migration: its statements as they are written, and whether one transaction holds them. */

@@ -9,6 +9,8 @@ const beginnings: readonly (readonly [RegExp, StatementForm])[] = [
   [/^CREATE (?:UNIQUE )?INDEX CONCURRENTLY /, "create-index-concurrently"],
   [/^CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")*"|\S+) ON ONLY /, "create-index-only"],
   [/^CREATE (?:UNIQUE )?INDEX /, "create-index"],
+  [/^DROP INDEX CONCURRENTLY /, "drop-index-concurrently"],
+  [/^DROP INDEX /, "drop-index"],
   [/ ALTER COLUMN .* SET NOT NULL$/s, "set-not-null"],
   [new RegExp(`${added}(?:UNIQUE|PRIMARY KEY) USING INDEX `, "s"), "add-unique-using-index"],
   [new RegExp(`${added}(?:UNIQUE|PRIMARY KEY)\\b`, "s"), "add-unique"],

@@ -2,6 +2,8 @@ import { encodeId, type FactBase, type StableId } from "@supabase/pg-delta/core"
 import type { Action } from "@supabase/pg-delta/plan";
 import { identifier, qualified } from "../../postgres/sql.ts";
 import { allColumns, type ColumnFact, type ColumnId, isColumn, pathOf } from "../catalog/managed-view.ts";
+import { repeatable } from "../online/fill.ts";
+import { isOnline } from "../online/segments.ts";
 import type { SchemaPair } from "../plan/schema-pair.ts";
 import { publicationAdvice } from "../plan/statements/publications.ts";
 import { fillerFor } from "../rows/default-values.ts";
@@ -11,7 +13,7 @@ import { conversionAdvice, leavesRowsAlone } from "./conversion-warnings.ts";
 import { withAlterationsJoined } from "./join-alterations.ts";
 import type { Statement } from "./render.ts";
 import { raisedFloor, sequenceStarts } from "./sequences.ts";
-import { commentsOn } from "./warnings.ts";
+import { commentsOn, existingTables } from "./warnings.ts";
 
 /** The column that an action adds to a table which may hold rows, if it may not be NULL and has no value of its own. */
 function addedWithoutValue(action: Action, { from, to }: SchemaPair): ColumnId | undefined {
@@ -49,13 +51,8 @@ function bringBack(action: Action, id: ColumnId, { to }: SchemaPair): Statement[
         `${pathOf(id)} was NOT NULL, but its old values are gone: rows hold NULL until they are filled`,
       ],
     },
-    { sql: check, comments: [] },
+    { sql: check, comments: [`${repeatable} nothing changes where it is NOT NULL`] },
   ];
-}
-
-function tablesOf(facts: FactBase): Set<string> {
-  const ids = facts.facts().map(({ id }) => id);
-  return new Set(ids.filter(({ kind }) => kind === "table" || kind === "materializedView").map(pathOf));
 }
 
 const makesRoutine = /^ *CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) /m;
@@ -108,11 +105,11 @@ function apartFromTable({ sql, produces }: Action, actions: readonly Action[]): 
 
 /** The statements of a script, with what rows need that a catalog does not show, and with comments. */
 export function statementsFor(actions: readonly Action[], pair: SchemaPair, running: Running): Statement[] {
-  const gone = new Set(actions.flatMap(({ destroys }) => destroys.map(pathOf)));
   const dropped = new Set(actions.flatMap(({ destroys }) => destroys.map((id) => encodeId(id))));
-  const existing = new Set([...tablesOf(pair.from)].filter((table) => !gone.has(table)));
+  const existing = existingTables(actions, pair.from);
   const statements = actions.flatMap((action): Statement[] => {
     if (isReturn(action)) return [returnedRows(action, pair)];
+    if (isOnline(action)) return [{ sql: action.sql, comments: action.comments, apart: true }];
     const comments = advised(action, pair, existing);
     const id = addedWithoutValue(action, pair);
     if (id === undefined)

@@ -1,4 +1,4 @@
-import type { StableId } from "@supabase/pg-delta/core";
+import type { FactBase, StableId } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
 import { blocksForLong, describeLongLock } from "../../statement-facts/facts.ts";
 import { isColumn, pathOf } from "../catalog/managed-view.ts";
@@ -51,7 +51,20 @@ function lockOf(action: Action, relation: string): string | undefined {
   return `LONG LOCK: ${describeLongLock(form, relation)}${gentler}`;
 }
 
-function refusalOf({ sql, consumes }: Action): string[] {
+/** Tables and materialized views that are there before a plan and stay: others may be using them. By their paths. */
+export function existingTables(actions: readonly Action[], from: FactBase): Set<string> {
+  const gone = new Set(actions.flatMap(({ destroys }) => destroys.map(pathOf)));
+  const ids = from.facts().map(({ id }) => id);
+  const tables = ids.filter(({ kind }) => kind === "table" || kind === "materializedView").map(pathOf);
+  return new Set(tables.filter((table) => !gone.has(table)));
+}
+
+/**
+ * Why rows can make an action fail, such as "FAILS where a row refers to nothing".
+ * @param met true where no row that is there can
+ */
+export function failuresOf({ sql, consumes }: Action, met: boolean): string[] {
+  if (met) return [];
   const column = consumes.find(isColumn);
   if (column !== undefined && / ALTER COLUMN .* SET NOT NULL$/s.test(sql))
     return [`FAILS where ${pathOf(column)} holds NULL: fill those rows first`];
@@ -73,7 +86,6 @@ export function commentsOn(action: Action, existing: ReadonlySet<string>, met = 
     ];
   if (relation === undefined || !existing.has(relation) || / NOT VALID$/.test(action.sql)) return comments;
   const lock = lockOf(action, relation);
-  const refusal = met ? [] : refusalOf(action);
-  const said = [...(lock === undefined ? [] : [lock]), ...refusal];
+  const said = [...(lock === undefined ? [] : [lock]), ...failuresOf(action, met)];
   return said.length === 0 ? comments : [...comments, said.join("; ")];
 }
