@@ -20,7 +20,7 @@ export interface RevisionRequest extends Ground {
   /** `OLD=NEW`, for each object that has another name in the models. */
   readonly renames: readonly string[];
   /** True where the migration may keep nobody waiting for long, if PostgreSQL has a way. */
-  readonly online: boolean;
+  readonly online?: boolean;
 }
 
 /** Where and under which name a revision is written. */
@@ -116,7 +116,7 @@ async function proved(request: RevisionRequest, start: Sides): Promise<Work> {
     const problems = [...start.unwritten, ...dumpDifferences(dumps.start, dumps.models)];
     return { steps: [], problems, hints: notes };
   }
-  const { server, online } = request;
+  const { server, online = false } = request;
   const steps = await stepsBetween({ server, sides, ignore: start.ignore, online }, changes);
   const problems = [...start.unwritten, ...(await prove(ground, sides, steps))];
   const left = online ? longLocks(steps) : [];
