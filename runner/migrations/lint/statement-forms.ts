@@ -88,6 +88,19 @@ function ofAlteration(command: Fields, object: string): FormUse[] {
   return form === undefined ? [] : [on(form, object, { part })];
 }
 
+function ofAlterTable({ relation, cmds = [], objtype }: Fields): FormUse[] {
+  const object = relationName(relation);
+  const commands: Fields[] = cmds.map((one: Fields) => one.AlterTableCmd ?? {});
+  if (objtype === "OBJECT_INDEX")
+    return commands.flatMap(({ subtype }) =>
+      subtype === "AT_AttachPartition" ? [on("attach-index", object, { of: "index" })] : [],
+    );
+  if (objtype !== "OBJECT_TABLE") return [];
+  const uses = commands.flatMap((command) => ofAlteration(command, object));
+  if (relation?.inh === true) return uses;
+  return uses.map((use) => (use.form === "add-unique" ? { ...use, form: "add-unique-only" } : use));
+}
+
 function ofDrop({ removeType, objects = [], concurrent, behavior }: Fields): FormUse[] {
   const names: string[] = objects.map(listName);
   if (removeType === "OBJECT_TABLE") return names.map((object) => on("drop-table", object));
@@ -105,10 +118,7 @@ function ofDrop({ removeType, objects = [], concurrent, behavior }: Fields): For
 
 /** By kind of statement; what is not here keeps nobody waiting on a table. */
 const readers: Readonly<Record<string, (fields: Fields) => FormUse[]>> = {
-  AlterTableStmt: ({ relation, cmds = [], objtype }) =>
-    objtype === "OBJECT_TABLE"
-      ? cmds.flatMap((one: Fields) => ofAlteration(one.AlterTableCmd ?? {}, relationName(relation)))
-      : [],
+  AlterTableStmt: ofAlterTable,
   IndexStmt: ({ relation, concurrent }) => [
     on(
       concurrent === true
