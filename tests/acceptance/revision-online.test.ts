@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { openClient } from "../../runner/postgres/connection.ts";
 import { oneRow } from "../../runner/postgres/rows.ts";
 import { sql, startVerb } from "../support/databases.ts";
-import { callVerb } from "../support/migrations.ts";
+import { callCommand } from "../support/migrations.ts";
 import { testCases, writeCase } from "../support/revision.ts";
 import { until } from "../support/wait.ts";
 
@@ -79,7 +79,7 @@ testCases([
       /-- migrate: up\n\n[^$]*DROP VIEW public\.v;[^$]*CREATE VIEW public\.v [^$]*COMMENT ON VIEW [^$]*GRANT SELECT ON TABLE public\.v [^$]*-- migrate: up transaction=off[^$]*VALIDATE CONSTRAINT [^$]*CREATE INDEX CONCURRENTLY t_i /,
     ],
     without: [/transaction=off[\s\S]*(?:GRANT|DROP TYPE)/],
-    hints: [/PostgreSQL has no way online for this: every row of public\.t is written anew/],
+    hints: [/PostgreSQL has no way online for this: every row of public\.t is rewritten/],
   },
 ]);
 
@@ -111,13 +111,13 @@ test("an online migration that is killed in the middle of a batch goes on there,
   assert.ok(Number(filled[0]?.filled) > 0, "the batches before are committed");
   await blocker.end();
 
-  const { code, stderr } = await callVerb("upgrade", args);
+  const { code, stderr } = await callCommand("upgrade", args);
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /goes on at statement 2 of 6/);
+  assert.match(stderr, /continues at statement 2 of 6/);
   const [after] = await sql(
     live,
     `SELECT count(u)::int AS filled, bool_or(u::text = $$${filled[0]?.first}$$) AS kept FROM t`,
   );
   assert.deepEqual(after, { filled: 1200, kept: true });
-  assert.equal((await callVerb("downgrade", ["0", ...args])).code, 0);
+  assert.equal((await callCommand("downgrade", ["0", ...args])).code, 0);
 });
