@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openClient } from "../../runner/postgres/connection.ts";
 import { oneRow } from "../../runner/postgres/rows.ts";
-import { sql, startVerb } from "../support/databases.ts";
+import { sql, startCommand } from "../support/databases.ts";
 import { callCommand } from "../support/migrations.ts";
 import { testCases, writeCase } from "../support/revision.ts";
 import { until } from "../support/wait.ts";
@@ -103,7 +103,7 @@ test("an online migration that is killed in the middle of a batch goes on there,
 
   const blocker = await openClient(live);
   await blocker.query("SELECT pg_advisory_lock(1)");
-  const child = startVerb(["upgrade", ...args]);
+  const child = startCommand(["upgrade", ...args]);
   const waiting = "SELECT count(*) > 0 AS found FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
   await until(async () => (await oneRow<{ found: boolean }>(blocker, waiting)).found);
   child.kill("SIGKILL");
