@@ -17,6 +17,8 @@ export interface Findings {
   readonly timeouts: readonly SettingWithUnit[];
   /** The newest of the project's migrations; undefined where there is none, or the database keeps their history. */
   readonly baseline: string | undefined;
+  /** The database keeps a history of pgstack's own. */
+  readonly recorded: boolean;
 }
 
 /** A stack's configuration, and what it cannot say. */
@@ -130,9 +132,7 @@ function remarksOn({ database, roles, versionTables, baseline }: Findings): stri
         `table ${table} is ${tool}'s record of migrations${version === undefined ? "" : `, at ${version}`}; it stays`,
     ),
     ...(versionTables.length > 0 && baseline === undefined
-      ? [
-          "there are no migrations here yet: write the first by ./pgstack revision --from current, then set migrations.baseline to it",
-        ]
+      ? ["there are no migrations here, and the database has no tables to write the first from"]
       : []),
     ...(superusers.length > 0 ? [`superusers are no part of a stack: ${superusers.join(", ")}`] : []),
   ];

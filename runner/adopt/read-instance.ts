@@ -83,6 +83,7 @@ export async function readInstance(client: pg.Client, settings: ConnectionSettin
       ...(sslRootCert !== undefined && { sslRootCert }),
     },
     ...{ database, roles, objects, effective, versionTables, timeouts },
+    recorded: facts.recorded,
     baseline: await baselineOf(facts.recorded, database.tables, versionTables),
   };
 }

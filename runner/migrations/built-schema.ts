@@ -15,7 +15,7 @@ import { applyMigrations } from "./run/apply.ts";
 import type { Access } from "./run/session.ts";
 
 /** Histories that other tools keep in the database itself; they are no part of the schema. */
-const otherHistories = [
+export const otherHistories = [
   ...["alembic_version", "flyway_schema_history", "schema_migrations", "pgmigrations*", "knex_migrations*"],
   ...[
     "SequelizeMeta",
@@ -26,16 +26,23 @@ const otherHistories = [
   ],
 ];
 
-/** What a stack makes beside the migrations, and they take as given. */
+/** Roles, which a stack makes beside the migrations. */
+const givenRoles = `SELECT pg_catalog.format('CREATE ROLE %I', rolname) AS sql FROM pg_catalog.pg_roles
+  WHERE ${isNotPredefinedRole("rolname")} AND rolname <> 'postgres'`;
+
+/** Schemas and extensions, which migrations take as given too. */
 const givens = `
-  SELECT pg_catalog.format('CREATE ROLE %I', rolname) AS sql, 1 AS step FROM pg_catalog.pg_roles WHERE ${isNotPredefinedRole("rolname")} AND rolname <> 'postgres'
-  UNION ALL
-  SELECT pg_catalog.format('CREATE SCHEMA %I', nspname), 2 FROM pg_catalog.pg_namespace
+  SELECT pg_catalog.format('CREATE SCHEMA %I', nspname) AS sql, 2 AS step FROM pg_catalog.pg_namespace
    WHERE ${isUserSchema("nspname")} AND nspname <> 'public'
   UNION ALL
   SELECT pg_catalog.format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', extname, nspname), 3
     FROM pg_catalog.pg_extension JOIN pg_catalog.pg_namespace n ON n.oid = extnamespace
-  ORDER BY step`;
+  ORDER BY step, sql`;
+
+/** The statements that make what a stack declares of a live database, and its migrations take as given: schemas and extensions. */
+export async function givenObjects(live: pg.Client): Promise<string[]> {
+  return (await rowsOf<{ sql: string }>(live, givens)).map(({ sql }) => sql);
+}
 
 async function programsFor(client: pg.Client, log: (line: string) => void): Promise<Programs> {
   return findServer(log, await readServerVersion(client));
@@ -65,9 +72,10 @@ async function buildOn(
   live: pg.Client,
   files: readonly MigrationFile[],
 ): Promise<void> {
-  const rows = await rowsOf<{ sql: string }>(live, givens);
+  const roles = await rowsOf<{ sql: string }>(live, givenRoles);
+  const objects = await givenObjects(live);
   await withClient(scratch, async (client) => {
-    for (const { sql } of rows) await client.query(sql);
+    for (const sql of [...roles.map(({ sql }) => sql), ...objects]) await client.query(sql);
   });
   await applyMigrations({
     access: { owner: scratch },

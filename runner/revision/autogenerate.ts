@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { dumpDifferences } from "../scratch/schema-dump.ts";
 import { meanwhile } from "../util/background.ts";
 import { unreachableOrders } from "./catalog/column-order.ts";
-import { type Ground, type Origin, type Sides, withSides } from "./comparison.ts";
-import type { SqlSource } from "./models.ts";
+import { type Ground, type Models, type Origin, type Sides, withSides } from "./comparison.ts";
 import { changesBetween, describeDelta } from "./plan/plan.ts";
 import { prove } from "./proof.ts";
 import { renameHints } from "./renames/hints.ts";
@@ -16,7 +15,7 @@ import { renderMigration } from "./script/render.ts";
 /** What a revision is made from. */
 export interface RevisionRequest extends Ground {
   readonly origin: Origin;
-  readonly models: readonly SqlSource[];
+  readonly models: Models;
   /** `OLD=NEW`, for each object that has another name in the models. */
   readonly renames: readonly string[];
   /** True where the migration may keep nobody waiting for long, if PostgreSQL has a way. */

@@ -113,14 +113,21 @@ async function startFrom(origin: Origin, ground: Ground, database: ScratchDataba
   return { facts: managedView(facts, []), roles, unread, columnOrder, owners, dump };
 }
 
+/** What a revision leads to: SQL, or the schema that a live database has. */
+export type Models = readonly SqlSource[] | Extract<Origin, { readonly live: unknown }>;
+
 async function modelsFrom(
-  sources: readonly SqlSource[],
+  models: Models,
   ground: Ground,
-  { client, settings }: ScratchDatabase,
-): Promise<[Catalog, Promise<DumpedSchema>]> {
-  await loadModels(ground.server, client, sources);
-  const dump = meanwhile(dumpWritten(ground, settings));
-  return [await readCatalog(client), dump];
+  database: ScratchDatabase,
+): Promise<[Omit<Start, "dump" | "owners">, Promise<DumpedSchema>]> {
+  if ("live" in models) {
+    const copy = await copyOf(models.live, ground, database);
+    return [copy, copy.dump];
+  }
+  await loadModels(ground.server, database.client, models);
+  const dump = meanwhile(dumpWritten(ground, database.settings));
+  return [await readCatalog(database.client), dump];
 }
 
 async function keywordsOf(client: pg.Client): Promise<ReadonlySet<string>> {
@@ -139,16 +146,16 @@ function rolesOf(...catalogs: readonly Pick<Catalog, "roles">[]): string[] {
 export async function withSides<T>(
   ground: Ground,
   origin: Origin,
-  sources: readonly SqlSource[],
+  desired: Models,
   use: (sides: Sides) => Promise<T>,
 ): Promise<T> {
   return withScratchDatabases(ground.server, async (startDatabase, modelsDatabase) => {
     const keywords = await keywordsOf(modelsDatabase.client);
     const [whole, [models, modelsDump]] = await Promise.all([
       startFrom(origin, ground, startDatabase),
-      modelsFrom(sources, ground, modelsDatabase),
+      modelsFrom(desired, ground, modelsDatabase),
     ]);
-    const revoked = await revokedIn(sources);
+    const revoked = "live" in desired ? [] : await revokedIn(desired);
     const alone = otherHistories(whole.facts, models.facts);
     const ignore = [...ground.ignore, ...alone.patterns];
     const start = ignore.length === 0 ? whole.facts : managedView(whole.facts, ignore);
