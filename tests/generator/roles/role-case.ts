@@ -147,10 +147,10 @@ async function makeLater(one: Case): Promise<void> {
   const table: WorldObject = {
     kind: "table",
     schema,
-    name: "t",
+    name: `t${world.next}`,
     owner: world.owner,
     columns: ["id", "email"],
-    sql: `CREATE TABLE ${identifier(schema)}.t (id integer, email text)`,
+    sql: `CREATE TABLE ${identifier(schema)}.t${world.next++} (id integer, email text)`,
   };
   await run(one, ...makingStatements([table]));
   world.schemas.push(schema);

@@ -62,3 +62,15 @@ export const multirangeUsesQuery = `
   JOIN pg_type m ON m.oid = r.rngmultitypid
   JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (m.oid, m.typarray) AND d.deptype IN ('n', 'a')
   WHERE r.rngtypid >= 16384`;
+
+/**
+ * What reads a column that a table has from its parent alone. pg-delta knows no such column, and forgets the dependency: here it
+ * is one on the table.
+ */
+export const inheritedColumnUsesQuery = `
+  SELECT DISTINCT ON (d.classid, d.objid, c.oid) ${pgDeltaId("d.classid", "d.objid", "d.objsubid")} AS "from",
+         ${id("'table'", named("n.nspname", "c.relname"))} AS "to"
+  FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND NOT a.attislocal
+  JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p') JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid >= 16384 AND d.refobjsubid > 0 AND d.deptype = 'n'
+    AND d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass, 'pg_proc'::regclass)`;

@@ -2,7 +2,7 @@ import type { DependencyEdge, Fact, FactBase, StableId } from "@supabase/pg-delt
 import type { extract } from "@supabase/pg-delta/extract";
 import type { PlanOptions } from "@supabase/pg-delta/plan";
 import { identifier, literal } from "../../../postgres/sql.ts";
-import { dependenciesQuery, multirangeUsesQuery } from "./dependencies.ts";
+import { dependenciesQuery, inheritedColumnUsesQuery, multirangeUsesQuery } from "./dependencies.ts";
 import { objectsQuery } from "./objects.ts";
 import { propertiesQuery } from "./properties.ts";
 
@@ -93,12 +93,16 @@ export function extrasHandler(presence: () => ReadonlySet<string>): Handler {
       const properties = await some(propertiesQuery(presence()));
       const dependencies = objects.length === 0 ? [] : await query(dependenciesQuery);
       const multiranges = presence().has("pg_range") ? await query(multirangeUsesQuery) : [];
+      const inherited = presence().has("pg_inherits") ? await query(inheritedColumnUsesQuery) : [];
       return {
         facts: [
           ...objects.flatMap((row) => [objectFact(row, current), ...furtherFacts(row)]),
           ...properties.flatMap((row) => propertyFact(row, current)),
         ],
-        edges: [...edgesOf(objects, [...dependencies, ...multiranges]), ...ownerEdges(objects, current)],
+        edges: [
+          ...edgesOf(objects, [...dependencies, ...multiranges, ...inherited]),
+          ...ownerEdges(objects, current),
+        ],
       };
     },
   };

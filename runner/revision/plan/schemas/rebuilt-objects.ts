@@ -1,5 +1,12 @@
 import { buildFactBase, encodeId, type Fact, type FactBase, type StableId } from "@supabase/pg-delta/core";
-import { allColumns, isColumn, isTable, ownColumns, parentsOf } from "../../catalog/managed-view.ts";
+import {
+  allColumns,
+  isColumn,
+  isTable,
+  ownColumns,
+  parentsOf,
+  withTablesBelow,
+} from "../../catalog/managed-view.ts";
 import { isRewritten, usesRewrittenRows } from "../../rows/row-types.ts";
 import { namesIn } from "../../script/sql-text.ts";
 
@@ -164,6 +171,31 @@ function boundRoutines(from: FactBase, to: FactBase): Fact[] {
   return bound.flatMap((edge) => from.get(edge.from) ?? []);
 }
 
+const readers = new Set(["view", "materializedView", "rule", "policy", "trigger"]);
+
+/**
+ * What reads a column of a partition, or of a table that inherits, where the column gets another type by its parent: pg-delta
+ * knows only what reads the parent's.
+ */
+function readersBelow(from: FactBase, to: FactBase): Fact[] {
+  return from.facts().flatMap(({ id: table }) => {
+    const below = isTable(table) && to.has(table) ? withTablesBelow(table, from).slice(1) : [];
+    if (below.length === 0) return [];
+    const after = allColumns(table, to);
+    const names = ownColumns(table, from).flatMap((column) => {
+      const other = after.get(column.id.name);
+      return other !== undefined && isRewritten(column, other, from, to) ? [column.id.name] : [];
+    });
+    if (names.length === 0) return [];
+    const ids = below.flatMap((child) => [
+      ...from.childrenOf(child).map(({ id }) => id),
+      ...from.incomingEdges(child).map((edge) => edge.from),
+    ]);
+    const found = ids.flatMap((id) => (readers.has(id.kind) ? (from.get(id) ?? []) : []));
+    return found.filter(({ payload }) => names.some((name) => JSON.stringify(payload).includes(name)));
+  });
+}
+
 /** A range type's constructors keep their names when it is renamed: it cannot be moved aside as other types are. */
 function isOtherRange(before: Fact, after: Fact, from: FactBase, to: FactBase): boolean {
   return before.payload.variant === "range" && from.hashOf(before.id) !== to.hashOf(after.id);
@@ -190,5 +222,5 @@ export function mustBeRebuilt(from: FactBase, to: FactBase): Fact[] {
       placeOf(fact) !== placeOf(after) || furtherParents(fact, from) !== furtherParents(after, to);
     return moved || declaresOthers(fact, from, to);
   });
-  return [...misplaced, ...stuckInPlace(from, to), ...boundRoutines(from, to)];
+  return [...misplaced, ...stuckInPlace(from, to), ...boundRoutines(from, to), ...readersBelow(from, to)];
 }

@@ -16,10 +16,10 @@ function columnOf({ verb, produces, consumes, destroys }: Action): ColumnId | un
   return id === undefined ? undefined : ({ ...id, kind: "column" } as ColumnId);
 }
 
-/** Where each column's type changes, by the column's encoded id. */
-function retypings(actions: readonly Action[]): Map<string, number> {
+/** Where each column's type changes, by the column's encoded id; or where other statements of this form stand. */
+function retypings(actions: readonly Action[], form = retypes): Map<string, number> {
   const places = actions.flatMap((action, index): [string, number][] => {
-    const id = retypes.test(action.sql) ? columnOf(action) : undefined;
+    const id = form.test(action.sql) ? columnOf(action) : undefined;
     return id === undefined ? [] : [[encodeId(id), index]];
   });
   return new Map(places);
@@ -61,23 +61,23 @@ function defaultsAround(actions: readonly Action[], from: FactBase): Action[] {
   });
 }
 
-/** An identity has the bounds of its column's new type: it begins after the change. */
+const beforeIdentities = / ALTER COLUMN .* (?:TYPE |SET NOT NULL$)/s;
+
+/** An identity has the bounds of its column's new type, and its column is NOT NULL: it begins after both changes. */
 function identitiesAfter(actions: readonly Action[]): Action[] {
-  const places = retypings(actions);
-  const waiting = new Map<string, Action[]>();
+  const places = retypings(actions, beforeIdentities);
+  const waiting = new Map<number, Action[]>();
   const moved = new Set<Action>();
   actions.forEach((action, index) => {
     const id = / ADD GENERATED /.test(action.sql) ? columnOf(action) : undefined;
-    const key = id === undefined ? "" : encodeId(id);
-    if (index > (places.get(key) ?? -1)) return;
-    waiting.set(key, [...(waiting.get(key) ?? []), action]);
+    const place = id === undefined ? -1 : (places.get(encodeId(id)) ?? -1);
+    if (index > place) return;
+    waiting.set(place, [...(waiting.get(place) ?? []), action]);
     moved.add(action);
   });
-  const after = (action: Action) => {
-    const id = retypes.test(action.sql) ? columnOf(action) : undefined;
-    return id === undefined ? [] : (waiting.get(encodeId(id)) ?? []);
-  };
-  return actions.flatMap((action) => (moved.has(action) ? [] : [action, ...after(action)]));
+  return actions.flatMap((action, index) =>
+    moved.has(action) ? [] : [action, ...(waiting.get(index) ?? [])],
+  );
 }
 
 /** pg-delta takes a generated column whose expression names an enum's value for one of that enum. */
