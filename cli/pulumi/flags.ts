@@ -27,7 +27,7 @@ const valued = new Set([
     "save-plan",
   ],
   ...["secrets-provider", "stack", "target", "target-replace"],
-  ...["url", "directory", "table", "lock-timeout", "statement-timeout", "out-of-order"],
+  ...["approved", "url", "directory", "table", "lock-timeout", "statement-timeout", "out-of-order"],
   ...["color", "cwd", "memprofilerate", "otel-traces", "profiling", "tracing", "verbose"],
 ]);
 

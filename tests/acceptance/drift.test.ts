@@ -9,6 +9,7 @@ import { parseValues } from "../../runner/config/parse.ts";
 import { rightsCheckOf } from "../../runner/config/rights-check.ts";
 import { readMigrations } from "../../runner/migrations/files/directory.ts";
 import { applyMigrations } from "../../runner/migrations/run/apply.ts";
+import { fingerprintCatalog } from "../../runner/plan/approval.ts";
 import { readDrift } from "../../runner/plan/drift.ts";
 import { withClient } from "../../runner/postgres/connection.ts";
 import { applyRights } from "../../runner/roles/plan/apply.ts";
@@ -58,6 +59,8 @@ test("drift names everything that somebody has changed by hand, and nothing befo
   const input = { facts: { name: "prod", outputs, config }, recorded: { rights }, now: new Date() };
   const drift = async () => (await readDrift(input, () => {})).drift;
   assert.deepEqual(await drift(), []);
+  const before = await withClient(database, fingerprintCatalog);
+  assert.deepEqual(await withClient(database, fingerprintCatalog), before);
 
   await withClient(database, (client) =>
     client.query(`
@@ -84,6 +87,9 @@ test("drift names everything that somebody has changed by hand, and nothing befo
       found.some((line) => expected.test(line)),
       `${expected} is not in\n${found.join("\n")}`,
     );
+  const now = await withClient(database, fingerprintCatalog);
+  const moved = Object.keys(now).filter((part) => now[part] !== before[part]);
+  assert.deepEqual(moved, ["columns", "indexes", "rights", "roles", "extensions"]);
   const none = { ...input, facts: { ...input.facts, outputs: {} } };
   await assert.rejects(() => readDrift(none, () => {}), RefusedError);
 });
