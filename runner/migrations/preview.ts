@@ -3,6 +3,8 @@ import type pg from "pg";
 import type { MigrationSettings } from "../config/migrations.ts";
 import { isMissingDatabase } from "../postgres/connection.ts";
 import { UserError } from "../util/errors.ts";
+import { refusalOf } from "./adopt-baseline.ts";
+import { compareWithMigrations, readerOf } from "./built-schema.ts";
 import type { MigrationFile } from "./files/types.ts";
 import {
   type History,
@@ -77,12 +79,42 @@ export async function lintScripts(
   return lint(client, [...ups, ...downs]);
 }
 
-async function check(client: pg.Client, { settings, files }: CheckRequest): Promise<CheckResult> {
+/**
+ * What an update would refuse to record as applied: said before anything is changed. Where the schemas cannot be compared from here,
+ * the update compares them.
+ */
+async function adoptionFindings(
+  client: pg.Client,
+  access: Access,
+  table: HistoryTable,
+  files: readonly MigrationFile[],
+): Promise<Finding[]> {
+  if (files.length === 0) return [];
+  try {
+    const reader = await readerOf(access);
+    const migrated = { client, reader, table, called: "the migrations up to the baseline", log: () => {} };
+    const { objects } = await compareWithMigrations(migrated, files);
+    return objects.length === 0 ? [] : [{ verdict: "refuse", message: refusalOf(files, objects) }];
+  } catch (error) {
+    const { message, stderr } = error as { message: string; stderr?: string };
+    const reason = stderr?.trim().split("\n")[0] || message;
+    return [
+      { verdict: "note", message: `The schema could not be compared with the baseline yet: ${reason}` },
+    ];
+  }
+}
+
+async function check(
+  client: pg.Client,
+  access: Access,
+  { settings, files }: CheckRequest,
+): Promise<CheckResult> {
   const table = historyTable(settings.table);
   const history = await readHistory(client, table);
   const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
   const plan = makePlan(files, history, kept, settings.baseline);
-  const adopting = new Set((await adoptable(client, settings, files, history)).map(({ name }) => name));
+  const baseline = await adoptable(client, settings, files, history);
+  const adopting = new Set(baseline.map(({ name }) => name));
   const pending = plan.pending.filter(({ name }) => !adopting.has(name));
   return {
     database: "read",
@@ -90,7 +122,11 @@ async function check(client: pg.Client, { settings, files }: CheckRequest): Prom
     adopting: [...adopting],
     pending: pending.map(({ name }) => name),
     token: tokenOf(history, plan),
-    findings: [...findingsOf(plan, settings, "any"), ...(await missingRights(client, pending))],
+    findings: [
+      ...findingsOf(plan, settings, "any"),
+      ...(await missingRights(client, pending)),
+      ...(await adoptionFindings(client, access, table, baseline)),
+    ],
     warnings: await lintScripts(client, table, pending, leavingRows(history, kept)),
   };
 }
@@ -99,7 +135,7 @@ async function check(client: pg.Client, { settings, files }: CheckRequest): Prom
 export async function checkDatabase(access: Access, request: CheckRequest): Promise<CheckResult> {
   const nothing = { applied: [], adopting: [], pending: [], findings: [], warnings: [] };
   try {
-    return await withSession(access, ({ client }) => check(client, request));
+    return await withSession(access, ({ client }) => check(client, access, request));
   } catch (error) {
     if (!(error instanceof UserError) || error.exitCode !== 1) throw error;
     return isMissingDatabase(error)

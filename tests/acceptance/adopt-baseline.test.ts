@@ -8,6 +8,7 @@ import { writeBaseline } from "../../runner/adopt/baseline.ts";
 import { defaultSettings } from "../../runner/config/migrations.ts";
 import { adoptBaseline } from "../../runner/migrations/adopt-baseline.ts";
 import { readMigrations } from "../../runner/migrations/files/directory.ts";
+import { checkDatabase } from "../../runner/migrations/preview.ts";
 import { applyMigrations } from "../../runner/migrations/run/apply.ts";
 import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 import { runCommand, sql, urlOf } from "../support/databases.ts";
@@ -80,11 +81,20 @@ test("the models agree with the database, and so does the baseline, which is rec
   ]);
   assert.equal(check.code, 0, check.stdout + check.stderr);
   const files = await readMigrations(migrations, migrations);
+  const settings = { ...defaultSettings, baseline: files.at(-1)?.name ?? null, adopt: true };
+  const preview = () => checkDatabase({ owner: shop }, { settings, files });
+  const verdicts = (await preview()).findings.map(({ verdict, message }) => `${verdict}: ${message}`);
+  assert.deepEqual(verdicts, []);
+  await sql(shop, "ALTER TABLE users ADD COLUMN late int");
+  const [refusal] = (await preview()).findings;
+  assert.equal(refusal?.verdict, "refuse");
+  assert.match(refusal?.message ?? "", /cannot be adopted[\s\S]*users/);
+  await sql(shop, "ALTER TABLE users DROP COLUMN late");
   await applyMigrations({
     access: { owner: shop },
     files,
     kept: () => new Set(files.map(({ name }) => name)),
-    settings: { ...defaultSettings, baseline: files.at(-1)?.name ?? null, adopt: true },
+    settings,
     leaving: new Set(),
     log: () => {},
     adoptBaseline,
