@@ -94,10 +94,10 @@ export async function pgDumpFor(server: Pick<Programs, "version" | "major">): Pr
   const found = await installedPrograms("pg_dump");
   const fit = found.filter((programs) => programs.major >= server.major).at(-1);
   if (fit !== undefined) return fit;
-  const newest = found[0]?.version ?? "none";
+  const present = found[0] ? `the newest pg_dump here is ${found[0].version}` : "there is no pg_dump here";
   throw new RefusedError(
-    `The server is PostgreSQL ${server.version} and the newest pg_dump here is ${newest}: a dump needs a pg_dump that ` +
-      `is not older than the server. Install PostgreSQL ${server.major}'s client programs ` +
-      `(Debian: apt-get install postgresql-client-${server.major}; macOS: brew install libpq).`,
+    `The server is PostgreSQL ${server.version} and ${present}: the schema or the rows of a database are read by a pg_dump that ` +
+      `is not older than the server. Install PostgreSQL ${server.major}'s client programs (Debian: apt-get install ` +
+      `postgresql-client-${server.major}, from apt.postgresql.org where Debian's own are older; macOS: brew install libpq).`,
   );
 }

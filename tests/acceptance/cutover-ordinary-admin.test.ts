@@ -16,7 +16,7 @@ import { until } from "../support/wait.ts";
 
 let clusters: CutoverClusters;
 before(async () => {
-  clusters = await startCutoverClusters();
+  clusters = await startCutoverClusters({}, "superuser");
   for (const { admin } of [clusters.source, clusters.target])
     await sql(admin, "CREATE ROLE keeper LOGIN CREATEDB CREATEROLE PASSWORD 'keeper'");
 });

@@ -15,7 +15,7 @@ let cluster: ThrowawayCluster;
 let managed: ConnectionSettings;
 
 before(async () => {
-  [project, cluster] = [createProject(), await startThrowawayCluster()];
+  [project, cluster] = [createProject(), await startThrowawayCluster({ admin: "superuser" })];
   project.remove("migrations");
   mkdirSync(join(project.directory, "migrations"));
   const users =

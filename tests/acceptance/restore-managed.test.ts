@@ -18,7 +18,7 @@ let managed: ConnectionSettings;
 const folder = mkdtempSync(join(tmpdir(), "pgstack-managed-"));
 
 before(async () => {
-  cluster = await startThrowawayCluster({ settings: { max_connections: 60 } });
+  cluster = await startThrowawayCluster({ admin: "superuser", settings: { max_connections: 60 } });
   const service = "CREATE ROLE service_admin SUPERUSER";
   const open = "ALTER DATABASE template0 ALLOW_CONNECTIONS true";
   await sql(cluster.superuser, service, open);

@@ -15,6 +15,7 @@ import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 import { findServer } from "../../runner/postgres/embedded/server.ts";
 import {
   asManaged,
+  type Certificate,
   handOver,
   makeCertificate,
   speaksTls,
@@ -64,25 +65,28 @@ export interface WantedCluster {
   readonly settings?: ServerSettings;
   /** Who the administrator is; default: what PGSTACK_TEST_ADMIN says, else a superuser. */
   readonly admin?: "superuser" | "managed";
+  /** Of the server, for the name `localhost`; default: none, or on a managed server one of its own. */
+  readonly certificate?: Certificate;
 }
 
 async function startManaged(
   place: ClusterPlace,
   first: ConnectionSettings,
-  settings: ServerSettings,
+  { settings = {}, certificate: given }: WantedCluster,
 ): Promise<Pick<ThrowawayCluster, "admin" | "superuser">> {
   const tls = clientsSpeakTls() && (await speaksTls(place));
-  const certificate = tls ? await makeCertificate(join(place.directory, "certificates")) : undefined;
+  const own = tls ? await makeCertificate(join(place.directory, "certificates")) : undefined;
+  const certificate = given ?? own;
   writeHostRules(place, tls);
   const port = await startOnFreePort(place, { ...(certificate && tlsSettings(certificate)), ...settings });
   const trust = certificate && ({ sslMode: "verify-full", sslRootCert: certificate.authority } as const);
-  const admin = { ...first, ...trust, port };
+  const admin = { ...first, ...trust, ...(given && { host: "localhost" }), port };
   return { admin, superuser: await handOver(admin, place.programs.major) };
 }
 
 /** Starts a cluster of its own in a temporary directory, on a free loopback port. */
 export async function startThrowawayCluster(wanted: WantedCluster = {}): Promise<ThrowawayCluster> {
-  const { major, settings = {}, admin: kind = asManaged ? "managed" : "superuser" } = wanted;
+  const { major, certificate, admin: kind = asManaged ? "managed" : "superuser" } = wanted;
   const log = (line: string) => process.stderr.write(`${line}\n`);
   const programs = await findServer(log, major === undefined ? undefined : { major });
   const directory = mkdtempSync(join(tmpdir(), "pgstack-"));
@@ -97,7 +101,8 @@ export async function startThrowawayCluster(wanted: WantedCluster = {}): Promise
     await createCluster(place, password);
     const both = { place, close, [Symbol.asyncDispose]: close };
     if (kind === "managed")
-      return { ...both, ...(await startManaged(place, { ...first, sslMode: "disable" }, settings)) };
+      return { ...both, ...(await startManaged(place, { ...first, sslMode: "disable" }, wanted)) };
+    const settings = { ...(certificate && tlsSettings(certificate)), ...wanted.settings };
     const admin = { ...first, port: await startOnFreePort(place, settings), sslMode: "disable" } as const;
     return { ...both, admin, superuser: admin };
   } catch (error) {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeCertificate, tlsSettings } from "./managed-service.ts";
+import { makeCertificate } from "./managed-service.ts";
 import { startThrowawayCluster, type ThrowawayCluster, type WantedCluster } from "./throwaway-cluster.ts";
 
 /** A throwaway server that speaks TLS with a certificate for `localhost`. */
@@ -17,15 +17,14 @@ export interface TlsCluster extends ThrowawayCluster {
 export async function startTlsCluster(kind?: WantedCluster["admin"]): Promise<TlsCluster> {
   const directory = mkdtempSync(join(tmpdir(), "pgstack-tls-"));
   const certificate = await makeCertificate(directory, "DNS:localhost");
-  const settings = { ...tlsSettings(certificate), listen_addresses: "localhost" };
-  const cluster = await startThrowawayCluster({ settings, ...(kind && { admin: kind }) });
-  const tls = { host: "localhost", sslRootCert: certificate.authority };
-  const trust = cluster.admin.sslMode === "disable" ? {} : tls;
-  const [admin, superuser] = [cluster.admin, cluster.superuser].map((one) => ({ ...one, ...trust }));
+  const cluster = await startThrowawayCluster({
+    settings: { listen_addresses: "localhost" },
+    certificate,
+    ...(kind && { admin: kind }),
+  });
   const close = async () => {
     await cluster.close();
     rmSync(directory, { recursive: true, force: true });
   };
-  const { authority } = certificate;
-  return { ...cluster, admin, superuser, authority, close, [Symbol.asyncDispose]: close } as TlsCluster;
+  return { ...cluster, authority: certificate.authority, close, [Symbol.asyncDispose]: close };
 }
