@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
-import type { Call, Command } from "../runner/cli/command.ts";
+import type { Call, Command, StackFacts } from "../runner/cli/command.ts";
 import { runProcess, surroundings } from "../runner/cli/run-process.ts";
 import { internalCommand } from "../runner/commands/index.ts";
 import { ExitCode } from "../runner/util/errors.ts";
@@ -10,7 +10,15 @@ import { findRunnerCommand, findStackCommand } from "./all-commands.ts";
 
 enableCompileCache(); // commands load only after this: compiled and stripped of types once, then kept
 
+type Gateway = typeof import("./stack/gateway.ts");
+
 const call: Omit<Call, "flags" | "words"> = { ...surroundings, internal: internalCommand };
+
+/** Runs a command on a stack's database, by the tunnels that lead there. */
+async function runByTunnels(command: Command, call: Call, { openTunnelsOf }: Gateway): Promise<ExitCode> {
+  await using _tunnels = await openTunnelsOf(call.facts as StackFacts, call.log);
+  return await command.run(call);
+}
 
 /** Runs a command of the runner; the stack that it names is looked up first. */
 async function runOnTarget(command: Command, args: readonly string[]): Promise<ExitCode> {
@@ -20,9 +28,8 @@ async function runOnTarget(command: Command, args: readonly string[]): Promise<E
   const database = typeof flags.database === "string" ? flags.database : undefined;
   const { lookUp } = await import("./stack/look-up.ts");
   const facts = await lookUp(stack, call.log, database);
-  const { openTunnelsOf } = await import("./stack/gateway.ts");
-  await using _tunnels = await openTunnelsOf(facts, call.log);
-  return await command.run({ ...call, flags, words, facts });
+  // where `await using` stands, tsc leaves the names of imported files as they are
+  return runByTunnels(command, { ...call, flags, words, facts }, await import("./stack/gateway.ts"));
 }
 
 /** Whether the user asks for the help text; what follows `--` is for another program. */

@@ -33,7 +33,7 @@ export interface StackConfig {
 }
 
 /** Every key of the namespace, each read by its own schema, so that each reports its faults by itself. */
-const keys = {
+export const keys = {
   instance: Instance,
   adminPassword: v.optional(Password),
   adminAuth: v.optional(AdminAuth),

@@ -59,12 +59,19 @@ const parts = [
 
 /** A user's own choice of backend must not leak into a test's project, nor that the tests run on a CI. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const { CI, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE, ...env } =
-    process.env;
+  const {
+    CI,
+    PGSTACK_PROJECT,
+    PULUMI_BACKEND_URL,
+    PULUMI_CONFIG_PASSPHRASE,
+    PULUMI_CONFIG_PASSPHRASE_FILE,
+    ...env
+  } = process.env;
   return env;
 }
 
-function run(program: string, args: readonly string[], cwd: string): Promise<Outcome> {
+/** Runs a program without what the suite's own environment says of Pulumi and CI. */
+export function runClean(program: string, args: readonly string[], cwd: string): Promise<Outcome> {
   const options = { cwd, env: cleanEnvironment(), maxBuffer: 1 << 26 };
   return new Promise((resolve) => {
     execFile(program, args, options, (error, stdout, stderr) => {
@@ -100,7 +107,7 @@ export function createProject(): TestProject {
   const stacks = new Set(["dev"]);
   const file = (path: string) => join(directory, path);
   const shell = (line: string, ...args: string[]) =>
-    run("sh", ["-c", `eval "$(./pgstack env)" && ${line}`, "sh", ...args], directory);
+    runClean("sh", ["-c", `eval "$(./pgstack env)" && ${line}`, "sh", ...args], directory);
   const pulumi = (...args: string[]) => shell('exec pulumi "$@"', ...args);
   const close = async () => {
     for (const stack of stacks)
@@ -109,7 +116,7 @@ export function createProject(): TestProject {
   };
   return {
     directory,
-    pgstack: (...args) => run(file("pgstack"), args, tmpdir()),
+    pgstack: (...args) => runClean(file("pgstack"), args, tmpdir()),
     pulumi,
     shell,
     start: (...args) =>

@@ -1,0 +1,4 @@
+-- migrate: up
+CREATE TABLE leads (id bigint PRIMARY KEY, company text NOT NULL);
+-- migrate: down
+DROP TABLE leads;
