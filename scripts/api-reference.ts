@@ -82,9 +82,7 @@ function sectionOf(exported: ts.Symbol, checker: ts.TypeChecker): string {
 function ownFilesOnly(options: ts.CompilerOptions): ts.CompilerHost {
   const host = ts.createCompilerHost(options);
   const resolve = ({ text }: ts.StringLiteralLike, from: string) =>
-    text.startsWith(".")
-      ? ts.resolveModuleName(text, from, options, host)
-      : { resolvedModule: undefined };
+    text.startsWith(".") ? ts.resolveModuleName(text, from, options, host) : { resolvedModule: undefined };
   return { ...host, resolveModuleNameLiterals: (names, from) => names.map((name) => resolve(name, from)) };
 }
 
