@@ -91,7 +91,7 @@ function testFolder(folder: string, concurrency: number): Promise<Tally> {
  * What runs once more as the administrator of a managed service: rights, and migrations by hand. Adoption, dump and restore,
  * cutover and a stack's whole life have files of their own for such an administrator.
  */
-const asManagedToo = ["role-grants", "migrations-verbs", "migrations-server", "migrations-baseline"];
+const asManagedToo = ["role-grants", "migrations-commands", "migrations-server", "migrations-baseline"];
 
 function testAsManaged(): Promise<Tally> {
   say("running a chosen set of the acceptance tests as the administrator of a managed service");
