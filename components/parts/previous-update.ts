@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import type { DatabaseConfig } from "../../runner/config/database.ts";
 import type { Names } from "./names.ts";
@@ -31,15 +32,27 @@ function ownName(): string {
   return `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
 }
 
+/**
+ * Asks the engine for this stack's own state, which the engine writes meanwhile. The attributes that lie beside the state of a
+ * file backend are written in place (fileblob in gocloud.dev): a reader that meets them half-written gets "EOF".
+ */
+async function askForState(token: string, args: pulumi.Inputs): Promise<unknown> {
+  for (let attempts = 1; ; attempts++)
+    try {
+      return await pulumi.runtime.invoke(token, args);
+    } catch (error) {
+      if (attempts === 20 || !/EOF/.test((error as Error).message)) throw error;
+      await sleep(50);
+    }
+}
+
 async function readStackOutputs(): Promise<Readonly<Record<string, unknown>>> {
-  const answer = await pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", { name: ownName() });
+  const answer = await askForState("pulumi:pulumi:readStackOutputs", { name: ownName() });
   return (answer as { outputs?: Readonly<Record<string, unknown>> }).outputs ?? {};
 }
 
 async function readResources(): Promise<StateResource[]> {
-  const answer = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
-    stackName: ownName(),
-  });
+  const answer = await askForState("pulumi:pulumi:readStackResourceOutputs", { stackName: ownName() });
   const { outputs = {} } = answer as { outputs?: Readonly<Record<string, Omit<StateResource, "name">>> };
   return Object.entries(outputs).map(([urn, resource]) => ({
     ...resource,
