@@ -2,11 +2,12 @@ import type { Node } from "libpg-query";
 import type pg from "pg";
 import type { Origin, Script } from "../migrations/files/script.ts";
 import { readScript } from "../migrations/files/script.ts";
+import { domainsMadeBy, ofMadeDomain, rewritesRows } from "../migrations/lint/added-columns.ts";
 import { isWidening } from "../migrations/lint/lint.ts";
 import { type ParsedStatement, parseStatements } from "../migrations/lint/parse.ts";
 import { countRows, type Relation, readRelations } from "../migrations/lint/relations.ts";
-import type { Fields } from "../migrations/lint/rules.ts";
 import { type FormUse, formsOf } from "../migrations/lint/statement-forms.ts";
+import type { Fields } from "../migrations/lint/syntax.ts";
 import { rowsOf } from "../postgres/rows.ts";
 import { identifier, qualified } from "../postgres/sql.ts";
 import { InvalidScriptError } from "../postgres/sql-lexer.ts";
@@ -34,7 +35,14 @@ async function statementsOf({ section, origin }: PlannedScript): Promise<ReadSta
     if (error instanceof InvalidScriptError) return [];
     throw error;
   });
-  return parsed.map((statement) => ({ script, statement, uses: formsOf(statement.node) }));
+  const domains = domainsMadeBy(parsed);
+  return parsed.map((statement) => ({
+    script,
+    statement,
+    uses: formsOf(statement.node).map((use) =>
+      use.added === undefined ? use : { ...use, added: ofMadeDomain(use.added, domains) },
+    ),
+  }));
 }
 
 /** The quoted names of the tables of indexes, by the index's name as it was given. */
@@ -87,6 +95,7 @@ async function isForeignKey(client: pg.Client, { object, part }: FormUse): Promi
 async function settledForm(client: pg.Client, use: FormUse): Promise<StatementForm> {
   if (use.form === "validate-check" && (await isForeignKey(client, use))) return "validate-foreign-key";
   if (use.form === "change-column-type" && (await isWidening(client, use))) return "widen-column-type";
+  if (use.added !== undefined && (await rewritesRows(client, use.added))) return "add-column-rewrite";
   return use.form;
 }
 

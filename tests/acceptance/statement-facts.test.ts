@@ -2,14 +2,19 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type pg from "pg";
+import { lint } from "../../runner/migrations/lint/lint.ts";
+import { readEffects } from "../../runner/plan/effects.ts";
 import { openClient, withClient } from "../../runner/postgres/connection.ts";
 import { oneRow } from "../../runner/postgres/rows.ts";
+import { readCatalog } from "../../runner/revision/catalog/read.ts";
+import { isWrittenToEachRow } from "../../runner/revision/rows/computed-columns.ts";
 import {
   factOf,
   type Partitioned,
   type StatementForm,
   statementFacts,
 } from "../../runner/statement-facts/facts.ts";
+import { volatileFunctions } from "../../runner/statement-facts/volatile-functions.ts";
 import { type Example, examples } from "../support/statement-examples.ts";
 import { filesOf, locksOf, oidsOf, type Seen, watchInside } from "../support/statement-watch.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
@@ -95,6 +100,89 @@ for (const form of Object.keys(statementFacts) as StatementForm[])
   for (const kind of ["plain", "partitioned"] as const)
     if ((examples[form].only ?? kind) === kind)
       test(`${form} on a ${kind} table locks, reads and rewrites what is said`, () => check(form, kind));
+
+/** What is added to a table, and whether that writes every row. */
+const columnsToAdd = {
+  "b timestamp DEFAULT timezone('utc', now())": false,
+  "b text DEFAULT upper('x') || CURRENT_USER": false,
+  "b date DEFAULT CURRENT_DATE": false,
+  "b text DEFAULT public.steady()": false,
+  "b open DEFAULT 'x'": false,
+  "b checked": true,
+  "b checked[]": false,
+  "b above DEFAULT 1": true,
+  "b keyed": true,
+  "b keyed DEFAULT 'x'": false,
+  "b timestamptz DEFAULT clock_timestamp()": true,
+  "b float8 DEFAULT pg_catalog.random()": true,
+  "b int DEFAULT nextval('public.counter')": true,
+  "b text DEFAULT lower(public.moving())": true,
+  'b text DEFAULT "Moving too"()': true,
+};
+
+const theirTypes = `CREATE SEQUENCE counter; CREATE DOMAIN open AS text; CREATE DOMAIN checked AS int CHECK (value > 0);
+  CREATE DOMAIN above AS checked; CREATE DOMAIN keyed AS text DEFAULT gen_random_uuid()::text;
+  CREATE FUNCTION steady() RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN 1; END';
+  CREATE FUNCTION moving() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+  CREATE FUNCTION "Moving too"() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'`;
+
+for (const [column, isRewriting] of Object.entries(columnsToAdd))
+  test(`ADD COLUMN ${column} ${isRewriting ? "rewrites" : "leaves"} the rows, and warnings, plan and revision know it`, async () => {
+    await withClient(cluster.superuser, async (client) => {
+      await makeTables(client, "plain", theirTypes);
+      const sql = `ALTER TABLE t ADD COLUMN ${column}`;
+      const section = `${sql};`;
+      const warnings = await lint(client, [
+        { migration: "1_x", section, origin: { label: "x", firstLine: 1 } },
+      ]);
+      const { statements } = await readEffects(client, [{ section, origin: { label: "x", firstLine: 1 } }]);
+      const before = await filesOf(client, await oidsOf(client));
+      await client.query(sql);
+      assert.equal((await filesOf(client, await oidsOf(client))) !== before, isRewriting, "the server");
+      assert.equal(
+        warnings.some(({ rule }) => rule === "add-column-rewrite"),
+        isRewriting,
+        "warnings",
+      );
+      assert.equal(statements[0]?.[0]?.effects[0]?.rows === "rewritten", isRewriting, "plan");
+      const { facts } = await readCatalog(client);
+      const id = { kind: "column", schema: "public", table: "t", name: "b" } as const;
+      assert.equal(isWrittenToEachRow(id, facts), isRewriting, "revision");
+    });
+  });
+
+test("a domain that the same migration makes counts, and so does a function that is not there yet", async () => {
+  const section = `CREATE DOMAIN positive AS int CHECK (value > 0); ALTER TABLE t ADD b public.positive;
+    CREATE DOMAIN any_int AS int; ALTER TABLE t ADD c any_int; ALTER TABLE t ADD d int DEFAULT later();`;
+  await withClient(cluster.superuser, async (client) => {
+    await makeTables(client, "plain");
+    const origin = { label: "x", firstLine: 1 };
+    const warnings = await lint(client, [{ migration: "1_x", section, origin }]);
+    const rewriting = warnings.filter(({ rule }) => rule === "add-column-rewrite");
+    assert.deepEqual(
+      rewriting.map(({ message }) => message.match(/\((\w+)\)/)?.[1]),
+      ["b", "d"],
+    );
+    const { statements } = await readEffects(client, [{ section, origin }]);
+    assert.deepEqual(
+      statements[0]?.flatMap(({ effects }) => effects.map(({ rows }) => rows)),
+      ["rewritten", "untouched", "rewritten"],
+    );
+  });
+});
+
+test("the table of volatile functions is the server's", async () => {
+  const own = await withClient(cluster.superuser, async (client) => {
+    const { rows } = await client.query<{ name: string; volatile: boolean }>(
+      `SELECT proname::text AS name, bool_and(provolatile = 'v') AS volatile FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND NOT proretset
+          AND prorettype NOT IN (SELECT oid FROM pg_type WHERE typtype = 'p' AND typname NOT LIKE 'any%')
+        GROUP BY 1`,
+    );
+    return rows;
+  });
+  for (const { name, volatile } of own) assert.equal(volatileFunctions.has(name), volatile, name);
+});
 
 test("a client's prepared SELECT * fails after the forms that are said to change its result, and after no other", async () => {
   for (const form of Object.keys(statementFacts) as StatementForm[]) {

@@ -5,16 +5,18 @@ import { InvalidScriptError } from "../../postgres/sql-lexer.ts";
 import { isStoredAlike } from "../../statement-facts/type-changes.ts";
 import { type Origin, readScript, type Script } from "../files/script.ts";
 import type { MigrationFile } from "../files/types.ts";
+import { domainsMadeBy, ofMadeDomain, rewritesRows } from "./added-columns.ts";
 import { type ParsedStatement, parseStatements } from "./parse.ts";
 import { countRows, describeRows, type Relation, readRelations } from "./relations.ts";
 import {
+  askedColumns,
   type Danger,
   type LintRule,
   lintRules,
   partitionedRules,
   preparedStatements,
-  relationName,
 } from "./rules.ts";
+import { relationName } from "./syntax.ts";
 
 /** Something in a pending migration that may hurt. */
 export interface Warning {
@@ -82,6 +84,7 @@ export async function suspect(
   const script = readScript(section, origin);
   const statements = await parseStatements(script.text, script.statements);
   const created = new Set(statements.map(({ node }) => createdBy(node)));
+  const domains = domainsMadeBy(statements);
   return statements.flatMap((statement, index) => {
     const allowed = allowedIn(script, statement, statements[index - 1]?.end ?? 0);
     const where = script.placeOf(statement.start);
@@ -92,7 +95,8 @@ export async function suspect(
           .filter(({ object }) => !created.has(object))
           .map((danger) => {
             const rule = { rule: id, risk, advice, partitioned, onlyPartitioned };
-            return { ...danger, ...rule, migration, where, recorded };
+            const added = danger.added && { added: ofMadeDomain(danger.added, domains) };
+            return { ...danger, ...rule, ...added, migration, where, recorded };
           }),
       );
   });
@@ -144,14 +148,15 @@ export async function isWidening(
   return row !== undefined && isStoredAlike(row.old, row.now);
 }
 
-/** Leaves out changes of a column's type that PostgreSQL makes in its catalog alone. */
-async function withoutWidening(
+/** Leaves out changes of columns that PostgreSQL makes in its catalog alone. */
+async function withoutHarmless(
   client: pg.Client,
   suspicions: readonly Suspicion[],
 ): Promise<readonly Suspicion[]> {
   const harmful: Suspicion[] = [];
   for (const one of suspicions)
-    if (one.type === undefined || !(await isWidening(client, one))) harmful.push(one);
+    if (one.added === undefined ? !(await isWidening(client, one)) : await rewritesRows(client, one.added))
+      harmful.push(one);
   return harmful;
 }
 
@@ -179,7 +184,7 @@ async function warningsOf(
   suspicions: readonly Suspicion[],
   prepared: readonly Suspicion[],
 ): Promise<Warning[]> {
-  const harmful = withPrepared(await withoutWidening(client, suspicions), prepared);
+  const harmful = withPrepared(await withoutHarmless(client, suspicions), prepared);
   const relations = await readRelations(client, [...new Set(harmful.map(({ object }) => object))]);
   const warnings: Warning[] = [];
   for (const one of harmful) {
@@ -203,7 +208,7 @@ export async function lint(client: pg.Client, scripts: readonly LintedScript[]):
   const prepared: Suspicion[] = [];
   for (const script of scripts)
     try {
-      suspicions.push(...(await suspect(script, [...lintRules, ...partitionedRules])));
+      suspicions.push(...(await suspect(script, [...lintRules, ...partitionedRules, askedColumns])));
       prepared.push(...onceForTable(await suspect(script, [preparedStatements])));
     } catch (error) {
       faults.push(...unreadable(script, error));

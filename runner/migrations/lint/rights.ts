@@ -5,7 +5,7 @@ import { InvalidScriptError } from "../../postgres/sql-lexer.ts";
 import { readScript } from "../files/script.ts";
 import type { MigrationFile } from "../files/types.ts";
 import type { Finding } from "../plan/findings.ts";
-import type { Fields } from "./rules.ts";
+import type { Fields } from "./syntax.ts";
 
 /** What a statement needs of the role that runs it. */
 type Need =

@@ -1,9 +1,7 @@
 import type { Node } from "libpg-query";
 import { describeBlocking, type StatementForm } from "../../statement-facts/facts.ts";
-
-/** The shape that every node of PostgreSQL's parse tree has, for a rule that asks for a few fields of it. */
-// biome-ignore lint/suspicious/noExplicitAny: libpg-query types a node as a union of some 270 kinds, and a rule reads fields of several
-export type Fields = any;
+import { type AddedColumn, addedColumn, constraintOf, rewrites } from "./added-columns.ts";
+import { type Fields, listName, relationName, typeText } from "./syntax.ts";
 
 /** A danger in a statement. */
 export interface Danger {
@@ -15,6 +13,8 @@ export interface Danger {
   readonly only?: boolean;
   /** Of a changed column: its new type, as SQL. */
   readonly type?: string | undefined;
+  /** Of a new column: what the server is asked of it. */
+  readonly added?: AddedColumn;
 }
 
 /** One rule: what it looks for, why, and what to do instead. */
@@ -29,18 +29,6 @@ export interface LintRule {
   /** True for a rule on partitioned tables alone. */
   readonly onlyPartitioned?: true;
   readonly find: (node: Node) => readonly Danger[];
-}
-
-const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
-
-/** The quoted name of a relation in the parse tree. */
-export function relationName(relation: Fields): string {
-  return [relation?.schemaname, relation?.relname].filter(Boolean).map(quote).join(".");
-}
-
-export function listName(object: Fields): string {
-  const items = object?.List?.items ?? object?.TypeName?.names ?? [object];
-  return items.map((item: Fields) => quote(item?.String?.sval ?? "")).join(".");
 }
 
 /** A rule on one kind of statement. */
@@ -82,29 +70,6 @@ function drop(kind: string, matches: (fields: Fields) => boolean = () => true) {
   );
 }
 
-export function constraintOf(command: Fields, type: string): Fields {
-  const all = command.def?.ColumnDef?.constraints ?? [];
-  return all.map((one: Fields) => one.Constraint).find((one: Fields) => one?.contype === type);
-}
-
-const steady = /^(now|current_timestamp|transaction_timestamp|statement_timestamp)$/;
-
-/** A default that is computed for each row makes PostgreSQL rewrite each row. */
-export function rewrites(command: Fields): boolean {
-  if (
-    constraintOf(command, "CONSTR_GENERATED") !== undefined ||
-    constraintOf(command, "CONSTR_IDENTITY") !== undefined
-  )
-    return true;
-  if (/"(big|small)?serial[248]?"/.test(JSON.stringify(command.def?.ColumnDef?.typeName ?? {}))) return true;
-  const calls = [
-    ...JSON.stringify(constraintOf(command, "CONSTR_DEFAULT")?.raw_expr ?? {}).matchAll(
-      /"funcname":\[(?:\{"String":\{"sval":"pg_catalog"\}\},)?\{"String":\{"sval":"(\w+)"\}\}/g,
-    ),
-  ];
-  return calls.some(([, name = ""]) => !steady.test(name));
-}
-
 function requiredWithoutDefault(command: Fields): boolean {
   const has = (type: string) => constraintOf(command, type) !== undefined;
   return (
@@ -114,14 +79,6 @@ function requiredWithoutDefault(command: Fields): boolean {
 
 const columnName = ({ def }: Fields) => def?.ColumnDef?.colname;
 const always = () => true;
-
-/** A type's name as SQL, or undefined for one with a part that is no plain number. */
-export function typeText({ names = [], typmods = [], arrayBounds = [] }: Fields): string | undefined {
-  const parts = typmods.map((one: Fields) => one.A_Const?.ival?.ival ?? (one.A_Const?.ival ? 0 : undefined));
-  if (parts.includes(undefined)) return undefined;
-  const name = names.map((one: Fields) => quote(one.String?.sval ?? "")).join(".");
-  return name + (parts.length === 0 ? "" : `(${parts.join(", ")})`) + "[]".repeat(arrayBounds.length);
-}
 
 const changedTypes = on("AlterTableStmt", ({ relation, cmds = [], objtype }) =>
   cmds
@@ -140,6 +97,8 @@ const target = (fields: Fields): readonly Danger[] => [{ object: relationName(fi
 const onlyOf = (fields: Fields) => (fields.relation?.inh === true ? {} : { only: true });
 
 const blocks = (form: StatementForm, way: string) => `${describeBlocking(form)}; ${way}`;
+
+const rewritingColumn = blocks("add-column-rewrite", "add it without a default, then fill it in batches");
 
 const eachLeaf =
   "on a partitioned table, CREATE INDEX … ON ONLY the table, CREATE INDEX CONCURRENTLY on each partition with transaction=off, " +
@@ -252,7 +211,7 @@ export const lintRules: readonly LintRule[] = [
   {
     id: "add-column-rewrite",
     risk: "lock",
-    advice: blocks("add-column-rewrite", "add it without a default, then fill it in batches"),
+    advice: rewritingColumn,
     find: onAlter("AT_AddColumn", rewrites, columnName),
   },
   {
@@ -348,6 +307,26 @@ export const partitionedRules: readonly LintRule[] = [
     find: keys(({ indexname }) => indexname !== undefined),
   },
 ];
+
+const addedColumns = on("AlterTableStmt", ({ relation, cmds = [], objtype }) =>
+  cmds
+    .map((one: Fields) => one.AlterTableCmd)
+    .filter((command: Fields) => objtype === "OBJECT_TABLE" && command?.subtype === "AT_AddColumn")
+    .filter((command: Fields) => !rewrites(command))
+    .map((command: Fields) => ({
+      object: relationName(relation),
+      part: columnName(command),
+      added: addedColumn(command),
+    })),
+);
+
+/** The rule on new columns, of those that only the server can say it of: a domain's, or with a function that a team made. */
+export const askedColumns: LintRule = {
+  id: "add-column-rewrite",
+  risk: "lock",
+  advice: rewritingColumn,
+  find: addedColumns,
+};
 
 const changesColumns = ["AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType"];
 

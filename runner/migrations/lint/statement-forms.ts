@@ -1,6 +1,7 @@
 import type { Node } from "libpg-query";
 import type { StatementForm } from "../../statement-facts/facts.ts";
-import { constraintOf, type Fields, listName, relationName, rewrites, typeText } from "./rules.ts";
+import { type AddedColumn, addedColumn, constraintOf, rewrites } from "./added-columns.ts";
+import { type Fields, listName, relationName, typeText } from "./syntax.ts";
 
 /** A form of a statement, and what it is done to. */
 export interface FormUse {
@@ -15,6 +16,8 @@ export interface FormUse {
   readonly part?: string | undefined;
   /** Of a changed column: its new type as SQL; undefined where values are computed. */
   readonly type?: string | undefined;
+  /** Of a new column that the parse tree alone does not show to rewrite rows: what the server is asked of it. */
+  readonly added?: AddedColumn;
 }
 
 const on = (form: StatementForm, object: string, more: Partial<FormUse> = {}): FormUse => ({
@@ -43,7 +46,9 @@ function ofNewColumn(command: Fields, object: string): FormUse[] {
     .map((type) => constraintOf(command, type))
     .filter((found) => found !== undefined);
   return [
-    on(rewrites(command) ? "add-column-rewrite" : "add-column", object, { part }),
+    rewrites(command)
+      ? on("add-column-rewrite", object, { part })
+      : on("add-column", object, { part, added: addedColumn(command) }),
     ...keys.flatMap((found) => ofConstraint(found, object)),
   ];
 }

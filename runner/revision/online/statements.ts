@@ -4,6 +4,7 @@ import { identifier, qualified } from "../../postgres/sql.ts";
 import type { StatementForm } from "../../statement-facts/facts.ts";
 import { type ColumnId, isColumn, isTable, pathOf, withTablesBelow } from "../catalog/managed-view.ts";
 import type { SchemaPair } from "../plan/schema-pair.ts";
+import { constrainedDomain } from "../rows/computed-columns.ts";
 import { withPlainNames } from "../script/sql-text.ts";
 import { formOf } from "../script/statement-form.ts";
 import { fillInBatches, repeatable } from "./fill.ts";
@@ -124,17 +125,11 @@ const filling = [
   `${repeatable} rows that have a value are passed over`,
 ];
 
-/** A domain with constraints, whose columns PostgreSQL adds by writing every row anew, whatever their default is. */
-function isChecked(facts: FactBase, column: StableId): boolean {
-  const targets = facts.outgoingEdges(column).map(({ to }) => facts.get(to));
-  return targets.some((fact) => fact?.id.kind === "domain");
-}
-
 function fillColumn({ action }: Subject, { pair, keywords }: Ground): Gentle[] | undefined {
   const id = action.produces.find(isColumn);
   const value = id && pair.to.get({ ...id, kind: "default" })?.payload.expr;
   const suffix = ` DEFAULT ${value}`;
-  if (id === undefined || !action.sql.endsWith(suffix) || isChecked(pair.to, id)) return undefined;
+  if (id === undefined || !action.sql.endsWith(suffix) || constrainedDomain(id, pair.to)) return undefined;
   const table = qualified(id.schema, id.table);
   const column = identifier(id.name);
   const added = action.sql.slice(`ALTER TABLE ${table} `.length, -suffix.length).replace(/ NOT NULL$/, "");
@@ -182,7 +177,7 @@ function hasFinalPartitions(table: Subject["table"], { pair: { from, to }, gone 
  * @returns undefined for an action that keeps nobody waiting, or that PostgreSQL has no gentler way for
  */
 export function gentleStatements(action: Action, ground: Ground, failure: Failure): Gentle[] | undefined {
-  const form = formOf(action);
+  const form = formOf(action, ground.pair.to);
   const rewriting = form && rewritings[form];
   const table = rewriting && tableOf(action, ground.pair);
   if (rewriting === undefined || table === undefined) return undefined;

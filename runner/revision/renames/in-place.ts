@@ -47,8 +47,11 @@ function placed(moves: Moves, renamed: FactBase, { models, roles }: Sides): InPl
   const above = withNewParents(renamed, models, moves.newParents);
   const make = changesBetween({ direction: "up", from: renamed, to: above, roles }).actions;
   const drop = changesBetween({ direction: "down", from: above, to: renamed, roles }).actions;
-  const said = (action: Action) => ({ sql: action.sql, comments: commentsOn(action, new Set()) });
-  return { up: [...make.map(said), ...up], down: [...down, ...drop.map(said)] };
+  const said = (facts: FactBase) => (action: Action) => ({
+    sql: action.sql,
+    comments: commentsOn(action, { existing: new Set(), facts }),
+  });
+  return { up: [...make.map(said(above)), ...up], down: [...down, ...drop.map(said(renamed))] };
 }
 
 /** Moves tables on the start's copy; none where one does not fit its new parent as it is. */

@@ -1,6 +1,8 @@
+import type { FactBase } from "@supabase/pg-delta/core";
 import type { Action } from "@supabase/pg-delta/plan";
-import { piecesOf } from "../../postgres/sql-lexer.ts";
 import type { StatementForm } from "../../statement-facts/facts.ts";
+import { isColumn } from "../catalog/managed-view.ts";
+import { isWrittenToEachRow } from "../rows/computed-columns.ts";
 
 const added = String.raw`^ALTER TABLE .* ADD CONSTRAINT (?:"[^"]*"|\S+) `;
 
@@ -22,24 +24,15 @@ const beginnings: readonly (readonly [RegExp, StatementForm])[] = [
   [/^ALTER TABLE .* SET (?:UN)?LOGGED$/s, "set-logged"],
 ];
 
-/** Functions that give every row the same value, so that a new column's default is kept in the catalog alone. */
-const steady = /^(?:now|current_timestamp|transaction_timestamp|statement_timestamp)$/i;
-
-/** True where a new column's value is computed for each row that is there. */
-function computesEachRow(sql: string): boolean {
-  if (/ GENERATED ALWAYS AS \(.*\) STORED\b| AS IDENTITY\b/s.test(sql)) return true;
-  const plain = piecesOf(sql)
-    .filter(({ kind }) => kind === "text")
-    .map(({ text }) => text)
-    .join("''");
-  const value = plain.match(/ DEFAULT (.*)$/s)?.[1]?.replace(/::\s*[\w ."]+?\(\d+(?:,\s*\d+)?\)/g, "") ?? "";
-  return [...value.matchAll(/([\w.]+)\s*\(/g)].some(([, name = ""]) => !steady.test(name));
-}
-
-/** The form of a generated statement; undefined for one that keeps nobody waiting for long. */
-export function formOf({ sql, rewriteRisk }: Action): StatementForm | undefined {
-  if (/^ALTER TABLE .* ADD COLUMN /s.test(sql))
-    return computesEachRow(sql) ? "add-column-rewrite" : "add-column";
+/**
+ * The form of a generated statement; undefined for one that keeps nobody waiting for long.
+ * @param facts the schema that it leads to
+ */
+export function formOf({ sql, rewriteRisk, produces }: Action, facts: FactBase): StatementForm | undefined {
+  if (/^ALTER TABLE .* ADD COLUMN /s.test(sql)) {
+    const column = produces.find(isColumn);
+    return column !== undefined && isWrittenToEachRow(column, facts) ? "add-column-rewrite" : "add-column";
+  }
   if (/ ALTER COLUMN .* TYPE /s.test(sql)) return rewriteRisk ? "change-column-type" : "widen-column-type";
   return beginnings.find(([beginning]) => beginning.test(sql))?.[1];
 }

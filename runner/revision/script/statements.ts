@@ -86,12 +86,13 @@ function isComputedAgain({ destroys }: Action, { from, to }: SchemaPair): boolea
 
 function advised(action: Action, pair: SchemaPair, existing: ReadonlySet<string>): string[] {
   const { from, to } = pair;
+  const around = { existing, facts: to };
   if (action.dataLoss === "destructive" && action.destroys.length > 0 && isComputedAgain(action, pair))
     return ["its values are computed again below"];
-  if (leavesRowsAlone(action, from, to)) return commentsOn({ ...action, rewriteRisk: false }, existing);
+  if (leavesRowsAlone(action, from, to)) return commentsOn({ ...action, rewriteRisk: false }, around);
   const advice = conversionAdvice(action, from, to);
-  if (advice === undefined) return commentsOn(action, existing, everyRowMeets(action, from, to));
-  return [advice, ...commentsOn({ ...action, dataLoss: "none" }, existing)];
+  if (advice === undefined) return commentsOn(action, around, everyRowMeets(action, from, to));
+  return [advice, ...commentsOn({ ...action, dataLoss: "none" }, around)];
 }
 
 /** Why a column is not in the CREATE TABLE of its table, which the same script holds. */

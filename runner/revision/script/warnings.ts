@@ -44,8 +44,8 @@ const refusals: readonly (readonly [definition: RegExp, rows: string])[] = [
 ];
 
 /** What others wait for while a statement works through all rows of a table. */
-function lockOf(action: Action, relation: string): string | undefined {
-  const form = formOf(action);
+function lockOf(action: Action, relation: string, facts: FactBase): string | undefined {
+  const form = formOf(action, facts);
   if (form === undefined || !blocksForLong(form)) return undefined;
   const gentler = form === "create-index" ? " (see CONCURRENTLY)" : "";
   return `LONG LOCK: ${describeLongLock(form, relation)}${gentler}`;
@@ -72,12 +72,19 @@ export function failuresOf({ sql, consumes }: Action, met: boolean): string[] {
   return rows === undefined ? [] : [`FAILS where ${rows}`];
 }
 
+/** What comments on an action hang on. */
+export interface Surroundings {
+  /** Names of the tables that are there before, whose locks others would feel. */
+  readonly existing: ReadonlySet<string>;
+  /** The schema that the action leads to. */
+  readonly facts: FactBase;
+}
+
 /**
  * Comments on an action: lost data first, then long locks, then rows that make it fail.
- * @param existing names of the tables that are there before, whose locks others would feel
  * @param met true where no row that is there can make it fail
  */
-export function commentsOn(action: Action, existing: ReadonlySet<string>, met = false): string[] {
+export function commentsOn(action: Action, { existing, facts }: Surroundings, met = false): string[] {
   const comments = action.dataLoss === "destructive" ? [`DATA LOSS: ${lost(action)}`] : [];
   const relation = relationOf(action);
   if (action.sql.startsWith("LOCK TABLE "))
@@ -85,7 +92,7 @@ export function commentsOn(action: Action, existing: ReadonlySet<string>, met = 
       `LONG LOCK: the rows of ${relation} are taken away and come back while nobody can read or write it`,
     ];
   if (relation === undefined || !existing.has(relation) || / NOT VALID$/.test(action.sql)) return comments;
-  const lock = lockOf(action, relation);
+  const lock = lockOf(action, relation, facts);
   const said = [...(lock === undefined ? [] : [lock]), ...failuresOf(action, met)];
   return said.length === 0 ? comments : [...comments, said.join("; ")];
 }
