@@ -82,6 +82,8 @@ test("a stack comes up by that admin, changes and stays unchanged, and the admin
   await up([{ ...reader, access: "readwrite", passwordVersion: 2 }, writer, migrator]);
   await sql(await as("reader"), "INSERT INTO users DEFAULT VALUES");
   await sql(await as("writer"), "DELETE FROM users");
+  for (const role of ["reader", "writer", "migrator"])
+    assert.deepEqual(await sql(await as(role), "SELECT 'a => 1'::hstore -> 'a' AS a"), [{ a: "1" }], role);
   await assert.rejects(
     sql(await as("writer"), "TABLE stats.of_migrator"),
     /permission denied for schema stats/,

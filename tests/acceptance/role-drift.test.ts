@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import type { ReviewedRights, RightsCheckRequest } from "../../runner/config/role-declaration.ts";
 import { type ConnectionSettings, withClient } from "../../runner/postgres/connection.ts";
 import { applyRights } from "../../runner/roles/plan/apply.ts";
+import { readExtensionCalls } from "../../runner/roles/probe/extension-calls.ts";
 import { verifyRole } from "../../runner/roles/probe/verify.ts";
 import { plain, renderDifferences, renderFiltered } from "../../runner/roles/review/matrix.ts";
 import { checkRights } from "../../runner/roles/review/preview.ts";
@@ -182,6 +183,36 @@ test("functions of extensions keep what their script gives, for everybody", asyn
   for (const role of ["owner", "caller"]) assert.deepEqual(await sql(as(role), equal), [{ equal: true }]);
   assert.deepEqual(await verify(), []);
   assert.deepEqual(await apply(), []);
+});
+
+/** What everybody may run of an extension that its script leaves to PUBLIC. */
+const calls = {
+  citext: "SELECT 'a'::citext = 'A'::citext",
+  "uuid-ossp": "SELECT uuid_generate_v4()",
+  pg_trgm: "SELECT similarity('one', 'two')",
+  hstore: "SELECT 'a => 1'::hstore -> 'a'",
+};
+
+test("each role calls functions of extensions, whoever made them, and the probe calls one of each", async () => {
+  for (const maker of ["superuser", "owner"] as const) {
+    const role = `calls_of_${maker}`;
+    const { superuser, as, apply, verify } = await stack(role);
+    const made = Object.keys(calls).map((name) => `CREATE EXTENSION "${name}"`);
+    await sql(maker === "owner" ? as("owner") : superuser, ...made);
+    await apply();
+    for (const user of ["owner", role]) await sql(as(user), ...Object.values(calls));
+    assert.deepEqual(await verify(), []);
+    const probes = await withClient(as(role), readExtensionCalls);
+    assert.deepEqual(probes.map(({ what }) => what.split(" ").at(-1)).sort(), Object.keys(calls).sort());
+    await sql(superuser, "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC");
+    await assert.rejects(verify(), (error: Error) =>
+      Object.keys(calls).every((name) =>
+        error.message.includes(
+          `cannot run any function of extension ${name}: permission denied for function`,
+        ),
+      ),
+    );
+  }
 });
 
 // a service's extensions belong to its own superuser, and so do the default privileges of their functions

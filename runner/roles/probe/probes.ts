@@ -9,6 +9,8 @@ export interface Probe {
   readonly what: string;
   readonly sql: string;
   readonly allowed: boolean;
+  /** True where an error that is not about rights, such as a missing library, says nothing of the role. */
+  readonly aboutRights?: true;
 }
 
 const nameOf = ({ schema, name }: CatalogObject) => qualified(schema, name);

@@ -7,6 +7,7 @@ import { joinRoles } from "../catalog/membership.ts";
 import { type CatalogObject, readObjects, schemasAmong } from "../catalog/objects.ts";
 import { type FilteredTable, readFilteredTables } from "../catalog/row-security.ts";
 import { ruleOf } from "../plan/desired.ts";
+import { readExtensionCalls } from "./extension-calls.ts";
 import { type Probe, probesFor } from "./probes.ts";
 
 /** What probes found: how many there were, and what went otherwise than declared. */
@@ -45,6 +46,7 @@ async function tryOne(
 ): Promise<Partial<Record<"fault" | "undecided", string>>> {
   const failure = await codeOf(client, probe.sql);
   if (failure !== undefined && noAnswer.includes(failure.code)) return { undecided: probe.what };
+  if (probe.aboutRights && failure?.code !== insufficientPrivilege) return {};
   if (probe.allowed)
     return failure === undefined ? {} : { fault: `cannot ${probe.what}: ${failure.message}` };
   if (failure?.code === insufficientPrivilege) return {};
@@ -55,12 +57,11 @@ async function tryOne(
 
 /** What no single statement shows: attributes of the role, its default of read-only, functions that run with others' privileges. */
 async function attributeFaults(client: pg.Client, { access, memberOf }: VerifiedRole): Promise<string[]> {
-  const { attributes, connects, readonly, lending, closed } = await oneRow<{
+  const { attributes, connects, readonly, lending } = await oneRow<{
     attributes: string[];
     connects: boolean;
     readonly: boolean;
     lending: string[];
-    closed: string[];
   }>(
     client,
     `SELECT array_remove(ARRAY[CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END,
@@ -72,11 +73,7 @@ async function attributeFaults(client: pg.Client, { access, memberOf }: Verified
        ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.prosecdef AND p.proowner <> r.oid
          AND p.pronamespace IN (SELECT oid FROM pg_namespace n WHERE ${isUserSchema("nspname")} OR nspname = '${ownSchema}')
          AND ${isNotOfExtension("pg_proc", "p.oid")}
-         AND has_schema_privilege(p.pronamespace, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS lending,
-       ARRAY(SELECT extname::text FROM pg_extension x JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass
-           AND d.refobjid = x.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
-         WHERE NOT EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = d.objid)
-         GROUP BY 1 HAVING NOT bool_or(has_function_privilege(d.objid, 'EXECUTE'))) AS closed
+         AND has_schema_privilege(p.pronamespace, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS lending
      FROM pg_roles r WHERE rolname = current_user`,
   );
   const own = access === "readonly" && memberOf.length === 0;
@@ -84,7 +81,6 @@ async function attributeFaults(client: pg.Client, { access, memberOf }: Verified
     ...attributes.map((attribute) => `has the attribute ${attribute}`),
     ...(connects ? [] : ["cannot connect to this database"]),
     ...(access === "readonly" && !readonly ? ["starts its transactions in read-write mode"] : []),
-    ...closed.map((name) => `cannot run any function of extension ${name}`),
     ...(own ? lending.map((name) => `can run ${name} with its owner's rights`) : []),
   ];
 }
@@ -117,7 +113,10 @@ export async function runProbes(
   if (declaration.byAdmin) await actAs(client, declaration.role);
   const faults = await attributeFaults(client, declaration);
   const objects = await read(client);
-  const probes = probesFor(declaration, objects, ruleOf(declaration, schemasAmong(objects), []));
+  const probes = [
+    ...probesFor(declaration, objects, ruleOf(declaration, schemasAmong(objects), [])),
+    ...(await readExtensionCalls(client)),
+  ];
   const undecided: string[] = [];
   for (const probe of probes) {
     const result = await tryOne(client, probe);
