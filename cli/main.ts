@@ -50,6 +50,7 @@ function version(): ExitCode {
 async function run([name = "help", ...args]: readonly string[]): Promise<ExitCode> {
   if (name === "--version" || name === "-V") return version();
   if (name === "complete-words") return (await import("./complete.ts")).complete(args, call.print);
+  if (name === "ci-report") return (await import("./ci/report.ts")).ciReport(args, call);
   const isHelp = ["help", "--help", "-h"].includes(name);
   if (isHelp || asksForHelp(args))
     return (await import("./help.ts")).help(call.print, isHelp ? args[0] : name);
