@@ -1,19 +1,20 @@
 // What action.yml runs, against a server that keeps comments and issues as GitHub does, and records what it was sent.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import * as v from "valibot";
 import { parse } from "yaml";
 import { ApiError, openGitHub } from "../../cli/ci/github.ts";
-import { publish, type Report } from "../../cli/ci/report.ts";
+import { ciReport, publish, type Report } from "../../cli/ci/report.ts";
 import { readRunSettings } from "../../cli/ci/settings.ts";
 import { bodyLimit, markerOf } from "../../cli/ci/text.ts";
+import { surroundings } from "../../runner/cli/run-process.ts";
 import type { ExitCode } from "../../runner/util/errors.ts";
 import { projectRoot } from "../../runner/util/project.ts";
 import { type GitHubServer, startGitHubServer } from "../support/github-server.ts";
+import { createProject, type TestProject } from "../support/project.ts";
 
 const token = "ghs_canary0123456789";
 const subject = { mode: "plan", project: "shop", stack: "prod", database: undefined } as const;
@@ -156,6 +157,10 @@ test("a token that may not write is a failure with the missing permission, and o
   server.troubles.push(trouble);
   using refused = startJob(server);
   assert.equal(await refused.show({ code: 2 }), 2);
+  server.troubles.push({ status: 403, body: { message: `${token} may not write` } }); // what GitHub would never say
+  using echoed = startJob(server);
+  await echoed.show();
+  assert.match(echoed.log.join("\n"), /: \*\*\* may not write\. /);
   server.troubles.push(trouble);
   using forked = startJob(server, { fork: true });
   assert.equal(await forked.show(), 0);
@@ -260,52 +265,60 @@ test("drift that no issue can tell of ends with 3", async () => {
   assert.equal(await job.show({ subject: { ...subject, mode: "drift" }, code: 3 }), 3);
 });
 
-/** Runs the script of action.yml in a project whose pgstack is this checkout's, and records how it was called. */
-function runAction(
-  job: ReturnType<typeof startJob>,
-  stack: string,
-): Promise<{ code: unknown; output: string }> {
-  const project = join(job.directory, "project");
-  mkdirSync(project);
-  writeFileSync(join(project, "Pulumi.yaml"), "name: shop\nruntime: nodejs\n");
-  const called = join(job.directory, "called");
-  writeFileSync(
-    join(project, "pgstack"),
-    `#!/bin/sh\nprintf '%s\\n' "$*" >>'${called}'\nexport PGSTACK_PROJECT='${project}'\n` +
-      `exec '${process.execPath}' '${projectRoot}/cli/main.ts' "$@"\n`,
-  );
-  chmodSync(join(project, "pgstack"), 0o755);
-  const [step] = parse(readFileSync(join(projectRoot, "action.yml"), "utf8")).runs.steps;
-  const inputs = { PGSTACK_CI_MODE: "plan", PGSTACK_CI_STACK: stack, PGSTACK_CI_DATABASE: "" };
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...job.env, ...inputs };
-  return new Promise((resolve) => {
-    // as GitHub runs `shell: bash`
-    const args = ["--noprofile", "--norc", "-eo", "pipefail", "-c", step.run];
-    execFile("bash", args, { cwd: project, env }, (error, stdout, stderr) =>
-      resolve({ code: error?.code ?? 0, output: stdout + stderr }),
-    );
-  });
-}
-
-test("the action shows why there is no plan, fails as the plan does, and its token is in no argument, output or file", async () => {
+test("what stops a plan is shown as its report, and nothing in the log is a command to GitHub's runner", async () => {
   await using server = await startGitHubServer();
   using job = startJob(server);
-  const { code, output } = await runAction(job, "acme/another/prod");
-  assert.equal(code, 2, output);
+  const printed: string[] = [];
+  const own = { env: job.env, print: (line: string) => printed.push(line), log: () => {} };
+  const code = await ciReport(["plan", "acme/another/prod"], {
+    ...surroundings,
+    ...own,
+    internal: async () => undefined,
+  });
+  assert.equal(code, 2);
   const body = server.comments.get(7)?.[0]?.body ?? "";
-  assert.match(body, /There is no plan: stack acme\/another\/prod/);
-  assert.match(body, /Expected a stack of the project "shop"/);
-  assert.match(output, /^::stop-commands::(\S+)\n[\s\S]*Expected a stack of the project[\s\S]*^::\1::$/m);
-  assert.equal(server.sent[0]?.authorization, `Bearer ${token}`);
+  assert.match(
+    body,
+    /There is no plan: stack acme\/another\/prod\n\nExpected a stack of the project "pgstack"/,
+  );
+  const [fence = "", report = "", end] = printed;
+  assert.match(fence, /^::stop-commands::[0-9a-f-]{36}$/);
+  assert.match(report, /Expected a stack of the project/);
+  assert.equal(end, `::${fence.split("::")[2]}::`);
+});
 
-  server.troubles.push({ status: 403, body: { message: `${token} may not write` } }); // what GitHub would never say
-  using echoed = startJob(server);
-  const second = await runAction(echoed, "acme/another/prod");
-  assert.match(second.output, /403 Forbidden .*: \*\*\* may not write/);
-  for (const { directory } of [job, echoed])
-    for (const file of readdirSync(directory, { withFileTypes: true, recursive: true }))
-      if (file.isFile())
-        assert.ok(!readFileSync(join(file.parentPath, file.name), "utf8").includes(token), file.name);
-  assert.ok(!output.includes(token) && !second.output.includes(token));
-  assert.equal(job.read("called"), "--version\nci-report plan --stack acme/another/prod\n");
+/** A step's script as GitHub runs `shell: bash`, its variables in a file: a command line would show them. */
+function stepOf(project: TestProject, env: NodeJS.ProcessEnv): string {
+  const [step] = parse(readFileSync(join(projectRoot, "action.yml"), "utf8")).runs.steps;
+  project.write("step.sh", step.run);
+  project.write(
+    "step.env",
+    Object.entries(env)
+      .map(([name, value]) => `${name}='${value}'\n`)
+      .join(""),
+  );
+  return "set -a && . ./step.env && set +a && bash --noprofile --norc -eo pipefail step.sh";
+}
+
+test("the action's own script plans a stack, and its token is in no argument, output or file", async () => {
+  await using server = await startGitHubServer();
+  await using project = createProject();
+  using job = startJob(server);
+  const called = join(job.directory, "called");
+  project.write(
+    "pgstack",
+    project.read("pgstack").replace("set -eu\n", `set -eu\nprintf '%s\\n' "$*" >>'${called}'\n`),
+  );
+  const inputs = { PGSTACK_CI_MODE: "plan", PGSTACK_CI_STACK: "dev", PGSTACK_CI_DATABASE: "" };
+  const { code, output } = await project.shell(stepOf(project, { ...job.env, ...inputs }));
+  assert.equal(code, 0, output);
+  const body = server.comments.get(7)?.[0]?.body ?? "";
+  assert.match(body, /^<!-- pgstack plan project=pgstack stack=dev database= -->\n## spellbot/);
+  assert.match(body, /\| \*\*\+\*\* \| `spellbot_readonly_user` \|/);
+  assert.equal(server.sent[0]?.authorization, `Bearer ${token}`);
+  assert.ok(job.read("outputs").startsWith("outcome=changes\n"));
+  assert.equal(job.read("called"), "env\n--version\nci-report plan --stack dev\n");
+  const files = readdirSync(job.directory, { withFileTypes: true }).filter((file) => file.isFile());
+  const texts = [output, ...files.map(({ name }) => job.read(name))];
+  assert.ok(texts.length > 4 && texts.every((text) => !text.includes(token)));
 });
