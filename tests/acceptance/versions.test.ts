@@ -10,6 +10,8 @@ import { type ConnectionSettings, withClient } from "../../runner/postgres/conne
 import { embeddedReleases } from "../../runner/postgres/embedded/releases.ts";
 import { applyRights } from "../../runner/roles/plan/apply.ts";
 import { prepareRoleDrop } from "../../runner/roles/plan/drop-role.ts";
+import { plain, renderDifferences, renderMatrix } from "../../runner/roles/review/matrix.ts";
+import { reviewRoles } from "../../runner/roles/review/review.ts";
 import { connectionUrl, sql } from "../support/databases.ts";
 import { callCommand } from "../support/migrations.ts";
 import { useNewestPostgresql } from "../support/newest-postgresql.ts";
@@ -70,6 +72,14 @@ async function checkRoles({ admin, as, major }: Place): Promise<void> {
   await assert.rejects(sql(as("reader", "here"), "SELECT name FROM users"), /permission denied/);
   const wide = major >= 17 ? "INSERT, MAINTAIN" : "INSERT";
   await sql(as("own", "here"), `GRANT ${wide} ON good, users TO reader`);
+  const reviewed = await withClient(admin("here"), (client) =>
+    reviewRoles(client, { ...rights, roles: [{ ...declared, memberOf: [] }] }),
+  );
+  const [header = ""] = renderMatrix(reviewed, () => "", plain);
+  assert.equal(/\bMAINTAIN\b/.test(header), major >= 17);
+  const surplus = renderDifferences(reviewed, plain).join("\n");
+  for (const right of wide.split(", "))
+    assert.match(surplus, new RegExp(`surplus ${right} on table public.good`));
   const mended = (await apply()).join("\n");
   for (const right of wide.split(", ")) assert.match(mended, new RegExp(`REVOKE .*\\b${right}\\b`));
   if (major >= 17)

@@ -1,17 +1,24 @@
 import type pg from "pg";
 import type { ObjectKind } from "../../config/access.ts";
 import { rowsOf } from "../../postgres/rows.ts";
+import { readServerVersion } from "../../postgres/server-version.ts";
 import { isNotPredefinedRole } from "../../postgres/sql.ts";
 import { type Acl, type CatalogObject, publicGrantee } from "./objects.ts";
 
-/** The rights that are shown of each kind of object, in the order of a matrix's columns. */
-export const shownRights: Record<ObjectKind, readonly string[]> = {
+/** Rights by kind of object. */
+export type ShownRights = Readonly<Record<ObjectKind, readonly string[]>>;
+
+/**
+ * The rights that are shown of each kind of object, in the order of a matrix's columns.
+ * @param major the server's version; MAINTAIN is of 17: https://www.postgresql.org/docs/17/release-17.html
+ */
+export const shownRights = (major: number): ShownRights => ({
   database: ["CONNECT", "TEMPORARY", "CREATE"],
   schema: ["USAGE", "CREATE"],
-  table: ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"],
+  table: ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", ...(major >= 17 ? ["MAINTAIN"] : [])],
   sequence: ["SELECT", "USAGE", "UPDATE"],
   function: ["EXECUTE"],
-};
+});
 
 /** A role as the server has it, with what it may do to each object. */
 export interface EffectiveRole {
@@ -55,28 +62,36 @@ interface RoleRow extends Omit<EffectiveRole, "onDatabase" | "rights" | "readabl
 const predefined: Readonly<Record<string, Partial<Record<ObjectKind, readonly string[]>>>> = {
   pg_read_all_data: { schema: ["USAGE"], table: ["SELECT"], sequence: ["SELECT"] },
   pg_write_all_data: { schema: ["USAGE"], table: ["INSERT", "UPDATE", "DELETE"], sequence: ["UPDATE"] },
+  pg_maintain: { table: ["MAINTAIN"] },
 };
 
-function heldBy({ superuser, has }: RoleRow, kind: ObjectKind, acl: Acl): readonly string[] {
-  if (superuser) return shownRights[kind];
+function heldBy(
+  { superuser, has }: RoleRow,
+  shown: readonly string[],
+  kind: ObjectKind,
+  acl: Acl,
+): readonly string[] {
+  if (superuser) return shown;
   const held = new Set(acl.get(publicGrantee));
   for (const name of has) {
     for (const right of acl.get(name) ?? []) held.add(right);
     for (const right of predefined[name]?.[kind] ?? []) held.add(right);
   }
-  return shownRights[kind].filter((right) => held.has(right));
+  return shown.filter((right) => held.has(right));
 }
 
-function withRights(row: RoleRow, objects: readonly CatalogObject[]): EffectiveRole {
+function withRights(row: RoleRow, objects: readonly CatalogObject[], shown: ShownRights): EffectiveRole {
   const rights = new Map<string, readonly string[]>();
   const readableColumns = new Map<string, readonly string[]>();
   let onDatabase: readonly string[] = [];
   for (const { key, kind, acl, columns } of objects) {
-    const held = heldBy(row, kind, acl);
+    const held = heldBy(row, shown[kind], kind, acl);
     rights.set(key, held);
     if (kind === "database") onDatabase = held;
     if (kind !== "table" || held.includes("SELECT")) continue;
-    const readable = Object.entries(columns).filter(([, acl]) => heldBy(row, kind, acl).includes("SELECT"));
+    const readable = Object.entries(columns).filter(([, acl]) =>
+      heldBy(row, shown[kind], kind, acl).includes("SELECT"),
+    );
     if (readable.length > 0)
       readableColumns.set(
         key,
@@ -97,5 +112,6 @@ export async function readEffectiveRoles(
   objects: readonly CatalogObject[],
 ): Promise<EffectiveRole[]> {
   const rows = await rowsOf<RoleRow>(client, rolesQuery, [named]);
-  return rows.map((row) => withRights(row, objects));
+  const shown = shownRights((await readServerVersion(client)).major);
+  return rows.map((row) => withRights(row, objects, shown));
 }

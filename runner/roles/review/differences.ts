@@ -1,4 +1,4 @@
-import { type EffectiveRole, shownRights } from "../catalog/effective-rights.ts";
+import type { EffectiveRole } from "../catalog/effective-rights.ts";
 import type { CatalogObject } from "../catalog/objects.ts";
 import type { Desired, Rule } from "../plan/desired.ts";
 
@@ -34,7 +34,6 @@ function onObject(
 ): Difference[] {
   const { key } = object;
   const held = role.rights.get(key) ?? [];
-  const shown = shownRights[object.kind];
   const difference = (kind: Difference["kind"], right: string): Difference => ({
     role: role.name,
     kind,
@@ -42,7 +41,7 @@ function onObject(
     object: key,
     right,
   });
-  const missing = without(desired.whole, held).filter((right) => shown.includes(right));
+  const missing = without(desired.whole, held);
   const surplus = without(held, [...desired.whole, ...allowed]).filter((right) => counts(object, right));
   return [
     ...missing.map((right) => difference("missing", right)),

@@ -1,5 +1,5 @@
 import type { ObjectKind } from "../../config/access.ts";
-import { type EffectiveRole, shownRights } from "../catalog/effective-rights.ts";
+import type { EffectiveRole, ShownRights } from "../catalog/effective-rights.ts";
 import type { CatalogObject } from "../catalog/objects.ts";
 import { describeFiltered } from "../catalog/row-security.ts";
 import type { Review } from "./review.ts";
@@ -20,18 +20,19 @@ export interface Line {
   readonly cells: Readonly<Record<string, Cell>>;
 }
 
-const { database: _, ...inSchemas } = shownRights; // what a role may do to the database itself is in `roles --json`
-const kinds = Object.keys(inSchemas) as ObjectKind[];
+/** What a role may do to the database itself is in `roles --json`. */
+const kinds: readonly ObjectKind[] = ["schema", "table", "sequence", "function"];
 
 function lineOf(
   role: EffectiveRole,
   group: readonly CatalogObject[],
   differing: ReadonlyMap<string, number>,
+  shown: ShownRights,
 ): Line | undefined {
   const [first] = group;
   if (first === undefined) return undefined;
   const keys = group.map(({ key }) => key);
-  const cells = shownRights[first.kind].map((right): [string, Cell] => [
+  const cells = shown[first.kind].map((right): [string, Cell] => [
     right,
     {
       held: keys.filter((key) => role.rights.get(key)?.includes(right)).length,
@@ -48,7 +49,7 @@ function lineOf(
 }
 
 /** A review as lines: role × schema × kind of object, in that order; schemas first, then what is in them. */
-export function matrixOf({ roles, objects, differences }: Review): Line[] {
+export function matrixOf({ shown: rights, roles, objects, differences }: Review): Line[] {
   const shown = objects.filter(({ kind }) => kind !== "database");
   const groups = Map.groupBy(shown, ({ schema, kind }) => JSON.stringify([schema, kinds.indexOf(kind)]));
   const ordered = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
@@ -57,10 +58,8 @@ export function matrixOf({ roles, objects, differences }: Review): Line[] {
     const key = `${role}\0${object}\0${right}`;
     differing.set(key, (differing.get(key) ?? 0) + 1);
   }
-  return roles.flatMap((role) => ordered.flatMap((group) => lineOf(role, group, differing) ?? []));
+  return roles.flatMap((role) => ordered.flatMap((group) => lineOf(role, group, differing, rights) ?? []));
 }
-
-const columns = [...new Set(Object.values(inSchemas).flat())];
 
 /** Colours of a terminal, or none. */
 export interface Paint {
@@ -99,6 +98,7 @@ export type Label = (role: string) => string;
 /** The matrix for people. Cells that differ from what is declared end in "!", and are red where there are colours. */
 export function renderMatrix(review: Review, label: Label, paint: Paint): string[] {
   const shown = matrixOf(review).filter(matters);
+  const columns = [...new Set(kinds.flatMap((kind) => review.shown[kind]))];
   const body = shown.map((line, index) => {
     const repeats = shown[index - 1]?.role === line.role;
     const names = repeats ? ["", ""] : [line.role, label(line.role)];

@@ -1,7 +1,13 @@
 import type pg from "pg";
 import type { ReviewedRights, ReviewedRole } from "../../config/role-declaration.ts";
 import { catalogSettings } from "../../postgres/catalog-lock.ts";
-import { type EffectiveRole, readEffectiveRoles } from "../catalog/effective-rights.ts";
+import { readServerVersion } from "../../postgres/server-version.ts";
+import {
+  type EffectiveRole,
+  readEffectiveRoles,
+  type ShownRights,
+  shownRights,
+} from "../catalog/effective-rights.ts";
 import { type CatalogObject, schemasAmong } from "../catalog/objects.ts";
 import { type FilteredTable, readFilteredTables } from "../catalog/row-security.ts";
 import { readSnapshot, type Snapshot } from "../catalog/snapshot.ts";
@@ -13,6 +19,8 @@ import { type Difference, differencesOf } from "./differences.ts";
 
 /** Everything that a page of roles and rights shows. */
 export interface Review {
+  /** The rights that this version of the server has, in the order in which they are shown. */
+  readonly shown: ShownRights;
   readonly objects: readonly CatalogObject[];
   readonly roles: readonly EffectiveRole[];
   readonly differences: readonly Difference[];
@@ -78,6 +86,7 @@ export async function reviewRoles(client: pg.Client, declared: ReviewedRights | 
     client,
     roles.map(({ name }) => name),
   );
+  const shown = shownRights((await readServerVersion(client)).major);
   await client.query("COMMIT");
   const isAdopted = ({ role }: ReviewedRole) =>
     declared?.attributes?.find((one) => one.role === role)?.adopted === true;
@@ -86,5 +95,5 @@ export async function reviewRoles(client: pg.Client, declared: ReviewedRights | 
     ...onAttributes(snapshot, declaration.role, declared),
     ...(snapshot.roles.has(declaration.role) ? onFuture(snapshot, declaration) : []),
   ]);
-  return { objects, roles, differences: differences ?? [], filtered };
+  return { shown, objects, roles, differences: differences ?? [], filtered };
 }
