@@ -63,7 +63,7 @@ function recoverState(folder: string, { name }: Project, { stack }: StackName, l
   const state = join(folder, ".pulumi/stacks", name, `${stack}.json`);
   for (const file of [`${state}.attrs`, `${state}.bak.attrs`]) dropCutOffAttributes(file);
   if (parsed(state) !== undefined || parsed(`${state}.bak`) === undefined) return;
-  log("pgstack: its last state was cut off while it was saved; going on from the one before");
+  log("pgstack: its last state was cut off while it was saved; continuing from the one before");
   copyFileSync(`${state}.bak`, state);
 }
 

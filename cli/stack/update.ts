@@ -97,7 +97,7 @@ async function databaseIsGone({ outputs }: StackFacts): Promise<boolean> {
  * After an update that failed: a database that was dropped behind the stack's back is in its state still. On a local
  * instance the state is told so, and the update runs once more; elsewhere that is the user's decision.
  */
-async function updateAnew(
+async function updateOnceMore(
   pulumi: Pulumi,
   name: StackName,
   words: readonly string[],
@@ -136,5 +136,5 @@ export async function runOnStack(
       ? await remove(pulumi, name, state, words)
       : await pulumi.onTerminal([command, "--stack", name.given, ...words]);
   const failed = command === "up" && ![0, 7, 8].includes(code);
-  return exitCodeOf(failed ? await updateAnew(pulumi, name, words, log) : code);
+  return exitCodeOf(failed ? await updateOnceMore(pulumi, name, words, log) : code);
 }

@@ -76,7 +76,7 @@ export const Roles = v.pipe(
 );
 /** One login role beside the owner: an entry of `pgstack:roles`. */
 export type RoleConfig = v.InferOutput<typeof Role> & {
-  /** The password is not to be made anew, whatever its version: it is the other login's turn. */
+  /** The password stays as it is, whatever its version: it is the other login's turn. */
   readonly passwordKept?: true;
   /** The one of two logins that clients take. */
   readonly login?: string;

@@ -82,7 +82,7 @@ test("the command line finds the project, and the database that is named", async
   );
 });
 
-test("an ECMAScript program goes on with the same state, and a database that leaves it takes nothing of the other", async () => {
+test("an ECMAScript program continues with the same state, and a database that leaves it takes nothing of the other", async () => {
   const file = (name: string) => join(two.directory, name);
   writeFileSync(file("package.json"), JSON.stringify({ name: "two-databases", type: "module" }));
   writeFileSync(

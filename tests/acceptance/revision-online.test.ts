@@ -83,7 +83,7 @@ testCases([
   },
 ]);
 
-test("an online migration that is killed in the middle of a batch goes on there, and keeps what was filled", async (t) => {
+test("an online migration that is killed in the middle of a batch continues there, and keeps what was filled", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "pgstack-online-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const waits = `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;

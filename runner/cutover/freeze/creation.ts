@@ -35,7 +35,7 @@ async function listCreationRights(client: pg.Client): Promise<CreationRight[]> {
 const granteeOf = ({ grantee }: CreationRight) => (grantee === null ? "PUBLIC" : identifier(grantee));
 const key = ({ object, grantee, grantor }: CreationRight) => JSON.stringify([object, grantee, grantor]);
 
-/** Runs a statement, and goes on where the user may not. */
+/** Runs a statement, and continues where the user may not. */
 async function tryStatement(client: pg.Client, statement: string): Promise<boolean> {
   await client.query("SAVEPOINT creation");
   try {

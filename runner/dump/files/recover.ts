@@ -33,7 +33,7 @@ export async function recoverLocked(path: string): Promise<string[]> {
   return said;
 }
 
-/** Goes on where the run was when it was killed, if it had begun to rename: the report is the last to get its name. */
+/** Continues where the run was when it was killed, if it had begun to rename: the report is the last to get its name. */
 async function finish(path: string, { report, dump, old }: Partial): Promise<string[]> {
   if (!existsSync(report)) return [];
   const said: string[] = [];

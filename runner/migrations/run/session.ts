@@ -93,7 +93,7 @@ async function prepare(client: pg.Client, statements: readonly string[], owner: 
 }
 
 /**
- * The session's own queries fail where row security would hide rows of the history from the owner, instead of going on as if
+ * The session's own queries fail where row security would hide rows of the history from the owner, instead of continuing as if
  * nothing were applied. Scripts run with what the role and the database say.
  */
 const seeAll = "SET row_security = off";
