@@ -109,7 +109,10 @@ test("a state that was cut off while it was saved is replaced by the one before"
   project.write(`${backend}/stacks/pgstack/dev.json.attrs`, "");
   const outcome = await project.pgstack("up", "--skip-preview");
   assert.equal(outcome.code, 0, outcome.output);
-  assert.match(outcome.stderr, /its last state was cut off while it was saved; continuing from the one before/);
+  assert.match(
+    outcome.stderr,
+    /its last state was cut off while it was saved; continuing from the one before/,
+  );
 });
 
 test("a server that is stopped or was killed is started again", async () => {
