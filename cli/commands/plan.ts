@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { savedPlan } from "../../runner/plan/approval.ts";
 import type { Plan } from "../../runner/plan/model.ts";
 import { makePlan, type PlanInput } from "../../runner/plan/plan.ts";
-import { exitCodeOf, renderPlan } from "../../runner/plan/render/render.ts";
+import { exitCodeOf, type Format, renderPlan } from "../../runner/plan/render/render.ts";
 import type { StackCommand } from "../command.ts";
 import { withPlanInput } from "../stack/plan-input.ts";
 import { readReportCall, reportFlags, reportUsage, subjectOf, writeReport } from "./report.ts";
@@ -17,8 +17,8 @@ const described: Omit<StackCommand, "run"> = {
   },
 };
 
-async function planned(input: PlanInput, save: unknown): Promise<Plan> {
-  const plan = await makePlan(input);
+async function planned(input: PlanInput, format: Format, save: unknown): Promise<Plan> {
+  const plan = await makePlan({ ...input, pictures: format === "html" || format === "json" });
   if (typeof save === "string") writeFileSync(save, `${JSON.stringify(await savedPlan(input, plan))}\n`);
   return plan;
 }
@@ -28,7 +28,7 @@ const plan: StackCommand = {
   run: async (args, surroundings) => {
     const call = readReportCall(described, args);
     const found = await withPlanInput(subjectOf(call, surroundings), (input) =>
-      planned(input, call.flags.save),
+      planned(input, call.format, call.flags.save),
     );
     writeReport(call, surroundings, (coloured) => renderPlan(found, call.format, coloured));
     return exitCodeOf(found);

@@ -29,6 +29,8 @@ export interface MigrationsOutlook {
   /** Applied migrations that stay. */
   readonly kept: number;
   readonly history: History;
+  /** Applied migrations that the update takes back. */
+  readonly leaving: readonly string[];
   /** Tables and views that pending migrations make. */
   readonly toCome: readonly TableToCome[];
 }
@@ -130,6 +132,7 @@ async function read(
     findings: [...findingsOf(plan, settings, "any"), ...(await missingRights(client, pending))],
     kept: history.rows.length - leaving.length,
     history,
+    leaving: leaving.map(({ name }) => name),
     toCome,
   };
 }
@@ -172,6 +175,7 @@ export function outlookOfNothing(
     findings: [],
     kept: 0,
     history,
+    leaving: [],
     toCome: [],
   };
 }

@@ -30,6 +30,12 @@ export interface Plan {
   /** The resources of Pulumi that change, in the engine's order. */
   readonly resources: readonly PlannedResource[];
   readonly untouched: { readonly migrations: number; readonly roles: number };
+  /** The applied migrations in the order of application; missing where nobody could read the stack. */
+  readonly history?: readonly AppliedRevision[];
+  /** The tables, with what pending migrations change about them; read for JSON and HTML. */
+  readonly schema?: PlannedSchema;
+  /** Who may do what to which table; read for JSON and HTML, missing where the database could not be read. */
+  readonly matrix?: RightsMatrix;
 }
 
 /** The database, and how much of it could be read. */
@@ -233,4 +239,95 @@ export interface PlannedResource {
   readonly name: string;
   /** The inputs that differ. */
   readonly because: readonly string[];
+}
+
+/** One applied migration. */
+export interface AppliedRevision {
+  readonly name: string;
+  /** ISO 8601 in UTC. */
+  readonly appliedAt: string;
+  /** Role, person and machine. */
+  readonly appliedBy: string;
+  readonly milliseconds: number;
+  /** Recorded by a baseline, and not run. */
+  readonly baseline: boolean;
+  /** Whether the update takes it back. */
+  readonly reverted: boolean;
+}
+
+/** What pending migrations do to a part of the schema. */
+export type SchemaChange = "add" | "change" | "drop" | "none";
+
+/** Tables and the foreign keys between them: those that exist, and those that pending migrations make. */
+export interface PlannedSchema {
+  /** Partitions are left out: their table stands for them. */
+  readonly tables: readonly SchemaTable[];
+  readonly references: readonly SchemaReference[];
+}
+
+export interface SchemaTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly columns: readonly SchemaColumn[];
+  readonly change: SchemaChange;
+  /** Its new name, as `schema.table`; null where it keeps its name. */
+  readonly becomes: string | null;
+  /** The statements that touch it, such as `migrations/x.sql:14`. */
+  readonly because: readonly string[];
+}
+
+export interface SchemaColumn {
+  readonly name: string;
+  /** As `format_type` writes it; null where only a run shows it. */
+  readonly type: string | null;
+  readonly notNull: boolean;
+  /** Part of the primary key. */
+  readonly key: boolean;
+  readonly change: SchemaChange;
+  /** Its new name or its new type; null where both stay. */
+  readonly becomes: string | null;
+}
+
+/** A foreign key. */
+export interface SchemaReference {
+  /** Null where PostgreSQL gives the name. */
+  readonly name: string | null;
+  /** The tables, as `schema.table`. */
+  readonly from: string;
+  readonly columns: readonly string[];
+  readonly to: string;
+  readonly referenced: readonly string[];
+  readonly change: SchemaChange;
+}
+
+/** What each role may do to each table and view. */
+export interface RightsMatrix {
+  readonly roles: readonly MatrixRole[];
+  /** The rights on a table that this version of the server has, in the order in which they are shown. */
+  readonly rights: readonly string[];
+  /** As `schema.table`, those of pending migrations last. */
+  readonly tables: readonly string[];
+  /** Only those in which something is held, gained or lost. */
+  readonly cells: readonly MatrixCell[];
+}
+
+export interface MatrixRole {
+  readonly name: string;
+  /** Null for a role that the stack does not declare. */
+  readonly access: "owner" | "readonly" | "readwrite" | null;
+  readonly superuser: boolean;
+  /** When its password ends, ISO 8601; null where it does not. */
+  readonly validUntil: string | null;
+}
+
+export interface MatrixCell {
+  readonly role: string;
+  readonly table: string;
+  /** Such as SELECT: now, by whatever way. */
+  readonly held: readonly string[];
+  /** The columns that it reads, where it reads the table in part. */
+  readonly columns: readonly string[];
+  /** What `up` gives and takes. */
+  readonly gains: readonly string[];
+  readonly loses: readonly string[];
 }

@@ -10,7 +10,13 @@ import { projectPath } from "../util/project.ts";
 import { plannedCutover, plannedDump, plannedRestore } from "./contents.ts";
 import type { EnginePreview, EngineStep, RecordedStack } from "./engine.ts";
 import { type MigrationsOutlook, outlookOfNothing, readMigrationsOutlook } from "./migrations.ts";
-import { type Plan, type PlannedResource, type PlannedServer, planVersion } from "./model.ts";
+import {
+  type AppliedRevision,
+  type Plan,
+  type PlannedResource,
+  type PlannedServer,
+  planVersion,
+} from "./model.ts";
 import { plannedRoles, publicDrift, rightsDrift, roleType } from "./roles.ts";
 import { type Reviews, readReviews, type Ways, waysOf } from "./ways.ts";
 
@@ -21,6 +27,8 @@ export interface PlanInput {
   readonly engine: Promise<EnginePreview> | undefined;
   readonly recorded: RecordedStack;
   readonly now: Date;
+  /** Whether the schema and the rights matrix are wanted. */
+  readonly pictures?: boolean;
 }
 
 /** What the preview of a stack would say that Pulumi does not know yet: its roles are made. */
@@ -120,6 +128,13 @@ function notesOf({ notes }: EnginePreview, { migrations, findings }: MigrationsO
   return [...new Set([...notes, ...told])].filter((text) => !saidElsewhere.test(text) && !warnings.has(text));
 }
 
+function historyOf({ history: { rows }, leaving }: MigrationsOutlook): AppliedRevision[] {
+  return rows.map(({ name, appliedAt, appliedBy, milliseconds, baseline }) => ({
+    ...{ name, appliedAt: appliedAt.toISOString(), appliedBy, milliseconds, baseline },
+    reverted: leaving.includes(name),
+  }));
+}
+
 function assemble(
   { facts, recorded, now }: PlanInput,
   engine: EnginePreview,
@@ -154,6 +169,7 @@ function assemble(
     migrations: migrations.migrations,
     resources,
     untouched: { migrations: migrations.kept, roles: roles.filter(({ change }) => change === "none").length },
+    history: historyOf(migrations),
   };
 }
 
@@ -195,7 +211,10 @@ async function readPlan(input: PlanInput, config: StackConfig): Promise<Plan> {
     plannedRestore(config, inside),
   ]);
   const cutover = plannedCutover(config, facts.outputs);
-  return { ...assemble(input, engine, config, found), dump, restore, cutover };
+  const plan = { ...assemble(input, engine, config, found), dump, restore, cutover };
+  if (input.pictures !== true) return plan;
+  const { readPictures } = await import("./picture/picture.ts"); // brings PostgreSQL's parser with it
+  return { ...plan, ...(await readPictures(inside, found.next, config, plan)) };
 }
 
 /**

@@ -15,7 +15,7 @@ export interface TableToCome {
 }
 
 /** A table to come, as far as a rule about rights asks for it. */
-function asObject({ schema, name, columns }: TableToCome): CatalogObject {
+export function asObject({ schema, name, columns }: TableToCome): CatalogObject {
   const acl = new Map<string, readonly string[]>();
   return {
     ...{ key: `${schema}.${name}`, kind: "table", schema, name, owner: "", relkind: "r", acl, parents: [] },

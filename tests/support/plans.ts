@@ -1,4 +1,11 @@
-import { type Plan, planVersion, type SizedTable } from "../../runner/plan/model.ts";
+import {
+  type Plan,
+  type PlannedSchema,
+  planVersion,
+  type RightsMatrix,
+  type SchemaChange,
+  type SizedTable,
+} from "../../runner/plan/model.ts";
 
 /** A table as a plan shows it. */
 export const sizedTable = (more: Partial<SizedTable> = {}): SizedTable => ({
@@ -140,3 +147,41 @@ export const fullPlan: Plan = planWith({
     { operation: "create", type: "postgresql:index/role:Role", name: "metabase-role", because: [] },
   ],
 });
+
+const column = (name: string, type: string, change: SchemaChange = "none") => ({
+  ...{ name, type, notNull: name === "id", key: name === "id", change, becomes: null },
+});
+
+/** A schema of some tables, each with a reference to an earlier one; the last of them is new. */
+export function schemaOf(tables: number, columns = 8): PlannedSchema {
+  const others = Array.from({ length: columns - 2 }, (_, at) =>
+    column(`column_${at}`, "character varying(200)"),
+  );
+  const numbers = Array.from({ length: tables }, (_, at) => at);
+  return {
+    tables: numbers.map((at) => ({
+      ...{ schema: "public", name: `table_${at}`, becomes: null, because: [] },
+      change: at === tables - 1 ? "add" : "none",
+      columns: [column("id", "integer"), column("other_id", "integer"), ...others],
+    })),
+    references: numbers.slice(1).map((at) => ({
+      ...{ name: `table_${at}_fkey`, from: `public.table_${at}`, to: `public.table_${Math.floor(at / 3)}` },
+      ...{ columns: ["other_id"], referenced: ["id"], change: at === tables - 1 ? "add" : "none" },
+    })),
+  };
+}
+
+/** A matrix in which every role reads every table, gains one right on the first and loses one. */
+export function matrixOf(tables: readonly string[], roles: readonly string[]): RightsMatrix {
+  return {
+    roles: roles.map((name) => ({ name, access: "readwrite", superuser: false, validUntil: null })),
+    rights: ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"],
+    tables,
+    cells: roles.flatMap((role) =>
+      tables.map((table, at) => ({
+        ...{ role, table, held: ["SELECT", "INSERT", "UPDATE", "DELETE"], columns: [] },
+        ...{ gains: at === 0 ? ["TRUNCATE"] : [], loses: at === 0 ? ["DELETE"] : [] },
+      })),
+    ),
+  };
+}

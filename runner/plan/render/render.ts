@@ -1,10 +1,11 @@
 import { RefusedError } from "../../util/errors.ts";
 import type { DriftReport, Plan } from "../model.ts";
+import { renderDriftPage, renderPage } from "./html/page.ts";
 import { renderDriftMarkdown, renderMarkdown } from "./markdown.ts";
 import { noColour, renderDriftText, renderText, terminalColours } from "./text.ts";
 
 /** The forms in which a plan is written. */
-export const formats = ["text", "markdown", "json"] as const;
+export const formats = ["text", "markdown", "json", "html"] as const;
 export type Format = (typeof formats)[number];
 
 /** Reads `--format`. Throws RefusedError for another word. */
@@ -20,6 +21,7 @@ export function formatOf(text: string): Format {
  */
 export function renderPlan(plan: Plan, format: Format, coloured: boolean): string {
   if (format === "json") return JSON.stringify(plan);
+  if (format === "html") return renderPage(plan);
   if (format === "markdown") return renderMarkdown(plan);
   return renderText(plan, coloured ? terminalColours : noColour);
 }
@@ -33,6 +35,7 @@ export function exitCodeOf({ refusals, changes }: Pick<Plan, "refusals" | "chang
 /** What has drifted in one of the same forms. Pure. */
 export function renderDrift(report: DriftReport, format: Format, coloured: boolean): string {
   if (format === "json") return JSON.stringify(report);
+  if (format === "html") return renderDriftPage(report);
   if (format === "markdown") return renderDriftMarkdown(report);
   return renderDriftText(report, coloured ? terminalColours : noColour);
 }
