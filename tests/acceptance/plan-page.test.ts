@@ -161,6 +161,8 @@ test(
       "ALTER TABLE users DROP COLUMN email, ADD COLUMN born date NOT NULL DEFAULT now(), ALTER COLUMN name TYPE varchar(40)",
       "DROP TABLE shop.parcels",
       "CREATE INDEX ON log (at)",
+      `CREATE TABLE kinds (a serial, b numeric(10,2), c timestamptz(3), d char(3), e text[], f interval, g uuid, h jsonb, i float8,
+       j bit varying(5), k boolean, l smallint[], m time, n bigserial PRIMARY KEY, o varchar, p real, q "char", r timestamp(0)[])`,
     ];
     const plan = await drawn(...pending);
     await withPage(plan, async (page) => {
@@ -168,7 +170,13 @@ test(
       const of = (name: string) => tables.find((table) => table.name === name);
       assert.deepEqual(
         tables.filter(({ word }) => word !== "").map(({ name, word }) => `${name} ${word}`),
-        ["public.log changed", "public.notes new", "public.users changed", "shop.parcels dropped"],
+        [
+          "public.kinds new",
+          "public.log changed",
+          "public.notes new",
+          "public.users changed",
+          "shop.parcels dropped",
+        ],
       );
       assert.deepEqual(of("public.users")?.columns, [
         "id PK: bigint",

@@ -269,3 +269,26 @@ test("what undoes itself is not drawn, and work on rows changes no table", async
   assert.equal(table("table_0")?.change, "none");
   assert.equal(tables.length, 4);
 });
+
+test("a schema that goes takes its tables along, and a down migration is drawn after the others", async () => {
+  const { tables } = schemaOf(2, 3);
+  const schema = {
+    tables: tables.map((one, at) => ({
+      ...one,
+      schema: at === 0 ? "old" : "public",
+      change: "none" as const,
+    })),
+    references: [],
+  };
+  const apply = [migrationOf("ALTER TABLE table_1 SET SCHEMA archive", "DROP SCHEMA old CASCADE")];
+  const revert = [migrationOf("ALTER TABLE archive.table_1 DROP COLUMN other_id")];
+  const found = await withPending(schema, { apply, revert });
+  assert.deepEqual(
+    found.tables.map(({ change, becomes }) => [change, becomes]),
+    [
+      ["drop", null],
+      ["change", "archive.table_1"],
+    ],
+  );
+  assert.equal(found.tables[1]?.columns.find(({ name }) => name === "other_id")?.change, "drop");
+});

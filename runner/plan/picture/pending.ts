@@ -29,15 +29,27 @@ const typeNames: Readonly<Record<string, string>> = {
   timestamp: "timestamp without time zone",
   timetz: "time with time zone",
   time: "time without time zone",
+  varbit: "bit varying",
+  char: '"char"',
+};
+
+/** Pseudo-types of CREATE TABLE: integers that a sequence fills. */
+const serialTypes: Readonly<Record<string, string>> = {
+  ...{ serial: "integer", serial4: "integer", bigserial: "bigint", serial8: "bigint" },
+  ...{ smallserial: "smallint", serial2: "smallint" },
 };
 
 /** A type as SQL; null where it cannot be told from the statement alone. */
 function typeOf(typeName: Fields): string | null {
-  const text = typeText(typeName ?? {})?.replaceAll('"', "");
+  const text = typeText(typeName ?? {})?.replace(/"([a-z_][a-z0-9_]*)"/g, "$1");
   if (text === undefined) return null;
-  const [, name = "", rest = ""] = /^(?:pg_catalog\.)?([^([]+)(.*)$/s.exec(text) ?? [];
-  return (typeNames[name] ?? name) + rest;
+  const [, given = "", size = "", array = ""] =
+    /^(?:pg_catalog\.|public\.)?([^([]+)(\([^)]*\))?(.*)$/s.exec(text) ?? [];
+  const [first = "", ...more] = (typeNames[given] ?? serialTypes[given] ?? given).split(/(?= with)/);
+  return first + size.replaceAll(" ", "") + more.join("") + array;
 }
+
+const isSerial = (typeName: Fields) => words(typeName?.names).some((name) => name in serialTypes);
 
 const words = (list: readonly Fields[] = []): string[] => list.map((one) => one.String?.sval ?? "");
 
@@ -115,7 +127,7 @@ class Drawing {
     const column: Draft<SchemaColumn> = {
       name: definition.colname ?? "",
       type: typeOf(definition.typeName),
-      ...{ notNull: false, key: false, change: "add", becomes: null },
+      ...{ notNull: isSerial(definition.typeName), key: false, change: "add", becomes: null },
     };
     table.columns.push(column);
     for (const { Constraint } of definition.constraints ?? [])

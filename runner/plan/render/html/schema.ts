@@ -151,16 +151,14 @@ export function changedPart({ tables, references }: PlannedSchema): PlannedSchem
   };
 }
 
-const controls = (
-  names: readonly string[],
-  all: boolean,
-) => html`<form class="controls" id="schema-controls" hidden>
+/** Search and size, which the page's program reveals. @param all how many tables can be shown besides; 0 where all are there */
+const controls = (all: number) => html`<form class="controls" id="schema-controls" hidden>
 <label for="schema-search">Find a table</label> <input id="schema-search" type="search" list="schema-names" autocomplete="off" spellcheck="false">
-<datalist id="schema-names">${names.map((name) => html`<option value="${name}"></option>`)}</datalist>
+<datalist id="schema-names"></datalist>
 <button type="submit">Find</button> <button type="button" data-zoom="0.8">Smaller</button> <button type="button" data-zoom="1.25">Larger</button> <button type="button" data-zoom="fit">Fit</button>${
-  all
-    ? html` <button type="button" id="schema-all" aria-pressed="false">Show all ${count(names.length, "table")}</button>`
-    : undefined
+  all === 0
+    ? undefined
+    : html` <button type="button" id="schema-all" aria-pressed="false">Show all ${count(all, "table")}</button>`
 }
 <span id="schema-status" role="status"></span></form>`;
 
@@ -175,18 +173,24 @@ export function schemaPicture({ schema }: Plan): Section | undefined {
   if (schema === undefined || schema.tables.length === 0) return undefined;
   const part = schema.tables.length <= shownAtOnce ? schema : changedPart(schema);
   const complete = part.tables.length === schema.tables.length;
-  const names = schema.tables.map((table) => shortName(keyOf(table)));
+  const total = count(schema.tables.length, "table");
   const told = complete
-    ? html`<p>${count(names.length, "table")}.</p>`
+    ? html`<p>${total}.</p>`
     : html`<p>${
         part.tables.length === 0
           ? "No table changes."
-          : `${part.tables.length} of ${count(names.length, "table")}: those that change, and those that a reference ties to them.`
+          : `${part.tables.length} of ${total}: those that change, and those that a reference ties to them.`
       }</p>`;
   const rest = complete
     ? undefined
     : html`<template id="schema-whole">${draw(schema, "All tables")}</template>`;
   const shown =
     part.tables.length === 0 ? undefined : draw(part, complete ? "All tables" : "Tables that change");
-  return section("schema", "Schema", [told, legend, controls(names, !complete), frame(shown), rest]);
+  return section("schema", "Schema", [
+    told,
+    legend,
+    controls(complete ? 0 : schema.tables.length),
+    frame(shown),
+    rest,
+  ]);
 }

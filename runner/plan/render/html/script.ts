@@ -41,12 +41,14 @@ if (picture !== null) {
     const full = one.getAttribute("data-table");
     return full === name || full === "public." + name;
   });
-  const known = (name) => [...document.querySelectorAll("#schema-names option")].map((one) => one.value);
-  const best = (typed) => {
-    const names = known();
-    const same = (one) => one.toLowerCase() === typed.toLowerCase();
-    return names.find(same) ?? names.find((one) => one.toLowerCase().includes(typed.toLowerCase()));
-  };
+  const names = [...(whole === null ? picture : whole.content).querySelectorAll("[data-table]")]
+    .map((one) => one.getAttribute("data-table").replace(/^public\\./, ""));
+  const matching = (typed) => names.filter((one) => one.toLowerCase().includes(typed.toLowerCase()));
+  const best = (typed) => names.find((one) => one.toLowerCase() === typed.toLowerCase()) ?? matching(typed)[0];
+  search.addEventListener("input", () => {
+    const offered = search.value === "" ? [] : matching(search.value).slice(0, 20);
+    document.getElementById("schema-names").replaceChildren(...offered.map((name) => new Option("", name)));
+  });
   const mark = (table) => {
     for (const one of picture.querySelectorAll(".found")) one.classList.remove("found");
     table.classList.add("found");
@@ -73,6 +75,12 @@ if (picture !== null) {
     else if (zoom !== null && drawing() !== null) resize(scaleOf(drawing()) * Number(zoom));
     else if (target === allButton) show(allButton.getAttribute("aria-pressed") !== "true");
   });
+
+  const first = picture.querySelector(".table:is(.add, .change, .drop)");
+  if (first !== null) {
+    const [box, frame] = [first.getBoundingClientRect(), picture.getBoundingClientRect()];
+    picture.scrollTo(box.left - frame.left - 20, box.top - frame.top - 20);
+  }
 
   let held = null;
   picture.addEventListener("pointerdown", ({ pointerType, button, clientX, clientY }) => {

@@ -26,6 +26,7 @@ ins, del { text-decoration: none; padding: 0 0.2rem; white-space: nowrap } .matr
 .bars { width: clamp(8rem, 40vw, 40rem); height: 1.2rem; display: block } .bars .whole { fill: var(--calm-back) } .bars .part { fill: var(--focus) }
 .controls { display: flex; flex-wrap: wrap; gap: 0.4rem; align-items: center } .controls[hidden] { display: none }
 button, input { font: inherit; color: var(--text); background: var(--raised); border: 1px solid var(--line); border-radius: 4px; padding: 0.25rem 0.6rem; min-height: 2rem }
+button[aria-pressed=true] { background: var(--calm-back); border-color: var(--text) }
 .picture { border: 1px solid var(--line); max-height: 80vh; touch-action: pan-x pan-y } .picture:empty { display: none } .picture svg { display: block }
 .schema text { font-size: 12px; fill: var(--text) } .schema .title, .schema .key { font-weight: 700 } .schema .type, .schema .word { text-anchor: end; fill: var(--soft) }
 .schema rect { fill: var(--raised); stroke: var(--line) } .schema path { fill: none; stroke: var(--line); stroke-width: 1.3 }
@@ -36,6 +37,6 @@ button, input { font: inherit; color: var(--text); background: var(--raised); bo
 .schema .reference.add { stroke: var(--good); stroke-width: 2.5 } .schema .reference.drop { stroke: var(--bad); stroke-width: 2.5; stroke-dasharray: 6 3 }
 .schema .found rect { stroke: var(--focus); stroke-width: 4 } .schema .reference.found { stroke: var(--focus); stroke-width: 3 }
 @media (max-width: 40rem) { body { font-size: 0.95rem } .picture { max-height: 70vh } }
-@media print { body { max-width: none; padding: 0 } nav, .controls { display: none } .scroll, .picture { overflow: visible; max-height: none; border: 0 }
+@media print { * { print-color-adjust: exact } body { max-width: none; padding: 0 } nav, .controls { display: none } .scroll, .picture { overflow: visible; max-height: none; border: 0 }
   .schema { width: 100%; height: auto } pre { white-space: pre-wrap } h2, h3 { break-after: avoid } tr, li { break-inside: avoid } }
 `;
