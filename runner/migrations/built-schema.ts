@@ -60,11 +60,17 @@ async function scratchDatabase({ database }: ScratchServer, name: string): Promi
   return { ...second, database: name };
 }
 
+/** Migrations fail on a scratch database, which is empty. */
+export class NotFromEmptyError extends UserError {}
+
 function explainScratch(error: unknown, called: string): never {
   if (!(error instanceof UserError)) throw error;
-  throw new UserError(`On the scratch server, where ${called} are built from empty: ${error.message}`, {
-    cause: error,
-  });
+  throw new NotFromEmptyError(
+    `On the scratch server, where ${called} are built from empty: ${error.message}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 async function buildOn(
@@ -129,20 +135,38 @@ async function settingDifferences(live: pg.Client, scratch: ConnectionSettings):
   ];
 }
 
+/** Lends a scratch database of the server's version in which migrations were applied. Throws NotFromEmptyError where one fails. */
+async function withBuilt<T>(
+  { client, reader, called, log }: Omit<Migrated, "table">,
+  files: readonly MigrationFile[],
+  use: (scratch: ConnectionSettings, programs: Programs) => Promise<T>,
+): Promise<T> {
+  const programs = await programsFor(client, log);
+  return withScratchServer({ programs }, async (opening) => {
+    const { server } = await opening;
+    const scratch = await scratchDatabase(server, reader.database);
+    await buildOn(scratch, client, files).catch((error: unknown) => explainScratch(error, called));
+    return use(scratch, programs);
+  });
+}
+
+/** Applies migrations to an empty scratch database. Throws NotFromEmptyError where one of them fails. */
+export const tryFromEmpty = (
+  migrated: Omit<Migrated, "table">,
+  files: readonly MigrationFile[],
+): Promise<void> => withBuilt(migrated, files, async () => {});
+
 /**
  * Builds migrations from empty on a scratch server of the same version, and compares the two schemas. Throws UserError where
  * they cannot be built.
  */
 export async function compareWithMigrations(
-  { client, reader, table, called, log }: Migrated,
+  migrated: Migrated,
   files: readonly MigrationFile[],
 ): Promise<SchemaDifferences> {
-  const programs = await programsFor(client, log);
+  const { client, reader, table } = migrated;
   const ignore = [...otherHistories, `${table.schema}.${table.table}*`];
-  return withScratchServer({ programs }, async (opening) => {
-    const { server } = await opening;
-    const scratch = await scratchDatabase(server, reader.database);
-    await buildOn(scratch, client, files).catch((error: unknown) => explainScratch(error, called));
+  return withBuilt(migrated, files, async (scratch, programs) => {
     const [found = new Map(), expected = new Map()] = await Promise.all(
       [reader, scratch].map(async (settings) => withoutSchemas(await dumpSchema(programs, settings, ignore))),
     );

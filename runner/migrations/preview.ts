@@ -4,7 +4,7 @@ import type { MigrationSettings } from "../config/migrations.ts";
 import { isMissingDatabase } from "../postgres/connection.ts";
 import { UserError } from "../util/errors.ts";
 import { refusalOf } from "./adopt-baseline.ts";
-import { compareWithMigrations, readerOf } from "./built-schema.ts";
+import { compareWithMigrations, NotFromEmptyError, readerOf, tryFromEmpty } from "./built-schema.ts";
 import type { MigrationFile } from "./files/types.ts";
 import {
   type History,
@@ -104,6 +104,32 @@ async function adoptionFindings(
   }
 }
 
+/**
+ * Whether a database that is made from empty would take the migrations, where some are about to be applied after newer ones: these may
+ * need what only a database has that has the newer ones already. Modules of TypeScript are not run by a preview.
+ */
+async function lateFindings(
+  client: pg.Client,
+  access: Access,
+  { states }: Plan,
+  files: readonly MigrationFile[],
+): Promise<Finding[]> {
+  if (!states.some(({ state }) => state === "out of order")) return [];
+  if (files.some(({ language }) => language !== "sql")) return [];
+  try {
+    const reader = await readerOf(access);
+    await tryFromEmpty({ client, reader, called: "all migrations", log: () => {} }, files);
+    return [];
+  } catch (error) {
+    const { message } = error as Error;
+    const said =
+      error instanceof NotFromEmptyError
+        ? "A database that is made from empty would stop at them"
+        : "Whether a database that is made from empty takes them could not be tried";
+    return [{ verdict: "note", message: `Migrations are applied after newer ones. ${said}: ${message}` }];
+  }
+}
+
 async function check(
   client: pg.Client,
   access: Access,
@@ -111,7 +137,8 @@ async function check(
 ): Promise<CheckResult> {
   const table = historyTable(settings.table);
   const history = await readHistory(client, table);
-  const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
+  const ofTarget = keptFiles(files, history, settings);
+  const kept = new Set(ofTarget.map(({ name }) => name));
   const plan = makePlan(files, history, kept, settings.baseline);
   const baseline = await adoptable(client, settings, files, history);
   const adopting = new Set(baseline.map(({ name }) => name));
@@ -124,6 +151,7 @@ async function check(
     token: tokenOf(history, plan),
     findings: [
       ...findingsOf(plan, settings, "any"),
+      ...(settings.outOfOrder === "apply" ? await lateFindings(client, access, plan, ofTarget) : []),
       ...(await missingRights(client, pending)),
       ...(await adoptionFindings(client, access, table, baseline)),
     ],

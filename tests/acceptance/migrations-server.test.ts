@@ -227,3 +227,27 @@ test("a change of columns names clients with a prepared SELECT *, and one of the
   bench.migration("1_a", "ALTER TABLE a ALTER n TYPE varchar(5)", "SELECT 1");
   assert.match((await statusOf(bench)).join("\n"), /change-column-type on "a" \(n\)/);
 });
+
+test("a preview tries late migrations from empty, and says where a new database would stop", async () => {
+  using bench = await makeBench(cluster);
+  bench.migration("1_a", "CREATE TABLE a (id int)", "DROP TABLE a");
+  bench.migration("3_c", "CREATE TABLE c (id int)", "DROP TABLE c");
+  await bench.apply();
+  const late = async (up: string) => {
+    bench.migration("2_b", up, "SELECT 1");
+    const files = await readMigrations(bench.directory, "migrations");
+    const settings = { ...defaultSettings, outOfOrder: "apply" as const };
+    const { findings } = await checkDatabase({ owner: bench.owner }, { files, settings });
+    return findings
+      .map(({ verdict, message }) => `${verdict}: ${message}`)
+      .filter((one) => /from empty/.test(one));
+  };
+  assert.deepEqual(await late("ALTER TABLE a ADD n int"), []);
+  const [found = "", ...others] = await late("ALTER TABLE c ADD n int");
+  assert.match(
+    found,
+    /^note: Migrations are applied after newer ones\. A database that is made from empty would stop at them/,
+  );
+  assert.match(found, /2_b[\s\S]*relation "c" does not exist/);
+  assert.deepEqual(others, []);
+});
