@@ -4,9 +4,10 @@ import { defaultSettings } from "../config/migrations.ts";
 import { readMigrations } from "../migrations/files/directory.ts";
 import { applyMigrations } from "../migrations/run/apply.ts";
 import { rowsOf } from "../postgres/rows.ts";
+import { identifier } from "../postgres/sql.ts";
 import { createRoles } from "../scratch/run.ts";
 import { type DumpedSchema, dumpWritten, withoutIgnored } from "../scratch/schema-dump.ts";
-import type { Scratch } from "../scratch/server.ts";
+import type { Scratch, ScratchServer } from "../scratch/server.ts";
 import { meanwhile } from "../util/background.ts";
 import { ExitCode, UserError } from "../util/errors.ts";
 import type { ColumnOrder } from "./catalog/column-order.ts";
@@ -107,7 +108,7 @@ async function copyOf(
 
 async function startFrom(origin: Origin, ground: Ground, database: ScratchDatabase): Promise<Start> {
   if ("live" in origin) return copyOf(origin.live, ground, database);
-  await origin.fill(database);
+  await origin.fill(database, ground.server);
   const dump = meanwhile(dumpWritten(ground, database.settings));
   const { facts, roles, unread, columnOrder, owners } = await readCatalog(database.client);
   return { facts: managedView(facts, []), roles, unread, columnOrder, owners, dump };
@@ -184,7 +185,7 @@ export async function withSides<T>(
 /** Where a revision starts: a live database's catalog, or what fills an empty scratch database (migrations). */
 export type Origin =
   | { readonly live: Promise<Catalog> }
-  | { readonly fill: (database: ScratchDatabase) => Promise<void> };
+  | { readonly fill: (database: ScratchDatabase, server: ScratchServer) => Promise<void> };
 
 /** Nobody needs the live database once it is read: the proof runs elsewhere. */
 async function readAndLeave(live: pg.Client): Promise<Catalog> {
@@ -198,14 +199,26 @@ async function readAndLeave(live: pg.Client): Promise<Catalog> {
 /** The start of a revision: a live database, which is read from now on and then left, or what the migrations of a folder build. */
 export function originOf(live: pg.Client | undefined, directory: string): Origin {
   if (live === undefined)
-    return { fill: async (database) => (await import("./comparison.ts")).fillFrom(directory, database) };
+    return { fill: async (...scratch) => (await import("./comparison.ts")).fillFrom(directory, ...scratch) };
   return { live: meanwhile(readAndLeave(live)) };
 }
 
-const missingRole = /role "(.*)" does not exist/;
+async function nameDatabase(server: ScratchServer, client: pg.Client, name: string): Promise<void> {
+  const { database } = await server.database();
+  await client.query(`ALTER DATABASE ${identifier(database)} RENAME TO ${identifier(name)}`);
+}
 
-/** Runs the migrations of a folder on an empty scratch database; roles that they take as given are made on the way. */
-export async function fillFrom(directory: string, { settings, client }: ScratchDatabase): Promise<void> {
+const missing = /(role|database) "(.*)" does not exist/;
+
+/**
+ * Runs the migrations of a folder on an empty scratch database. What they take as given is made on the way: roles, and on a server of
+ * ours an empty database under the real one's name, which migrations may use (ALTER DATABASE … SET, GRANT ON DATABASE).
+ */
+export async function fillFrom(
+  directory: string,
+  { settings, client }: ScratchDatabase,
+  server: ScratchServer,
+): Promise<void> {
   const files = await readMigrations(directory, directory);
   const kept = () => new Set(files.map(({ name }) => name));
   const request = {
@@ -220,10 +233,12 @@ export async function fillFrom(directory: string, { settings, client }: ScratchD
       await applyMigrations({ ...request, log: () => {} });
       return;
     } catch (error) {
-      const role = (error as Error).message.match(missingRole)?.[1];
-      if (role === undefined || role === before) throw error;
-      before = role;
-      await createRoles(client, [role]);
+      const [lacking, kind, name = ""] = (error as Error).message.match(missing) ?? [];
+      if (lacking === undefined || lacking === before || (kind === "database" && !server.private))
+        throw error;
+      before = lacking;
+      if (kind === "role") await createRoles(client, [name]);
+      else await nameDatabase(server, client, name);
     }
   }
 }

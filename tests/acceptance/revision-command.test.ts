@@ -90,12 +90,12 @@ test("--check prints each difference, writes nothing and ends with 3; without di
   assert.match(same.err, /do not differ/);
 });
 
-test("--from migrations needs no database, and the models may come from a command", async () => {
+test("--from migrations needs no database, though migrations name it and its roles, and the models may come from a command", async () => {
   rmSync(join(root, "migrations"), { recursive: true, force: true });
   mkdirSync(join(root, "migrations"));
   writeFileSync(
     join(root, "migrations", "20300101000000_a.sql"),
-    "-- migrate: up\nCREATE TABLE a (id int);\nGRANT SELECT ON a TO somebody;\n-- migrate: down\nDROP TABLE a;\n",
+    "-- migrate: up\nCREATE TABLE a (id int);\nGRANT SELECT ON a TO somebody;\nALTER DATABASE shop_prod SET work_mem = '8MB';\nGRANT CONNECT ON DATABASE shop_prod TO somebody;\nALTER ROLE somebody IN DATABASE shop_prod SET work_mem = '9MB';\n-- migrate: down\nDROP TABLE a;\n",
   );
   models("models.json", JSON.stringify({ command: "echo 'CREATE TABLE a (id int, b int);'" }));
   const { code, out, err } = await revision("b", "--from", "migrations", "--json");
