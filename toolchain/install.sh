@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings in one thing that the command line needs, where it is missing:   install.sh pulumi|postgresql|pgbouncer|sshd
+# Brings in one thing that the command line needs, where it is missing:   install.sh pulumi|postgresql|pgbouncer|sshd|chromium
 # For pulumi it prints the folder to put on PATH, or an empty line where the user's own pulumi is there.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
@@ -15,5 +15,6 @@ case ${1:-} in
   postgresql) need_postgresql ;;
   pgbouncer) need_pgbouncer ;;
   sshd) need_sshd ;;
-  *) refuse "expected pulumi, postgresql, pgbouncer or sshd" ;;
+  chromium) need_chromium ;;
+  *) refuse "expected pulumi, postgresql, pgbouncer, sshd or chromium" ;;
 esac

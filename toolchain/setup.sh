@@ -141,6 +141,14 @@ need_sshd() {
   can_install && install_for_tests openssh-server || say "no sshd: the tests of tunnels are skipped"
 }
 
+# Only the tests of pages need it, and they are skipped without it.
+need_chromium() {
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    ! command -v "$name" >/dev/null || return 0
+  done
+  can_install && install_for_tests chromium || say "no Chromium: the tests of pages are skipped"
+}
+
 set_up_packages() {
   packages_current || with_setup_lock "$state/setup.lock" install_packages
   export PATH="$root/node_modules/.bin:$PATH"

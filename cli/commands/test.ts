@@ -16,6 +16,7 @@ const test: StackCommand = {
     bringIn("postgresql");
     bringIn("pgbouncer");
     bringIn("sshd");
+    bringIn("chromium");
     const { PGSTACK_PROJECT: _, ...others } = process.env; // tests make projects of their own
     const child = spawn(process.execPath, [join(project.root, "tests/run.ts")], {
       stdio: "inherit",

@@ -27,7 +27,7 @@ const installer = join(packageRoot, "toolchain/install.sh");
  * Runs `toolchain/install.sh`, which brings in what is missing and says so on standard error.
  * @returns what it printed
  */
-export function bringIn(what: "pulumi" | "postgresql" | "pgbouncer" | "sshd"): string {
+export function bringIn(what: "pulumi" | "postgresql" | "pgbouncer" | "sshd" | "chromium"): string {
   if (!existsSync(installer))
     throw new RefusedError(
       `${what} is needed, and is not on PATH. Pulumi: https://www.pulumi.com/docs/install/; PostgreSQL: https://www.postgresql.org/download/`,

@@ -24,7 +24,7 @@ th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.6rem; border-b
 ins, del { text-decoration: none; padding: 0 0.2rem; white-space: nowrap } .matrix td { font-family: ui-monospace, monospace; font-size: 0.85rem }
 .k { color: var(--word); font-weight: 600 } .s { color: var(--string) } .n { color: var(--number) } .c { color: var(--soft) }
 .bars { width: clamp(8rem, 40vw, 40rem); height: 1.2rem; display: block } .bars .whole { fill: var(--calm-back) } .bars .part { fill: var(--focus) }
-.controls { display: flex; flex-wrap: wrap; gap: 0.4rem; align-items: center } .controls[hidden] { display: none }
+.controls { display: flex; flex-wrap: wrap; gap: 0.4rem; align-items: center; margin-bottom: 0.5rem } .controls[hidden] { display: none }
 button, input { font: inherit; color: var(--text); background: var(--raised); border: 1px solid var(--line); border-radius: 4px; padding: 0.25rem 0.6rem; min-height: 2rem }
 button[aria-pressed=true] { background: var(--calm-back); border-color: var(--text) }
 .picture { border: 1px solid var(--line); max-height: 80vh; touch-action: pan-x pan-y } .picture:empty { display: none } .picture svg { display: block }
