@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { checkAsSource, checkCutover } from "../../runner/cutover/check.ts";
 import { verifyDatabases } from "../../runner/cutover/compare/verify.ts";
 import { unfreeze } from "../../runner/cutover/freeze/freeze.ts";
 import type { CutoverSettings } from "../../runner/cutover/settings.ts";
@@ -156,15 +157,31 @@ test("rows that a definition rewrote, which replication does not carry, are foun
   );
 });
 
-test("definitions that changed since the copy are copied again before the freeze", async () => {
+test("definitions that changed since the copy are named on both sides, and copied again before the freeze", async () => {
   const cutover = await following("altered", oddTables);
+  const preview = () => checkCutover(cutover, () => {}, { wait: false, switching: false });
+  assert.deepEqual((await preview()).outOfDate, []);
+  const [follower, ...others] = await checkAsSource(cutover.source);
+  assert.match(
+    follower ?? "",
+    /^Stack "[^"]+" follows this database by replication, which carries no definitions/,
+  );
+  assert.deepEqual(others, []);
   await sql(
     cutover.source,
     "ALTER TABLE other ADD COLUMN more int DEFAULT 5; CREATE TABLE added (id int PRIMARY KEY)",
   );
+  const changed = (await preview()).outOfDate.join("\n");
+  for (const name of [/public\.other/, /public\.added/]) assert.match(changed, name);
   await reachPrepare(cutover);
+  assert.deepEqual((await preview()).outOfDate, []);
   await sql(cutover.source, "INSERT INTO added VALUES (1)");
   await reachComplete(cutover);
+  const moved = (await checkAsSource(cutover.source)).join("\n");
+  assert.match(
+    moved,
+    /^This database has moved to .* by the cutover of stack "[^"]+", and stays read-only since /,
+  );
   assert.deepEqual(await sql(cutover.target, "SELECT id FROM added"), [{ id: 1 }]);
 });
 
