@@ -56,6 +56,16 @@ test("a stack that nobody has made yet is planned from its file", async () => {
     stdout,
     /^ +DROP TABLE users;$|^ +CREATE TABLE users \(id int PRIMARY KEY, name text, email text\);$/m,
   );
+  const page = await project.pgstack(
+    "plan",
+    "dev",
+    "--format",
+    "html",
+    "--out",
+    `${project.directory}/plan.html`,
+  );
+  assert.deepEqual([page.code, page.stdout], [3, ""]);
+  assert.match(project.read("plan.html"), /^<!doctype html>.*aria-label="Table users new"/s);
 });
 
 test("after an update there is nothing to do, and then everything is told apart that changes", async () => {
@@ -119,6 +129,20 @@ test("after an update there is nothing to do, and then everything is told apart 
   assert.deepEqual(migration?.statements[1]?.losses, [
     { what: "column public.users.email", rows: 1, counted: true },
   ]);
+  assert.deepEqual(
+    found.schema?.tables.map(({ name, change }) => `${name} ${change}`),
+    ["tokens none", "users change", "notes add"],
+  );
+  const cell = (role: string, table: string) =>
+    found.matrix?.cells.find((one) => one.role === role && one.table === `public.${table}`);
+  assert.deepEqual(cell("shop_app", "users")?.loses, ["TRUNCATE"]);
+  assert.deepEqual(cell("metabase", "users")?.gains, ["SELECT (id, email)"]);
+  assert.deepEqual(cell("metabase", "notes")?.gains, ["SELECT"]);
+  assert.equal(cell("metabase", "tokens"), undefined);
+  assert.deepEqual(
+    found.history?.map(({ name, reverted }) => ({ name, reverted })),
+    [{ name: "1_users", reverted: false }],
+  );
   assert.equal(found.dump?.made, true);
   assert.ok(
     found.resources.some(({ name, operation }) => name === "metabase-role" && operation === "create"),
