@@ -45,6 +45,7 @@ before(async () => {
   project.configure("prod", configOf(old));
   await done(up("prod"));
   await done(project.pulumi("stack", "init", "next"));
+  await rehearseAgain();
 });
 
 after(async () => {
@@ -65,7 +66,9 @@ const interruptions: Record<string, (group: number, stage: string) => Promise<vo
     for (const pid of processesOf(group, "pulumi up")) process.kill(pid, "SIGKILL");
   },
   "kill -9 of the stage alone": async (group, stage) => {
-    for (const pid of processesOf(group, `main.ts ${stage}`)) process.kill(pid, "SIGKILL");
+    const stages = processesOf(group, `import('pgstack/run') ${stage}`);
+    assert.ok(stages.length > 0, `no process of ${stage} was found`);
+    for (const pid of stages) process.kill(pid, "SIGKILL");
   },
   "Ctrl-C": async (group) => void process.kill(-group, "SIGINT"),
   "Ctrl-C twice": async (group) => {
@@ -93,8 +96,9 @@ async function interrupt(stage: string, when: RegExp, how: string): Promise<void
   await ended;
 }
 
-async function rehearseLabelled(label: string): Promise<void> {
-  configureNext({ state: "rehearse", label });
+/** Where every case begins, and where it leads back to. */
+async function rehearseAgain(): Promise<void> {
+  configureNext({ state: "rehearse", label: "the same", maxFreeze: "10min" });
   await done(up("next"));
 }
 
@@ -112,7 +116,6 @@ const cases: readonly [stage: string, when: "creating" | "created", how: string]
 
 for (const [stage, when, how] of cases)
   test(`${how} with ${stage} ${when}: a rehearsal ends with a writable source, and status says what the source says`, async () => {
-    await rehearseLabelled("the same");
     configureNext({ state: "switch", label: "the same", maxFreeze: "10min" });
     await interrupt(
       stage,
@@ -126,8 +129,7 @@ for (const [stage, when, how] of cases)
     const { stdout } = await project.pgstack("cutover", "status", "--stack", "next");
     if (frozen)
       assert.match(stdout, /source shop on 127\.0\.0\.1:\d+: read-only since \S+, for the cutover of "next"/);
-    configureNext({ state: "rehearse", label: "the same", maxFreeze: "10min" });
-    await done(up("next"));
+    await rehearseAgain();
     await sql(on(old), write);
     const after = await project.pgstack("cutover", "status", "--stack", "next");
     assert.match(after.stdout, /source shop on 127\.0\.0\.1:\d+: writable/);
