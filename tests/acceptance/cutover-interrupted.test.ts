@@ -8,6 +8,7 @@ import type { ConnectionSettings } from "../../runner/postgres/connection.ts";
 import { sql } from "../support/databases.ts";
 import { createProject, done, type TestProject } from "../support/project.ts";
 import { startThrowawayCluster, type ThrowawayCluster } from "../support/throwaway-cluster.ts";
+import { until } from "../support/wait.ts";
 
 let project: TestProject;
 let [old, fresh]: [ThrowawayCluster, ThrowawayCluster] = [] as never;
@@ -52,9 +53,9 @@ after(async () => {
   await Promise.all([project?.close(), old?.close(), fresh?.close()]);
 });
 
-/** The processes of a group whose command line holds a text. */
-function processesOf(group: number, text: string): number[] {
-  const table = execFileSync("ps", ["-eo", "pid=,pgid=,args="], { encoding: "utf8" });
+/** The processes of a group, or of a session, whose command line holds a text. */
+function processesOf(group: number, text: string, column: "pgid" | "sid" = "pgid"): number[] {
+  const table = execFileSync("ps", ["-eo", `pid=,${column}=,args=`], { encoding: "utf8" });
   return [...table.matchAll(/^ *(\d+) +(\d+) +(.*)$/gm)]
     .filter(([, , owner, args]) => Number(owner) === group && args?.includes(text))
     .map(([, pid]) => Number(pid));
@@ -66,9 +67,12 @@ const interruptions: Record<string, (group: number, stage: string) => Promise<vo
     for (const pid of processesOf(group, "pulumi up")) process.kill(pid, "SIGKILL");
   },
   "kill -9 of the stage alone": async (group, stage) => {
-    const stages = processesOf(group, `import('pgstack/run') ${stage}`);
-    assert.ok(stages.length > 0, `no process of ${stage} was found`);
-    for (const pid of stages) process.kill(pid, "SIGKILL");
+    // a Command's process has a group of its own, in the session of the whole run
+    const found = await until(() => {
+      const pids = processesOf(group, `import('pgstack/run') ${stage}`, "sid");
+      return pids.length > 0 && pids;
+    });
+    for (const pid of found) process.kill(pid, "SIGKILL");
   },
   "Ctrl-C": async (group) => void process.kill(-group, "SIGINT"),
   "Ctrl-C twice": async (group) => {
