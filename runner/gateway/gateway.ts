@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { type AddressInfo, BlockList, connect, createServer, isIP, type Server, type Socket } from "node:net";
+import { BlockList, connect, createServer, isIP, type Socket } from "node:net";
 import type { SshVia } from "../config/instance.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
 import { loopback, proxyVariable, type Route, routesVariable, routeTo } from "../util/routes.ts";
-import { joinSockets } from "./sockets.ts";
+import { joinSockets, listenOnLoopback } from "./sockets.ts";
 import { answer, connectionRefused, type Destination, readDestination, type SocksLogin } from "./socks.ts";
 import { serveWithLogin } from "./token-login.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
@@ -38,15 +38,6 @@ async function openTunnels(servers: readonly GuardedServer[], log: Log): Promise
   if (failed === undefined) return tunnels;
   await Promise.all(tunnels.map(({ close }) => close()));
   throw failed.reason;
-}
-
-async function listening(server: Server): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, loopback, resolve);
-  });
-  server.unref();
-  return (server.address() as AddressInfo).port;
 }
 
 /** Leads a client of the proxy to its destination: by the route of this run, or directly. */
@@ -110,7 +101,7 @@ async function openProxy(servers: readonly GuardedServer[]): Promise<Gateway> {
     client.once("close", () => clients.delete(client)).on("error", () => client.destroy());
     serve(client, login, servers).catch(() => client.destroy());
   });
-  const port = await listening(proxy);
+  const port = await listenOnLoopback(proxy);
   const close = async () => {
     proxy.close();
     for (const client of clients) client.destroy();

@@ -1,5 +1,7 @@
+import type { AddressInfo, Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream";
+import { loopback } from "../util/routes.ts";
 
 /** Hands on what each of two connections says to the other. Where one ends or fails, both end. */
 export function joinSockets(one: Duplex, other: Duplex): void {
@@ -9,6 +11,16 @@ export function joinSockets(one: Duplex, other: Duplex): void {
   };
   pipeline(one, other, end);
   pipeline(other, one, end);
+}
+
+/** Takes connections on a free port of loopback, which is returned. The process does not wait for the end of that. */
+export async function listenOnLoopback(server: Server): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, loopback, resolve);
+  });
+  server.unref();
+  return (server.address() as AddressInfo).port;
 }
 
 /** The next bytes of a connection that nobody reads yet. Throws where it ends before. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -9,8 +9,8 @@ import type { SshVia } from "../config/instance.ts";
 import { userCommandEnvironment } from "../util/child-environment.ts";
 import { UserError } from "../util/errors.ts";
 import { projectPath } from "../util/project.ts";
-import { loopback, type Route } from "../util/routes.ts";
-import { joinSockets } from "./sockets.ts";
+import type { Route } from "../util/routes.ts";
+import { joinSockets, listenOnLoopback } from "./sockets.ts";
 
 /** A way to one server by ssh. It is gone after `close`, and when this process ends, however it ends. */
 export interface Tunnel extends AsyncDisposable {
@@ -129,18 +129,13 @@ async function untilOpen(
   }
 }
 
-/** Leads each connection to a port on loopback on to the socket of ssh, which the user alone can open. */
-async function forward(socket: string, open: Set<Socket>): Promise<Server> {
-  const server = createServer((client) => {
+/** Leads each connection on to the socket of ssh, which the user alone can open. */
+function forward(socket: string, open: Set<Socket>): Server {
+  return createServer((client) => {
     open.add(client);
     client.once("close", () => open.delete(client));
     joinSockets(client, connect(socket));
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, loopback, resolve);
-  });
-  return server;
 }
 
 async function stop(child: ChildProcess): Promise<void> {
@@ -172,9 +167,8 @@ export async function openTunnel(via: SshVia, server: FarEnd, log: (line: string
     const output = listen(child, log);
     await untilOpen(child, socket, via, output.said);
     output.logFromNow();
-    listener = await forward(socket, open);
-    listener.unref();
-    const { port: localPort } = listener.address() as AddressInfo;
+    listener = forward(socket, open);
+    const localPort = await listenOnLoopback(listener);
     return { route: { ...server, localPort }, close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
