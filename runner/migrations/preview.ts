@@ -4,21 +4,14 @@ import type { MigrationSettings } from "../config/migrations.ts";
 import { isMissingDatabase } from "../postgres/connection.ts";
 import { UserError } from "../util/errors.ts";
 import { refusalOf } from "./adopt-baseline.ts";
+import { lintScripts, readAhead } from "./ahead.ts";
 import { compareWithMigrations, NotFromEmptyError, readerOf, tryFromEmpty } from "./built-schema.ts";
 import type { MigrationFile } from "./files/types.ts";
-import {
-  type History,
-  type HistoryRow,
-  type HistoryTable,
-  historyTable,
-  readApplied,
-  readHistory,
-} from "./history/history.ts";
-import type { LintedScript, Warning } from "./lint/lint.ts";
+import type { History, HistoryTable } from "./history/history.ts";
+import type { Warning } from "./lint/lint.ts";
 import { missingRights } from "./lint/rights.ts";
 import { type Finding, findingsOf } from "./plan/findings.ts";
-import { adoptable, makePlan, type Plan } from "./plan/plan.ts";
-import { keptFiles } from "./plan/target-revision.ts";
+import type { Plan } from "./plan/plan.ts";
 import { type Access, withSession } from "./run/session.ts";
 
 /** What a preview asks of the database. */
@@ -53,30 +46,6 @@ export interface CheckResult {
 /** Another each time as long as something is missing, so that the resource is updated though its manifest is as it was. */
 function tokenOf(history: History, plan: Plan): string {
   return plan.pending.length === 0 ? (history.token ?? "") : randomUUID();
-}
-
-/** What `up` reverts: applied, not kept, and no part of the baseline. */
-export function leavingRows({ rows }: History, kept: ReadonlySet<string>): HistoryRow[] {
-  return rows.filter(({ name, baseline, language }) => !baseline && language === "sql" && !kept.has(name));
-}
-
-/** Dangers in the scripts that `up` would run: those up of what is pending, and those down of what leaves. */
-export async function lintScripts(
-  client: pg.Client,
-  table: HistoryTable,
-  pending: readonly MigrationFile[],
-  leaving: readonly HistoryRow[],
-): Promise<Warning[]> {
-  if (pending.length + leaving.length === 0) return []; // the parser is loaded only where there is something to read
-  const { lint, upOf } = await import("./lint/lint.ts");
-  const ups = pending.filter(({ language }) => language === "sql").map(upOf);
-  const downs: LintedScript[] = [];
-  for (const { name } of leaving.toReversed()) {
-    const down = (await readApplied(client, table, name))?.down;
-    const origin = { label: `${name}, down script as recorded`, firstLine: 1 };
-    if (down != null) downs.push({ migration: name, section: down, origin, recorded: true });
-  }
-  return lint(client, [...ups, ...downs]);
 }
 
 /**
@@ -135,27 +104,20 @@ async function check(
   access: Access,
   { settings, files }: CheckRequest,
 ): Promise<CheckResult> {
-  const table = historyTable(settings.table);
-  const history = await readHistory(client, table);
-  const ofTarget = keptFiles(files, history, settings);
-  const kept = new Set(ofTarget.map(({ name }) => name));
-  const plan = makePlan(files, history, kept, settings.baseline);
-  const baseline = await adoptable(client, settings, files, history);
-  const adopting = new Set(baseline.map(({ name }) => name));
-  const pending = plan.pending.filter(({ name }) => !adopting.has(name));
+  const { table, history, target, plan, adopting, pending, downs } = await readAhead(client, settings, files);
   return {
     database: "read",
     applied: history.rows.map(({ name }) => name),
-    adopting: [...adopting],
+    adopting: adopting.map(({ name }) => name),
     pending: pending.map(({ name }) => name),
     token: tokenOf(history, plan),
     findings: [
       ...findingsOf(plan, settings, "any"),
-      ...(settings.outOfOrder === "apply" ? await lateFindings(client, access, plan, ofTarget) : []),
+      ...(settings.outOfOrder === "apply" ? await lateFindings(client, access, plan, target) : []),
       ...(await missingRights(client, pending)),
-      ...(await adoptionFindings(client, access, table, baseline)),
+      ...(await adoptionFindings(client, access, table, adopting)),
     ],
-    warnings: await lintScripts(client, table, pending, leavingRows(history, kept)),
+    warnings: await lintScripts(client, pending, downs),
   };
 }
 

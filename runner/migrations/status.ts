@@ -1,4 +1,5 @@
 import type { MigrationSettings } from "../config/migrations.ts";
+import { lintScripts, readDowns } from "./ahead.ts";
 import type { MigrationFile } from "./files/types.ts";
 import { historyTable, readHistory } from "./history/history.ts";
 import type { Warning } from "./lint/lint.ts";
@@ -7,7 +8,6 @@ import { type Finding, findingsOf } from "./plan/findings.ts";
 import { compareNames } from "./plan/order.ts";
 import { type MigrationState, makePlan, type State } from "./plan/plan.ts";
 import { keptFiles } from "./plan/target-revision.ts";
-import { leavingRows, lintScripts } from "./preview.ts";
 import { type Access, withSession } from "./run/session.ts";
 
 /** One migration in a status. */
@@ -96,7 +96,7 @@ export function readStatus(
         ...findingsOf(plan, settings, new Set()),
         ...(await missingRights(client, plan.pending)),
       ],
-      warnings: await lintScripts(client, table, plan.pending, leavingRows(history, kept)),
+      warnings: await lintScripts(client, plan.pending, await readDowns(client, table, history, kept)),
     };
   });
 }

@@ -1,21 +1,13 @@
 import type pg from "pg";
 import type { MigrationSettings } from "../config/migrations.ts";
+import { lintScripts, type RecordedDown, readAhead } from "../migrations/ahead.ts";
 import { readScript } from "../migrations/files/script.ts";
 import type { MigrationFile } from "../migrations/files/types.ts";
-import {
-  type History,
-  type HistoryRow,
-  type HistoryTable,
-  historyTable,
-  readApplied,
-  readHistory,
-} from "../migrations/history/history.ts";
+import type { History } from "../migrations/history/history.ts";
 import type { Warning } from "../migrations/lint/lint.ts";
 import { missingRights } from "../migrations/lint/rights.ts";
 import { type Finding, findingsOf } from "../migrations/plan/findings.ts";
-import { adoptable, makePlan } from "../migrations/plan/plan.ts";
 import { keptFiles } from "../migrations/plan/target-revision.ts";
-import { leavingRows, lintScripts } from "../migrations/preview.ts";
 import { type Access, withSession } from "../migrations/run/session.ts";
 import type { PlannedScript } from "./effects.ts";
 import type { Plan, PlannedMigration, PlannedMigrations } from "./model.ts";
@@ -50,20 +42,13 @@ const upOf = ({ name, language, file, up, upLine, down }: MigrationFile): Direct
   origin: { label: file, firstLine: upLine },
 });
 
-/** The down scripts that an update runs, as the database has them: what was applied last goes first. */
-async function downsOf(
-  client: pg.Client,
-  table: HistoryTable,
-  leaving: readonly HistoryRow[],
-): Promise<Direction[]> {
-  const downs: Direction[] = [];
-  for (const { name, language } of leaving.toReversed()) {
-    const down = (await readApplied(client, table, name))?.down ?? "";
-    const origin = { label: `${name}, down script as recorded`, firstLine: 1 };
-    downs.push({ name, language, reversible: true, section: down, origin });
-  }
-  return downs;
-}
+const downOf = ({ name, language, section, origin }: RecordedDown): Direction => ({
+  name,
+  language,
+  reversible: true,
+  section: section ?? "",
+  origin,
+});
 
 function plannedOf(
   { name, language, reversible, section, origin }: Direction,
@@ -106,17 +91,12 @@ async function read(
   files: readonly MigrationFile[],
   settings: MigrationSettings,
 ): Promise<MigrationsOutlook> {
-  const table = historyTable(settings.table);
-  const history = await readHistory(client, table);
-  const kept = new Set(keptFiles(files, history, settings).map(({ name }) => name));
-  const plan = makePlan(files, history, kept, settings.baseline);
-  const adopt = (await adoptable(client, settings, files, history)).map(({ name }) => name);
-  const pending = plan.pending.filter(({ name }) => !adopt.includes(name));
-  const leaving = leavingRows(history, kept);
-  const warnings = await lintScripts(client, table, pending, leaving);
+  const { history, target, plan, adopting, pending, downs } = await readAhead(client, settings, files);
+  const kept = new Set(target.map(({ name }) => name));
+  const adopt = adopting.map(({ name }) => name);
+  const warnings = await lintScripts(client, pending, downs);
   const ups = pending.map(upOf);
-  const downs = await downsOf(client, table, leaving);
-  const { planned, toCome } = await readDirections(client, [...ups, ...downs], warnings);
+  const { planned, toCome } = await readDirections(client, [...ups, ...downs.map(downOf)], warnings);
   return {
     head: {
       from: history.rows.at(-1)?.name ?? null,
@@ -130,9 +110,9 @@ async function read(
       applied: history.rows.length,
     },
     findings: [...findingsOf(plan, settings, "any"), ...(await missingRights(client, pending))],
-    kept: history.rows.length - leaving.length,
+    kept: history.rows.length - downs.length,
     history,
-    leaving: leaving.map(({ name }) => name),
+    leaving: downs.map(({ name }) => name),
     toCome,
   };
 }
