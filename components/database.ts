@@ -113,7 +113,17 @@ export class Database extends pulumi.ComponentResource {
     const { name, owner, head, migrations, roles, urls, databaseUrl, dump, restore, cutover, admin } = this;
     // for the command line, and for what the next update has to know of this one
     this.registerOutputs({
-      ...{ database: name, owner, head, migrations, roles, urls, databaseUrl, dump, restore, cutover, admin },
+      database: name,
+      owner,
+      head,
+      migrations,
+      roles,
+      urls,
+      databaseUrl,
+      dump,
+      restore,
+      cutover,
+      admin,
       settings: this.#settings,
     });
   }

@@ -234,7 +234,12 @@ function requestOf(
         ...how,
         stack,
         source: {
-          ...{ host, port, user, sslMode, database, owner },
+          host,
+          port,
+          user,
+          sslMode,
+          database,
+          owner,
           sslRootCert: sslRootCert ? keepCertificate(sslRootCert) : undefined,
         },
         owner: declared.owner,

@@ -77,12 +77,20 @@ export async function readInstance(client: pg.Client, settings: ConnectionSettin
   const { host, port, user, sslMode, sslRootCert } = settings;
   return {
     instance: {
-      ...{ kind: "existing", host, port, adminUser: user },
+      kind: "existing",
+      host,
+      port,
+      adminUser: user,
       adminDatabase: facts.postgres ? "postgres" : database.name,
       sslMode: sslMode === "prefer" ? (facts.ssl ? "require" : "disable") : sslMode,
       ...(sslRootCert !== undefined && { sslRootCert }),
     },
-    ...{ database, roles, objects, effective, versionTables, timeouts },
+    database,
+    roles,
+    objects,
+    effective,
+    versionTables,
+    timeouts,
     recorded: facts.recorded,
     baseline: await baselineOf(facts.recorded, database.tables, versionTables),
   };

@@ -30,7 +30,9 @@ const invalidIndexesQuery = `
 async function invalidIndexes(client: pg.Client): Promise<Drift[]> {
   const rows = await rowsOf<{ index: string; table: string }>(client, invalidIndexesQuery);
   return rows.map(({ index, table }) => ({
-    ...{ kind: "index", subject: index, becomes: null },
+    kind: "index",
+    subject: index,
+    becomes: null,
     found: `invalid, so that no query of ${table} uses it: drop it, or REINDEX INDEX CONCURRENTLY`,
   }));
 }
@@ -42,7 +44,9 @@ async function oldExtensions(client: pg.Client): Promise<Drift[]> {
        JOIN pg_catalog.pg_available_extensions a ON a.name = e.extname WHERE e.extversion <> a.default_version ORDER BY 1`,
   );
   return rows.map(({ name, version, newest }) => ({
-    ...{ kind: "extension", subject: name, becomes: null },
+    kind: "extension",
+    subject: name,
+    becomes: null,
     found: `version ${version}, and the server has ${newest}: ALTER EXTENSION … UPDATE in a migration`,
   }));
 }

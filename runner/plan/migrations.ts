@@ -131,7 +131,10 @@ function statementsAlone({ language, section, origin }: Direction): PlannedMigra
   if (language !== "sql") return [];
   const { text, statements, placeOf } = readScript(section, origin);
   return statements.map(({ start, end }) => ({
-    ...{ where: placeOf(start), sql: text.slice(start, end).trim(), effects: [], losses: [] },
+    where: placeOf(start),
+    sql: text.slice(start, end).trim(),
+    effects: [],
+    losses: [],
   }));
 }
 

@@ -34,7 +34,11 @@ export interface PlanInput {
 /** What the preview of a stack would say that Pulumi does not know yet: its roles are made. */
 function firstPreview({ database, roles }: StackConfig): EnginePreview {
   const made = (inputs: { name: string }): EngineStep => ({
-    ...{ operation: "create", type: roleType, name: `${inputs.name}-role`, before: null, because: [] },
+    operation: "create",
+    type: roleType,
+    name: `${inputs.name}-role`,
+    before: null,
+    because: [],
     after: { login: true, ...inputs },
   });
   const ofRoles = roles.map(({ name, memberOf, idleInTransactionTimeout, ...rest }) => {
@@ -97,7 +101,9 @@ async function read(input: PlanInput, config: StackConfig, files: Files): Promis
   const unread = (server: Read["server"]): Read => ({
     server,
     migrations: outlookOfNothing(files, config.migrations),
-    ...{ rights: undefined, next: undefined, previous: undefined },
+    rights: undefined,
+    next: undefined,
+    previous: undefined,
   });
   if (ways === undefined) return unread({ ...nowhere, state: "unmade" });
   const { host, port } = ways.admin;
@@ -130,7 +136,11 @@ function notesOf({ notes }: EnginePreview, { migrations, findings }: MigrationsO
 
 function historyOf({ history: { rows }, leaving }: MigrationsOutlook): AppliedRevision[] {
   return rows.map(({ name, appliedAt, appliedBy, milliseconds, baseline }) => ({
-    ...{ name, appliedAt: appliedAt.toISOString(), appliedBy, milliseconds, baseline },
+    name,
+    appliedAt: appliedAt.toISOString(),
+    appliedBy,
+    milliseconds,
+    baseline,
     reverted: leaving.includes(name),
   }));
 }
@@ -144,8 +154,12 @@ function assemble(
   const { migrations, rights, next, previous } = found;
   const differences = { next: next?.differences ?? [], previous: (previous ?? next)?.differences ?? [] };
   const ground = {
-    ...{ config, previous: recorded.rights, steps: engine.steps, differences },
-    ...{ objects: next?.objects, toCome: migrations.toCome },
+    config,
+    previous: recorded.rights,
+    steps: engine.steps,
+    differences,
+    objects: next?.objects,
+    toCome: migrations.toCome,
   };
   const roles = plannedRoles(ground);
   const rightsStatements = rights?.statements ?? [];

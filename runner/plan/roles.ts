@@ -18,9 +18,18 @@ export interface TableToCome {
 export function asObject({ schema, name, columns }: TableToCome): CatalogObject {
   const acl = new Map<string, readonly string[]>();
   return {
-    ...{ key: `${schema}.${name}`, kind: "table", schema, name, owner: "", relkind: "r", acl, parents: [] },
+    key: `${schema}.${name}`,
+    kind: "table",
+    schema,
+    name,
+    owner: "",
+    relkind: "r",
+    acl,
+    parents: [],
     columns: Object.fromEntries(columns.map((column) => [column, acl])),
-    ...{ rowSecurity: false, securityDefiner: false, calledByViews: false },
+    rowSecurity: false,
+    securityDefiner: false,
+    calledByViews: false,
   };
 }
 

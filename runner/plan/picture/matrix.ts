@@ -64,7 +64,10 @@ function cellsOf(ground: MatrixGround, role: string, tables: readonly CatalogObj
     const whole = all.filter((right) => review.shown.table.includes(right));
     const partly = !whole.includes("SELECT") && Object.keys(inPart).length > 0 && columns.length === 0;
     return {
-      ...{ role, table: keyOf(table), held, columns },
+      role,
+      table: keyOf(table),
+      held,
+      columns,
       gains: [
         ...whole.filter((right) => !held.includes(right)),
         ...(partly ? [`SELECT (${Object.keys(inPart).join(", ")})`] : []),

@@ -35,8 +35,12 @@ const typeNames: Readonly<Record<string, string>> = {
 
 /** Pseudo-types of CREATE TABLE: integers that a sequence fills. */
 const serialTypes: Readonly<Record<string, string>> = {
-  ...{ serial: "integer", serial4: "integer", bigserial: "bigint", serial8: "bigint" },
-  ...{ smallserial: "smallint", serial2: "smallint" },
+  serial: "integer",
+  serial4: "integer",
+  bigserial: "bigint",
+  serial8: "bigint",
+  smallserial: "smallint",
+  serial2: "smallint",
 };
 
 /** A type as SQL; null where it cannot be told from the statement alone. */
@@ -127,7 +131,10 @@ class Drawing {
     const column: Draft<SchemaColumn> = {
       name: definition.colname ?? "",
       type: typeOf(definition.typeName),
-      ...{ notNull: isSerial(definition.typeName), key: false, change: "add", becomes: null },
+      notNull: isSerial(definition.typeName),
+      key: false,
+      change: "add",
+      becomes: null,
     };
     table.columns.push(column);
     for (const { Constraint } of definition.constraints ?? [])
@@ -143,7 +150,12 @@ class Drawing {
     if (found !== undefined && found.change !== "drop") return; // IF NOT EXISTS
     const [schema = "", name = ""] = [relation.schemaname || "public", relation.relname];
     const table: DraftTable = {
-      ...{ schema, name, columns: [], change: "add", becomes: null, because: [where] },
+      schema,
+      name,
+      columns: [],
+      change: "add",
+      becomes: null,
+      because: [where],
     };
     this.#tables.set(key, table);
     for (const { ColumnDef, TableLikeClause } of tableElts) {

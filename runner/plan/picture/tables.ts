@@ -39,7 +39,11 @@ export async function readTables(client: pg.Client): Promise<PlannedSchema> {
   const references = await rowsOf<Omit<SchemaReference, "change">>(client, referencesQuery);
   return {
     tables: tables.map(({ schema, name, columns }) => ({
-      ...{ schema, name, change: "none", becomes: null, because: [] },
+      schema,
+      name,
+      change: "none",
+      becomes: null,
+      because: [],
       columns: columns.map((column) => ({ ...column, change: "none", becomes: null })),
     })),
     references: references.map((one) => ({ ...one, change: "none" })),

@@ -66,7 +66,8 @@ function encrypted(settings: TlsSettings): ConnectionOptions {
   const { host } = settings;
   return {
     // the server's own name, also where a tunnel leads to it; an address is no name for SNI
-    ...{ host, ...(isIP(host) === 0 && { servername: host }) },
+    host,
+    ...(isIP(host) === 0 && { servername: host }),
     ...(root !== undefined && { ca: readFileSync(root) }),
     rejectUnauthorized: verified,
     ...(settings.sslMode !== "verify-full" && { checkServerIdentity: () => undefined }),

@@ -74,7 +74,8 @@ function layOutGroup(group: readonly Box[]): Layout {
 
 /** A box alone needs no layout. */
 const alone = ({ id, width, height }: Box): Layout => ({
-  ...{ width, height },
+  width,
+  height,
   places: new Map([[id, { x: 0, y: 0 }]]),
 });
 
